@@ -1,0 +1,98 @@
+/**
+ * Names that both the infrastructure (lib) and the running code (functions, local, bin) use.
+ * Each is part of the service's contract: clients write these attributes, operators look at these metrics.
+ */
+
+/** Attributes of an item of the bookings table. */
+export const BOOKING_ATTRIBUTES = {
+  bookingId: 'bookingId',
+  status: 'status',
+  expiresAtMs: 'expiresAtMs',
+  holdStartedAtMs: 'holdStartedAtMs',
+  pendingShard: 'pendingShard',
+  createdAtMs: 'createdAtMs',
+  confirmedAtMs: 'confirmedAtMs',
+  cancelledAtMs: 'cancelledAtMs',
+  expiredAtMs: 'expiredAtMs',
+  expiredBy: 'expiredBy',
+  details: 'details',
+} as const;
+
+/** The sparse index of PENDING bookings: `pendingShard` → `expiresAtMs`. */
+export const PENDING_INDEX = 'pending-by-expiry';
+
+/** Attributes of the one item of the sweep's state table. */
+export const SWEEP_STATE_ATTRIBUTES = {
+  stateId: 'stateId',
+  scheduledThroughMs: 'scheduledThroughMs',
+  shardCount: 'shardCount',
+} as const;
+
+/** Key of the sweep's one state item. */
+export const SWEEP_STATE_ID = 'sweep';
+
+/** Environment variables of the Lambdas. Lambda asks for names of at least two characters. */
+export const ENV = {
+  bookingsTable: 'BOOKINGS_TABLE',
+  sweepStateTable: 'SWEEP_STATE_TABLE',
+  timerQueueUrl: 'TIMER_QUEUE_URL',
+  shardCount: 'SHARD_COUNT',
+  timerLeadMs: 'TIMER_LEAD_MS',
+  sweepIntervalMinutes: 'SWEEP_INTERVAL_MINUTES',
+} as const;
+
+/**
+ * Tags of the bookings table, so that its name alone is enough to sweep it by command.
+ * Keys and values use only the characters that DynamoDB allows in tags.
+ */
+export const TABLE_TAGS = {
+  shardCount: 'booking-expiry:shard-count',
+  sweepIntervalMinutes: 'booking-expiry:sweep-interval-minutes',
+  timerLeadMs: 'booking-expiry:timer-lead-ms',
+  timerQueueUrl: 'booking-expiry:timer-queue-url',
+  sweepStateTable: 'booking-expiry:sweep-state-table',
+} as const;
+
+/** Namespace of every metric. */
+export const METRICS_NAMESPACE = 'BookingExpiry';
+
+/**
+ * Metrics. Counts are sent by the invocation that counted them, and only when they are not zero,
+ * except those of the sweep, which sends its counts always, zeros included: its silence means that it did not run.
+ */
+export const METRICS = {
+  /** `expiredAtMs - expiresAtMs` of each expired booking, in ms. Not sent for a booking that was settled. */
+  lagMs: 'LagMs',
+  /** Bookings that a timer expired. */
+  expiredByTimer: 'ExpiredByTimer',
+  /** Bookings that a sweep expired. More than zero means that timers were missed. */
+  expiredBySweep: 'ExpiredBySweep',
+  /** Timers sent to the queue, by the stream or by a sweep. */
+  scheduled: 'TimersScheduled',
+  /** Timers that came too early to wait for and were sent again with their remaining delay. */
+  sentAgain: 'TimersSentAgain',
+  /** Far bookings left to the sweep. */
+  leftToSweep: 'LeftToSweep',
+  /** Bookings written without a valid `pendingShard`, which was added. */
+  adopted: 'BookingsAdopted',
+  /** PENDING bookings whose deadline is missing or nonsensical: nobody will expire them. */
+  invalidDeadline: 'InvalidDeadlines',
+  /** Timers whose booking had been confirmed or cancelled before its deadline. */
+  settledInTime: 'SettledInTime',
+  /** Timers whose booking was EXPIRED already: duplicates, or beaten by a sweep. */
+  alreadyExpired: 'AlreadyExpired',
+  /** Timers whose booking had been extended: the extension made its own timer. */
+  extended: 'Extended',
+  /** Timers whose booking does not exist. */
+  missing: 'BookingsMissing',
+  /** Messages that are no timer: they go to the dead-letter queue. */
+  malformed: 'MalformedTimers',
+  /** Bookings that could not be expired or scheduled in this try: they are tried again. */
+  failed: 'FailedTries',
+  /** Overdue bookings that a sweep found in the index. */
+  overdueFound: 'OverdueFound',
+  /** 1 if a sweep ran out of time before it was through, else 0. */
+  sweepUnfinished: 'SweepUnfinished',
+} as const;
+
+export type MetricName = (typeof METRICS)[keyof typeof METRICS];

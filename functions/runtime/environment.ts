@@ -1,0 +1,24 @@
+/** Reads the Lambdas' settings once, at load, so that a bad deployment fails at its start and not booking by booking. */
+import { ENV } from '../contract.ts';
+import { MINUTE_MS, type TimerSettings } from '../core/hold-time.ts';
+
+const text = (name: string): string => {
+  const value = process.env[name];
+  if (value === undefined || value === '') throw new Error(`environment variable ${name} must be set`);
+  return value;
+};
+
+const wholeNumber = (name: string): number => {
+  const value = text(name);
+  if (!/^\d+$/.test(value)) throw new Error(`environment variable ${name} must be a whole number, got ${value}`);
+  return Number(value);
+};
+
+export const bookingsTableFromEnvironment = (): string => text(ENV.bookingsTable);
+export const sweepStateTableFromEnvironment = (): string => text(ENV.sweepStateTable);
+export const timerQueueUrlFromEnvironment = (): string => text(ENV.timerQueueUrl);
+export const shardCountFromEnvironment = (): number => wholeNumber(ENV.shardCount);
+export const timerSettingsFromEnvironment = (): TimerSettings => ({
+  timerLeadMs: wholeNumber(ENV.timerLeadMs),
+  sweepIntervalMs: wholeNumber(ENV.sweepIntervalMinutes) * MINUTE_MS,
+});

@@ -1,0 +1,43 @@
+/** What the Lambdas tell: structured logs and metrics in the embedded metric format, through Powertools. */
+import { Logger } from '@aws-lambda-powertools/logger';
+import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
+import { METRICS, METRICS_NAMESPACE, type MetricName } from '../contract.ts';
+
+/** Data of a log line. */
+type LogData = Record<string, unknown>;
+
+/** Where the handlers say what happened. Counts are added up and sent once per invocation, by `flush`. */
+export interface Telemetry {
+  count(metric: MetricName, value?: number): void;
+  lag(lagMs: number): void;
+  info(message: string, data?: LogData): void;
+  warn(message: string, data?: LogData): void;
+  error(message: string, data?: LogData): void;
+  flush(): void;
+}
+
+/**
+ * Telemetry of one Lambda. Level and service name come from POWERTOOLS_LOG_LEVEL and POWERTOOLS_SERVICE_NAME.
+ *
+ * @param functionName short name of the Lambda, on every line
+ */
+export const lambdaTelemetry = (functionName: string): Telemetry => {
+  const logger = new Logger({ persistentKeys: { function: functionName } });
+  const metrics = new Metrics({ namespace: METRICS_NAMESPACE });
+  const counts = new Map<MetricName, number>();
+  let lagsMs: number[] = [];
+  return {
+    count: (metric, value = 1) => counts.set(metric, (counts.get(metric) ?? 0) + value),
+    lag: (lagMs) => lagsMs.push(lagMs),
+    info: (message, data = {}) => logger.info(message, data),
+    warn: (message, data = {}) => logger.warn(message, data),
+    error: (message, data = {}) => logger.error(message, data),
+    flush: () => {
+      for (const [metric, value] of counts) metrics.addMetric(metric, MetricUnit.Count, value);
+      for (const lagMs of lagsMs) metrics.addMetric(METRICS.lagMs, MetricUnit.Milliseconds, lagMs);
+      if (counts.size > 0 || lagsMs.length > 0) metrics.publishStoredMetrics();
+      counts.clear();
+      lagsMs = [];
+    },
+  };
+};

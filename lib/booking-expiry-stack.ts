@@ -1,0 +1,62 @@
+import { CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+import { ENV, PENDING_INDEX } from '../functions/contract.ts';
+import { BookingTable } from './booking-table.ts';
+import { ExpireBooking, expireBookingTimeout } from './expire-booking.ts';
+import { ScheduleExpiry } from './schedule-expiry.ts';
+import type { BookingExpirySettings } from './settings.ts';
+import { Sweep } from './sweep.ts';
+import { TimerQueue } from './timer-queue.ts';
+
+export interface BookingExpiryStackProps extends StackProps {
+  readonly settings: BookingExpirySettings;
+}
+
+/** The whole service: makes its parts and hands them to each other. */
+export class BookingExpiryStack extends Stack {
+  constructor(scope: Construct, id: string, { settings, ...props }: BookingExpiryStackProps) {
+    super(scope, id, {
+      description: 'Bookings whose hold lapses become EXPIRED, on time and never after they were paid',
+      ...props,
+    });
+    const timeout = expireBookingTimeout(settings.timerLeadMs);
+    const timers = new TimerQueue(this, 'Timers', { consumerTimeout: timeout });
+    const bookings = new BookingTable(this, 'Bookings', { settings, timerQueueUrl: timers.queue.queueUrl });
+    const serviceName = id;
+    const environment = {
+      [ENV.bookingsTable]: bookings.table.tableName,
+      [ENV.timerQueueUrl]: timers.queue.queueUrl,
+      [ENV.shardCount]: String(settings.shardCount),
+      [ENV.timerLeadMs]: String(settings.timerLeadMs),
+      [ENV.sweepIntervalMinutes]: String(settings.sweepIntervalMinutes),
+    };
+
+    const schedule = new ScheduleExpiry(this, 'ScheduleExpiry', { bookings, timers, environment, serviceName });
+    const expire = new ExpireBooking(this, 'ExpireBooking', { bookings, timers, timeout, environment, serviceName });
+    const sweep = new Sweep(this, 'Sweep', {
+      bookings,
+      timers,
+      interval: Duration.minutes(settings.sweepIntervalMinutes),
+      environment: { ...environment, [ENV.sweepStateTable]: bookings.sweepStateTable.tableName },
+      serviceName,
+    });
+
+    const outputs: Record<string, [value: string, description: string]> = {
+      BookingsTableName: [bookings.table.tableName, 'Table that bookings are written to'],
+      PendingIndexName: [PENDING_INDEX, 'Index of PENDING bookings by shard and deadline'],
+      SweepStateTableName: [bookings.sweepStateTable.tableName, 'What one sweep tells the next'],
+      TimerQueueUrl: [timers.queue.queueUrl, 'Queue that timers wait in'],
+      TimerDeadLetterQueueUrl: [timers.deadLetterQueue.queueUrl, 'Timers that could not be processed'],
+      ScheduleExpiryDeadLetterQueueUrl: [
+        schedule.deadLetterQueue.queueUrl,
+        'Stream records that could not be processed',
+      ],
+      SweepDeadLetterQueueUrl: [sweep.deadLetterQueue.queueUrl, 'Sweeps that failed'],
+      ScheduleExpiryFunctionName: [schedule.lambda.functionName, 'Sends timers'],
+      ExpireBookingFunctionName: [expire.lambda.functionName, 'Expires bookings at their deadline'],
+      SweepFunctionName: [sweep.lambda.functionName, 'Expires what the timers missed'],
+    };
+    for (const [name, [value, description]] of Object.entries(outputs))
+      new CfnOutput(this, name, { value, description });
+  }
+}

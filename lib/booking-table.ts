@@ -1,0 +1,89 @@
+import { RemovalPolicy, Tags } from 'aws-cdk-lib';
+import {
+  AttributeType,
+  BillingMode,
+  ProjectionType,
+  StreamViewType,
+  Table,
+  TableEncryption,
+} from 'aws-cdk-lib/aws-dynamodb';
+import { type IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { Construct } from 'constructs';
+import { BOOKING_ATTRIBUTES, PENDING_INDEX, SWEEP_STATE_ATTRIBUTES, TABLE_TAGS } from '../functions/contract.ts';
+import { keepLogicalId } from './names.ts';
+import type { BookingExpirySettings } from './settings.ts';
+
+export interface BookingTableProps {
+  readonly settings: BookingExpirySettings;
+  /** URL of the timer queue, noted in the table's tags so that the table's name is enough for a sweep by command. */
+  readonly timerQueueUrl: string;
+}
+
+/** The bookings table with its stream and its sparse index of PENDING bookings, and the sweep's own state. */
+export class BookingTable extends Construct {
+  readonly table: Table;
+  readonly sweepStateTable: Table;
+
+  constructor(scope: Construct, id: string, { settings, timerQueueUrl }: BookingTableProps) {
+    super(scope, id);
+    const destroy = settings.removalPolicy === 'destroy';
+    const removalPolicy = destroy ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN;
+
+    this.table = new Table(this, 'Table', {
+      partitionKey: { name: BOOKING_ATTRIBUTES.bookingId, type: AttributeType.STRING },
+      billingMode: BillingMode.PAY_PER_REQUEST,
+      stream: StreamViewType.NEW_AND_OLD_IMAGES,
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      encryption: TableEncryption.DEFAULT,
+      deletionProtection: !destroy,
+      removalPolicy,
+    });
+    keepLogicalId(this.table, 'BookingsTable');
+    this.table.addGlobalSecondaryIndex({
+      indexName: PENDING_INDEX,
+      partitionKey: { name: BOOKING_ATTRIBUTES.pendingShard, type: AttributeType.NUMBER },
+      sortKey: { name: BOOKING_ATTRIBUTES.expiresAtMs, type: AttributeType.NUMBER },
+      projectionType: ProjectionType.INCLUDE,
+      nonKeyAttributes: [BOOKING_ATTRIBUTES.holdStartedAtMs],
+    });
+
+    this.sweepStateTable = new Table(this, 'SweepState', {
+      partitionKey: { name: SWEEP_STATE_ATTRIBUTES.stateId, type: AttributeType.STRING },
+      billingMode: BillingMode.PAY_PER_REQUEST,
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      encryption: TableEncryption.DEFAULT,
+      deletionProtection: !destroy,
+      removalPolicy,
+    });
+    keepLogicalId(this.sweepStateTable, 'SweepStateTable');
+
+    const tags = Tags.of(this.table);
+    tags.add(TABLE_TAGS.shardCount, String(settings.shardCount));
+    tags.add(TABLE_TAGS.sweepIntervalMinutes, String(settings.sweepIntervalMinutes));
+    tags.add(TABLE_TAGS.timerLeadMs, String(settings.timerLeadMs));
+    tags.add(TABLE_TAGS.timerQueueUrl, timerQueueUrl);
+    tags.add(TABLE_TAGS.sweepStateTable, this.sweepStateTable.tableName);
+  }
+
+  /** Allows what puts a booking into the index that its writer left out of it. */
+  grantAdopt(grantee: IGrantable): void {
+    allow(grantee, this.table.tableArn, 'dynamodb:UpdateItem');
+  }
+
+  /** Allows what a timer needs: to read bookings while waiting, and to expire them, together or one by one. */
+  grantExpire(grantee: IGrantable): void {
+    allow(grantee, this.table.tableArn, 'dynamodb:BatchGetItem', 'dynamodb:PartiQLUpdate', 'dynamodb:UpdateItem');
+  }
+
+  /** Allows what a sweep needs: to find overdue bookings in the index, to expire them, and to keep its state. */
+  grantSweep(grantee: IGrantable): void {
+    this.grantExpire(grantee);
+    allow(grantee, `${this.table.tableArn}/index/${PENDING_INDEX}`, 'dynamodb:Query');
+    allow(grantee, this.sweepStateTable.tableArn, 'dynamodb:GetItem', 'dynamodb:UpdateItem');
+  }
+}
+
+/** Exactly these actions on exactly this resource: `Table.grant` would add every index. */
+const allow = (grantee: IGrantable, resource: string, ...actions: string[]): void => {
+  grantee.grantPrincipal.addToPrincipalPolicy(new PolicyStatement({ actions, resources: [resource] }));
+};

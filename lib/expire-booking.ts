@@ -1,0 +1,49 @@
+import { Duration } from 'aws-cdk-lib';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
+import { Construct } from 'constructs';
+import { longestWaitMs } from '../functions/core/hold-time.ts';
+import type { BookingTable } from './booking-table.ts';
+import { NodeFunction, type NodeFunctionProps } from './node-function.ts';
+import type { TimerQueue } from './timer-queue.ts';
+
+/** Time for a batch's writes after the longest wait: two rounds of three tries of two seconds, and a cold start. */
+const TIME_TO_WRITE = Duration.seconds(14);
+
+/** Time limit of expire-booking, derived from the longest time that it may wait for a deadline. */
+export const expireBookingTimeout = (timerLeadMs: number): Duration =>
+  Duration.seconds(Math.ceil(longestWaitMs(timerLeadMs) / 1000) + TIME_TO_WRITE.toSeconds());
+
+export interface ExpireBookingProps extends Pick<NodeFunctionProps, 'environment' | 'serviceName'> {
+  readonly bookings: BookingTable;
+  readonly timers: TimerQueue;
+  readonly timeout: Duration;
+}
+
+/** The timer queue to the Lambda that waits for each deadline and expires the booking. */
+export class ExpireBooking extends Construct {
+  readonly lambda: IFunction;
+
+  constructor(
+    scope: Construct,
+    id: string,
+    { bookings, timers, timeout, environment, serviceName }: ExpireBookingProps,
+  ) {
+    super(scope, id);
+    const lambda = new NodeFunction(this, 'ExpireBookingFunction', {
+      entry: 'expire-booking',
+      timeout,
+      // It mostly waits, and waiting is billed by memory.
+      memorySize: 192,
+      environment,
+      serviceName,
+    });
+    this.lambda = lambda;
+    bookings.grantExpire(lambda);
+    timers.grantSend(lambda);
+
+    // No filter: a filter on SQS deletes what does not match, and a malformed timer must reach the dead-letter queue.
+    // No window and at most ten: either more would let Lambda wait up to 20 s on a quiet queue.
+    lambda.addEventSource(new SqsEventSource(timers.queue, { batchSize: 10, reportBatchItemFailures: true }));
+  }
+}

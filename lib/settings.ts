@@ -1,0 +1,90 @@
+/** The app's settings: what an operator may choose with `-c name=value`, and what is refused. */
+import type { IConstruct } from 'constructs';
+
+/** What becomes of the bookings table when the stack is deleted. */
+export const REMOVAL_POLICIES = ['destroy', 'retain'] as const;
+export type BookingRemovalPolicy = (typeof REMOVAL_POLICIES)[number];
+
+export interface BookingExpirySettings {
+  /** Which deployment this is; part of the stack's name. 1 to 20 lower-case letters, digits and hyphens. @default 'dev' */
+  readonly stage: string;
+  /** Whole minutes between two sweeps, 1 to 180. @default 5 */
+  readonly sweepIntervalMinutes: number;
+  /** How long before its deadline a timer should arrive, in whole ms, 0 to 10,000. @default 1000 */
+  readonly timerLeadMs: number;
+  /** Shards of the index that bookings wait in, 1 to 200. May grow between deployments, never shrink. @default 10 */
+  readonly shardCount: number;
+  /** @default 'destroy' for stage dev, 'retain' for every other */
+  readonly removalPolicy: BookingRemovalPolicy;
+}
+
+const DEFAULTS = { stage: 'dev', sweepIntervalMinutes: 5, timerLeadMs: 1_000, shardCount: 10 };
+
+/** Thrown at synth for a setting that is not allowed. The message says what is allowed and what was received. */
+export class InvalidSettingError extends Error {
+  override readonly name = 'InvalidSettingError';
+}
+
+/**
+ * Checks settings and fills in defaults. Numbers may come as text, as `-c` gives them.
+ *
+ * @throws InvalidSettingError for the first value that is not allowed
+ */
+export const bookingExpirySettings = (
+  given: { readonly [name in keyof BookingExpirySettings]?: unknown },
+): BookingExpirySettings => {
+  const stage = given.stage ?? DEFAULTS.stage;
+  if (typeof stage !== 'string' || !/^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$/.test(stage)) {
+    throw refused('stage', 'be 1 to 20 lower-case letters, digits and hyphens, beginning with a letter', stage);
+  }
+  const removalPolicy = given.removalPolicy ?? (stage === 'dev' ? 'destroy' : 'retain');
+  if (!isRemovalPolicy(removalPolicy)) {
+    throw refused('removalPolicy', `be ${REMOVAL_POLICIES.join(' or ')}`, removalPolicy);
+  }
+  return {
+    stage,
+    // 180: a timer is sent again every 15 minutes while its deadline is further away than one delay reaches, and
+    // Lambda's recursive-loop detection stops a chain of about 16 (AWS Lambda Developer Guide, recursive loops).
+    sweepIntervalMinutes: wholeNumber('sweepIntervalMinutes', given.sweepIntervalMinutes, DEFAULTS, 1, 180),
+    timerLeadMs: wholeNumber('timerLeadMs', given.timerLeadMs, DEFAULTS, 0, 10_000),
+    shardCount: wholeNumber('shardCount', given.shardCount, DEFAULTS, 1, 200),
+    removalPolicy,
+  };
+};
+
+/**
+ * Settings from an app's context, `-c name=value` or cdk.json.
+ *
+ * @throws InvalidSettingError for a value that is not allowed
+ */
+export const settingsFromContext = (scope: IConstruct): BookingExpirySettings => {
+  const context = (name: keyof BookingExpirySettings): unknown => scope.node.tryGetContext(name);
+  return bookingExpirySettings({
+    stage: context('stage'),
+    sweepIntervalMinutes: context('sweepIntervalMinutes'),
+    timerLeadMs: context('timerLeadMs'),
+    shardCount: context('shardCount'),
+    removalPolicy: context('removalPolicy'),
+  });
+};
+
+const wholeNumber = <Name extends 'sweepIntervalMinutes' | 'timerLeadMs' | 'shardCount'>(
+  name: Name,
+  given: unknown,
+  defaults: Record<Name, number>,
+  min: number,
+  max: number,
+): number => {
+  if (given === undefined) return defaults[name];
+  const value = typeof given === 'string' && /^\d+$/.test(given) ? Number(given) : given;
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
+    throw refused(name, `be a whole number from ${min} to ${max}`, given);
+  }
+  return value;
+};
+
+const isRemovalPolicy = (value: unknown): value is BookingRemovalPolicy =>
+  REMOVAL_POLICIES.some((policy) => policy === value);
+
+const refused = (name: string, rule: string, value: unknown): InvalidSettingError =>
+  new InvalidSettingError(`${name} must ${rule}, got ${JSON.stringify(value)}`);

@@ -1,0 +1,56 @@
+import { Duration } from 'aws-cdk-lib';
+import { type IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import { keepLogicalId } from './names.ts';
+
+/** Longest that SQS keeps a message: dead letters wait this long for somebody to look at them. */
+const DEAD_LETTER_RETENTION = Duration.days(14);
+
+/** A queue for what could not be processed: encrypted, TLS only, kept for 14 days. */
+export const deadLetterQueue = (scope: Construct, logicalId: string): Queue => {
+  const queue = new Queue(scope, logicalId, {
+    retentionPeriod: DEAD_LETTER_RETENTION,
+    encryption: QueueEncryption.SQS_MANAGED,
+    enforceSSL: true,
+  });
+  keepLogicalId(queue, logicalId);
+  return queue;
+};
+
+export interface TimerQueueProps {
+  /** Time limit of the Lambda that reads the queue. */
+  readonly consumerTimeout: Duration;
+}
+
+/**
+ * The queue that timers wait in. A standard queue: FIFO refuses a delay per message, and duplicates and disorder are
+ * harmless because the write of an expiry is conditional.
+ */
+export class TimerQueue extends Construct {
+  readonly queue: Queue;
+  readonly deadLetterQueue: IQueue;
+
+  constructor(scope: Construct, id: string, { consumerTimeout }: TimerQueueProps) {
+    super(scope, id);
+    this.deadLetterQueue = deadLetterQueue(this, 'TimerDeadLetterQueue');
+    this.queue = new Queue(this, 'Queue', {
+      // Six times the function's timeout (AWS Lambda Developer Guide, SQS event sources, queue configuration).
+      visibilityTimeout: Duration.seconds(6 * consumerTimeout.toSeconds()),
+      // Shorter than the dead-letter queue's, which counts from the first enqueueing.
+      retentionPeriod: Duration.days(1),
+      // Counts receives, not failures. Ten with back-off outlast an outage of some minutes; the sweep outlasts the rest.
+      deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: 10 },
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+    });
+    keepLogicalId(this.queue, 'TimerQueue');
+  }
+
+  /** Allows to send timers, and nothing else. */
+  grantSend(grantee: IGrantable): void {
+    grantee.grantPrincipal.addToPrincipalPolicy(
+      new PolicyStatement({ actions: ['sqs:SendMessage'], resources: [this.queue.queueArn] }),
+    );
+  }
+}
