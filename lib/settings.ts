@@ -18,6 +18,14 @@ export interface BookingExpirySettings {
   readonly removalPolicy: BookingRemovalPolicy;
 }
 
+const SETTING_NAMES: (keyof BookingExpirySettings)[] = [
+  'stage',
+  'sweepIntervalMinutes',
+  'timerLeadMs',
+  'shardCount',
+  'removalPolicy',
+];
+
 const DEFAULTS = { stage: 'dev', sweepIntervalMinutes: 5, timerLeadMs: 1_000, shardCount: 10 };
 
 /** Thrown at synth for a setting that is not allowed. The message says what is allowed and what was received. */
@@ -55,17 +63,14 @@ export const bookingExpirySettings = (
 /**
  * Settings from an app's context, `-c name=value` or cdk.json.
  *
- * @throws InvalidSettingError for a value that is not allowed
+ * @throws InvalidSettingError for a value or a name that is not allowed, so that a typing mistake does not pass unseen
  */
 export const settingsFromContext = (scope: IConstruct): BookingExpirySettings => {
-  const context = (name: keyof BookingExpirySettings): unknown => scope.node.tryGetContext(name);
-  return bookingExpirySettings({
-    stage: context('stage'),
-    sweepIntervalMinutes: context('sweepIntervalMinutes'),
-    timerLeadMs: context('timerLeadMs'),
-    shardCount: context('shardCount'),
-    removalPolicy: context('removalPolicy'),
-  });
+  const given: Record<string, unknown> = scope.node.getAllContext();
+  // CDK's own keys have an @, a colon or a hyphen in them.
+  const unknown = Object.keys(given).find((name) => /^\w+$/.test(name) && !(SETTING_NAMES as string[]).includes(name));
+  if (unknown) throw new InvalidSettingError(`-c must set one of ${SETTING_NAMES.join(', ')}, got "${unknown}"`);
+  return bookingExpirySettings(Object.fromEntries(SETTING_NAMES.map((name) => [name, given[name]])));
 };
 
 const wholeNumber = <Name extends 'sweepIntervalMinutes' | 'timerLeadMs' | 'shardCount'>(

@@ -1,0 +1,231 @@
+/** The embedded engines: DynamoDB as a child process, SQS in this one. Both listen on loopback only. */
+import { spawn } from 'node:child_process';
+import { accessSync, constants, mkdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
+import { delimiter, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { buildApp } from 'fauxqs';
+
+const HOST = '127.0.0.1';
+
+/** An engine that serves an AWS protocol at an endpoint. */
+export interface Engine {
+  readonly endpoint: string;
+  stop(): Promise<void>;
+}
+
+/** Thrown when an engine cannot be started, with the way out in the message. */
+export class EngineError extends Error {
+  override readonly name = 'EngineError';
+}
+
+export interface EngineOptions {
+  /** 0 for any free port. */
+  readonly port: number;
+  /** The environment variable that sets the port, for the message when it is in use. */
+  readonly portVariable: string;
+  /** Folder that the data outlives a restart in; absent for memory. */
+  readonly dataDir?: string | undefined;
+}
+
+/**
+ * Finds out whether a port can be had.
+ *
+ * @returns the port, or a free one for 0
+ * @throws EngineError if it is in use
+ */
+export const claimPort = ({ port, portVariable }: EngineOptions): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', (error: NodeJS.ErrnoException) => {
+      const problem = error.code === 'EADDRINUSE' ? 'is in use' : `cannot be listened on (${error.message})`;
+      reject(new EngineError(`port ${port} ${problem}: set ${portVariable} to another, or to 0 for any free one`));
+    });
+    probe.listen(port, HOST, () => {
+      const address = probe.address();
+      probe.close(() => resolve(typeof address === 'object' && address ? address.port : port));
+    });
+  });
+
+/**
+ * The endpoint of an engine that the operator runs, if the variable is set.
+ *
+ * @throws EngineError unless it is on loopback: nothing local may ever reach a real account
+ */
+export const externalEndpoint = (variable: string, value: string | undefined): string | undefined => {
+  if (value === undefined || value === '') return undefined;
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  if (url === undefined || !['127.0.0.1', 'localhost', '[::1]'].includes(url.hostname)) {
+    throw new EngineError(`${variable} must be a URL on loopback, such as http://127.0.0.1:8000, got ${value}`);
+  }
+  return value.replace(/\/$/, '');
+};
+
+/**
+ * The embedded DynamoDB's executable: of the package for this platform, of the package `dynoxide`, or on the PATH.
+ *
+ * @throws EngineError with the ways out if there is none
+ */
+export const findDynoxide = (platform: string = process.platform, arch: string = process.arch): string => {
+  const executable = platform === 'win32' ? 'dynoxide.exe' : 'dynoxide';
+  const candidates: string[] = [];
+  try {
+    const packageFile = createRequire(import.meta.url).resolve(`@dynoxide/${platform}-${arch}/package.json`);
+    candidates.push(packageFile.replace(/package\.json$/, executable));
+  } catch {
+    // Not installed for this platform; it may be elsewhere.
+  }
+  for (const directory of (process.env.PATH ?? '').split(delimiter)) candidates.push(join(directory, executable));
+  const found = platform === process.platform && arch === process.arch ? candidates.find(isExecutable) : undefined;
+  if (found !== undefined) return found;
+  throw new EngineError(
+    [
+      `there is no embedded DynamoDB for ${platform}-${arch} in node_modules. Either`,
+      '  - install it for this platform: npm i --no-save dynoxide',
+      '  - or run any DynamoDB engine on loopback, DynamoDB Local for example, and set DYNAMODB_ENDPOINT to its URL',
+    ].join('\n'),
+  );
+};
+
+const isExecutable = (path: string): boolean => {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** Starts the embedded DynamoDB. It ends with this process, however this process ends. */
+export const startDynamoDb = async (options: EngineOptions): Promise<Engine> => {
+  const executable = findDynoxide();
+  const port = await claimPort(options);
+  const endpoint = `http://${HOST}:${port}`;
+  const engineArguments = ['serve', '--host', HOST, '--port', String(port)];
+  if (options.dataDir !== undefined) {
+    mkdirSync(options.dataDir, { recursive: true });
+    engineArguments.push('--db-path', join(options.dataDir, 'dynamodb.sqlite'));
+  }
+  // The shell waits for the end of its standard input, which is this process: even a kill -9 leaves no engine behind.
+  // A group of its own keeps Ctrl-C in the terminal from reaching it before the last batches are through.
+  const untilInputEnds =
+    'exec 3<&0; "$@" 3<&- </dev/null & engine=$!; { cat <&3 >/dev/null; kill $engine; } & exec 3<&-; wait $engine';
+  const child =
+    process.platform === 'win32'
+      ? spawn(executable, engineArguments, { stdio: ['pipe', 'ignore', 'pipe'] })
+      : spawn('sh', ['-c', untilInputEnds, 'sh', executable, ...engineArguments], {
+          stdio: ['pipe', 'ignore', 'pipe'],
+          detached: true,
+        });
+  let complaint = '';
+  child.stderr?.on('data', (chunk: Buffer) => {
+    complaint = `${complaint}${chunk}`.slice(-2_000);
+  });
+  let ended = false;
+  const end = new Promise<void>((resolve) => {
+    child.once('exit', () => {
+      ended = true;
+      resolve();
+    });
+    child.once('error', (error) => {
+      complaint = error.message;
+      ended = true;
+      resolve();
+    });
+  });
+  for (let tries = 0; !(await answers(endpoint)); tries += 1) {
+    if (ended || tries > 500) throw new EngineError(`the embedded DynamoDB did not start: ${complaint.trim()}`);
+    await sleep(20);
+  }
+  return {
+    endpoint,
+    stop: async () => {
+      child.stdin?.end();
+      await end;
+    },
+  };
+};
+
+const answers = async (endpoint: string): Promise<boolean> => {
+  try {
+    await fetch(endpoint, { signal: AbortSignal.timeout(1_000) });
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** What is used of fauxqs's own modules: its published entry point can only listen on every interface. */
+interface FauxqsModules {
+  SqsStore: new () => FauxqsSqsStore;
+  SnsStore: new () => object;
+  S3Store: new () => object;
+  PersistenceManager: new (
+    dataDir: string,
+  ) => { loadSqsAndSns(sqsStore: FauxqsSqsStore, snsStore: object): void; close(): void };
+}
+interface FauxqsSqsStore {
+  host: string;
+  persistence?: unknown;
+  queues: Map<string, FauxqsQueue>;
+}
+interface FauxqsQueue {
+  readonly name: string;
+  url: string;
+  persistence?: unknown;
+  readonly inflightMessages: Map<string, unknown>;
+  changeVisibility(receiptHandle: string, seconds: number): void;
+}
+
+const fauxqsModules = async (): Promise<FauxqsModules> => {
+  const load = (path: string) => import(new URL(path, import.meta.resolve('fauxqs')).href);
+  const modules = await Promise.all(
+    ['./sqs/sqsStore.js', './sns/snsStore.js', './s3/s3Store.js', './persistence.js'].map(load),
+  );
+  return Object.assign({}, ...modules);
+};
+
+/** The account that the embedded engines' ARNs and queue URLs name. */
+export const LOCAL_ACCOUNT_ID = '000000000000';
+
+/** Starts the embedded SQS in this process. */
+export const startSqs = async (options: EngineOptions): Promise<Engine> => {
+  const port = await claimPort(options);
+  const endpoint = `http://${HOST}:${port}`;
+  const { SqsStore, SnsStore, S3Store, PersistenceManager } = await fauxqsModules();
+  const sqsStore = new SqsStore();
+  // With no host of its own, queue URLs have the address that the client asked at: names below localhost do not
+  // resolve everywhere.
+  sqsStore.host = '';
+  const snsStore = new SnsStore();
+  let persistence: InstanceType<FauxqsModules['PersistenceManager']> | undefined;
+  if (options.dataDir !== undefined) {
+    mkdirSync(options.dataDir, { recursive: true });
+    persistence = new PersistenceManager(options.dataDir);
+    persistence.loadSqsAndSns(sqsStore, snsStore);
+    sqsStore.persistence = persistence;
+    const queues = [...sqsStore.queues.values()];
+    sqsStore.queues.clear();
+    for (const queue of queues) {
+      queue.persistence = persistence;
+      queue.url = `${endpoint}/${LOCAL_ACCOUNT_ID}/${queue.name}`;
+      sqsStore.queues.set(queue.url, queue);
+      // Whoever held these messages ended with the last run: nobody is going to delete them.
+      for (const receiptHandle of [...queue.inflightMessages.keys()]) queue.changeVisibility(receiptHandle, 0);
+    }
+  }
+  const app = buildApp({
+    logger: false,
+    // The stores' own types are not exported.
+    stores: { sqsStore, snsStore, s3Store: new S3Store() } as never,
+  });
+  await app.listen({ port, host: HOST });
+  return {
+    endpoint,
+    stop: async () => {
+      await app.close();
+      persistence?.close();
+    },
+  };
+};

@@ -1,0 +1,187 @@
+/**
+ * Runs one Lambda's bundle as Lambda does: in execution environments that are isolated from each other and from the
+ * runtime, each with the template's environment and one invocation at a time; made on demand, reused when idle, thrown
+ * away after a crash or when the function's time limit is exceeded.
+ */
+import { randomUUID } from 'node:crypto';
+import { createInterface } from 'node:readline';
+import { Worker } from 'node:worker_threads';
+import type { Invocation, WorkerMessage, WorkerSettings } from './lambda-worker.ts';
+
+export interface LambdaSettings {
+  /** The short id by which logs and messages name it. */
+  readonly logicalId: string;
+  readonly functionName: string;
+  readonly bundle: string;
+  readonly handlerName: string;
+  readonly environment: Record<string, string>;
+  readonly timeoutMs: number;
+  readonly memorySizeMb: number;
+  /** Most execution environments at once. */
+  readonly maxConcurrency: number;
+  readonly onLogLine: (line: string) => void;
+}
+
+/** Thrown when an invocation failed: the function threw, crashed or ran out of time. */
+export class InvocationError extends Error {
+  override readonly name = 'InvocationError';
+  readonly errorType: string;
+  readonly requestId: string;
+
+  constructor(errorType: string, message: string, requestId: string) {
+    super(message);
+    this.errorType = errorType;
+    this.requestId = requestId;
+  }
+}
+
+/** Time that Lambda allows for loading a bundle (AWS Lambda Developer Guide, execution environment, Init phase). */
+const INIT_TIMEOUT_MS = 10_000;
+/** What Node needs beside the function's own objects; the template's memory counts both. */
+const MIN_HEAP_MB = 64;
+
+interface Environment {
+  readonly worker: Worker;
+  /** Called with the next answer, or with undefined when the worker is gone. */
+  onAnswer: ((answer: WorkerMessage | undefined) => void) | undefined;
+}
+
+export class LambdaHost {
+  readonly settings: LambdaSettings;
+  readonly #idle: Environment[] = [];
+  readonly #all = new Set<Environment>();
+  readonly #waiting: (() => void)[] = [];
+  #starting = 0;
+  #inFlight = 0;
+  #idleAgain: (() => void)[] = [];
+
+  constructor(settings: LambdaSettings) {
+    this.settings = settings;
+  }
+
+  /**
+   * Loads the bundle in a first environment, so that a bundle that cannot start is noticed before any event comes.
+   *
+   * @throws InvocationError with the bundle's own error
+   */
+  async warmUp(): Promise<void> {
+    this.#release(await this.#acquire());
+  }
+
+  /**
+   * Invokes the function and waits for its result. Waits for a free environment where all are busy.
+   *
+   * @throws InvocationError if the function threw, crashed or ran out of time
+   */
+  async invoke(event: unknown): Promise<unknown> {
+    const requestId = randomUUID();
+    this.#inFlight += 1;
+    try {
+      const environment = await this.#acquire();
+      const { timeoutMs } = this.settings;
+      const invocation: Invocation = { requestId, event: JSON.stringify(event), deadlineMs: Date.now() + timeoutMs };
+      const answer = await this.#ask(environment, timeoutMs, () => environment.worker.postMessage(invocation));
+      if (answer === 'late') {
+        await this.#discard(environment);
+        throw new InvocationError('Sandbox.Timedout', `Task timed out after ${timeoutMs / 1000} seconds`, requestId);
+      }
+      if (answer === undefined) {
+        await this.#discard(environment);
+        throw new InvocationError(
+          'Runtime.ExitError',
+          'the execution environment ended during the invocation',
+          requestId,
+        );
+      }
+      this.#release(environment);
+      if (answer.kind === 'failed') throw new InvocationError(answer.errorType, answer.errorMessage, requestId);
+      return answer.kind === 'done' && answer.result !== undefined ? JSON.parse(answer.result) : undefined;
+    } finally {
+      this.#inFlight -= 1;
+      if (this.#inFlight === 0) for (const tell of this.#idleAgain.splice(0)) tell();
+    }
+  }
+
+  /** Lets what is in flight finish, then ends all environments. */
+  async stop(): Promise<void> {
+    if (this.#inFlight > 0) await new Promise<void>((resolve) => this.#idleAgain.push(resolve));
+    await Promise.all([...this.#all].map((environment) => this.#discard(environment)));
+  }
+
+  async #acquire(): Promise<Environment> {
+    while (this.#idle.length === 0 && this.#all.size + this.#starting >= this.settings.maxConcurrency) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    return this.#idle.pop() ?? this.#start();
+  }
+
+  #release(environment: Environment): void {
+    if (this.#all.has(environment)) this.#idle.push(environment);
+    this.#waiting.shift()?.();
+  }
+
+  async #discard(environment: Environment): Promise<void> {
+    this.#all.delete(environment);
+    const place = this.#idle.indexOf(environment);
+    if (place >= 0) this.#idle.splice(place, 1);
+    await environment.worker.terminate();
+    this.#waiting.shift()?.();
+  }
+
+  async #start(): Promise<Environment> {
+    const { bundle, handlerName, functionName, memorySizeMb, environment: env, onLogLine } = this.settings;
+    const workerData: WorkerSettings = { bundle, handlerName, functionName, memorySizeMb };
+    this.#starting += 1;
+    const worker = new Worker(new URL('./lambda-worker.ts', import.meta.url), {
+      workerData,
+      env: { ...env },
+      execArgv: ['--enable-source-maps'],
+      stdout: true,
+      stderr: true,
+      resourceLimits: { maxOldGenerationSizeMb: Math.max(MIN_HEAP_MB, memorySizeMb) },
+    });
+    for (const stream of [worker.stdout, worker.stderr]) createInterface({ input: stream }).on('line', onLogLine);
+    const environment: Environment = { worker, onAnswer: undefined };
+    const answer = (message: WorkerMessage | undefined) => {
+      const tell = environment.onAnswer;
+      environment.onAnswer = undefined;
+      tell?.(message);
+    };
+    worker.on('message', answer);
+    worker.on('error', (error) => onLogLine(JSON.stringify({ level: 'ERROR', message: String(error) })));
+    worker.on('exit', () => {
+      const place = this.#idle.indexOf(environment);
+      if (place >= 0) this.#idle.splice(place, 1);
+      this.#all.delete(environment);
+      answer(undefined);
+    });
+    try {
+      const first = await this.#ask(environment, INIT_TIMEOUT_MS, () => {});
+      if (first === 'late' || first?.kind !== 'ready') {
+        await worker.terminate();
+        const reason = first === 'late' ? `not loaded after ${INIT_TIMEOUT_MS / 1000} seconds` : undefined;
+        const thrown = first !== 'late' && first?.kind === 'failed' ? first.errorMessage : 'it ended';
+        throw new InvocationError('Runtime.InitError', `${this.settings.logicalId}: ${reason ?? thrown}`, '');
+      }
+      this.#all.add(environment);
+      return environment;
+    } finally {
+      this.#starting -= 1;
+    }
+  }
+
+  /** Waits for the environment's next message: `late` if none comes in time, undefined if the worker ends. */
+  #ask(environment: Environment, timeoutMs: number, act: () => void): Promise<WorkerMessage | undefined | 'late'> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        environment.onAnswer = undefined;
+        resolve('late');
+      }, timeoutMs);
+      environment.onAnswer = (message) => {
+        clearTimeout(timer);
+        resolve(message);
+      };
+      act();
+    });
+  }
+}

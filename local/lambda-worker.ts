@@ -1,0 +1,63 @@
+/**
+ * One execution environment of one Lambda: a worker thread that loads the bundle and handles one invocation at a time.
+ * The other end is lambda-host.ts. Events and results cross as JSON text, as they do in Lambda.
+ */
+import { pathToFileURL } from 'node:url';
+import { parentPort, workerData } from 'node:worker_threads';
+
+export interface WorkerSettings {
+  /** The bundle's file. */
+  readonly bundle: string;
+  /** Name of the exported handler. */
+  readonly handlerName: string;
+  readonly functionName: string;
+  readonly memorySizeMb: number;
+}
+
+/** From the host: one invocation. */
+export interface Invocation {
+  readonly requestId: string;
+  readonly event: string;
+  readonly deadlineMs: number;
+}
+
+/** To the host: `ready` once, or `failed` if the bundle cannot be loaded; then one answer per invocation. */
+export type WorkerMessage =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'done'; readonly result: string | undefined }
+  | { readonly kind: 'failed'; readonly errorType: string; readonly errorMessage: string; readonly stack: string };
+
+const settings = workerData as WorkerSettings;
+const tell = (message: WorkerMessage): void => parentPort?.postMessage(message);
+const tellFailure = (thrown: unknown): void => {
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  tell({ kind: 'failed', errorType: error.name, errorMessage: error.message, stack: error.stack ?? '' });
+};
+
+const serve = (handler: (event: unknown, context: unknown) => unknown): void => {
+  parentPort?.on('message', async ({ requestId, event, deadlineMs }: Invocation) => {
+    const context = {
+      awsRequestId: requestId,
+      functionName: settings.functionName,
+      functionVersion: '$LATEST',
+      invokedFunctionArn: `arn:aws:lambda:${process.env.AWS_REGION}:000000000000:function:${settings.functionName}`,
+      memoryLimitInMB: String(settings.memorySizeMb),
+      getRemainingTimeInMillis: () => Math.max(0, deadlineMs - Date.now()),
+    };
+    try {
+      tell({ kind: 'done', result: JSON.stringify(await handler(JSON.parse(event), context)) });
+    } catch (thrown) {
+      tellFailure(thrown);
+    }
+  });
+  tell({ kind: 'ready' });
+};
+
+try {
+  const bundle = await import(pathToFileURL(settings.bundle).href);
+  const handler = bundle[settings.handlerName] ?? bundle.default?.[settings.handlerName];
+  if (typeof handler !== 'function') throw new Error(`${settings.bundle} exports no ${settings.handlerName}`);
+  serve(handler);
+} catch (thrown) {
+  tellFailure(thrown);
+}

@@ -1,0 +1,383 @@
+/**
+ * Runs the whole service on one machine: synthesizes the CDK app, makes what its template describes on embedded engines,
+ * loads the very bundles that would be deployed, and drives them by the template's event source mappings and schedules.
+ * What the template says and this runtime does not support is an error at start-up, never silently skipped.
+ */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
+import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { lockDataDirectory, openCheckpoints } from './data-directory.ts';
+import { type Engine, externalEndpoint, LOCAL_ACCOUNT_ID, startDynamoDb, startSqs } from './engines.ts';
+import { LambdaHost } from './lambda-host.ts';
+import { createQueues, createTables } from './resources.ts';
+import { removeRuntimeFile, writeRuntimeFile } from './runtime-file.ts';
+import { LocalSchedule, ratePeriodMs } from './schedule.ts';
+import { SqsEventSource } from './sqs-event-source.ts';
+import { StreamEventSource } from './stream-event-source.ts';
+import { PROJECT_DIRECTORY, synthesize } from './synth.ts';
+import {
+  type Assembly,
+  bundleDirectory,
+  checkSupport,
+  inertResources,
+  References,
+  readAssembly,
+  resourcesOf,
+  UnsupportedTemplateError,
+} from './template.ts';
+
+export const REGION = 'us-east-1';
+/** The engines check no signature, but the SDKs want to sign. */
+export const LOCAL_CREDENTIALS = { accessKeyId: 'local', secretAccessKey: 'local' };
+
+export interface RuntimeOptions {
+  /** 0 for any free port. @default 0 */
+  readonly dynamodbPort?: number;
+  /** 0 for any free port. @default 0 */
+  readonly sqsPort?: number;
+  /** Folder that bookings and timers outlive a restart in. @default - in memory */
+  readonly dataDir?: string | undefined;
+  /** Settings as `-c name=value` would give them. @default - those of cdk.json */
+  readonly context?: Record<string, string>;
+  /** A folder that the app was synthesized into already. @default - it is synthesized now */
+  readonly assemblyDirectory?: string;
+  /** Fires every schedule at this period instead of its own, or never by itself. @default - the template's rate */
+  readonly schedulePeriodMs?: number | 'never';
+  /** Most execution environments of one Lambda at once, in place of an account's limit. @default 50 */
+  readonly maxConcurrency?: number;
+  /** Whether to write `.local/runtime.json`. @default false */
+  readonly announce?: boolean;
+  /** Called with every line that a Lambda prints. */
+  readonly onLogLine?: (logicalId: string, line: string) => void;
+  /** Called with what goes wrong outside the Lambdas' own logs. */
+  readonly onProblem?: (problem: string) => void;
+}
+
+/** A running runtime. */
+export interface LocalRuntime {
+  readonly dynamodbEndpoint: string;
+  readonly sqsEndpoint: string;
+  /** The template's outputs, resolved. */
+  readonly outputs: Readonly<Record<string, string>>;
+  readonly lambdas: ReadonlyMap<string, LambdaHost>;
+  /** Fires every schedule once, now. Resolves when the invocations are through. */
+  fireSchedules(): Promise<void>;
+  /** Lets what is in flight finish and stops everything. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the runtime.
+ *
+ * @throws EngineError if an engine cannot be started, UnsupportedTemplateError if the template holds what is not
+ *   supported, InvocationError if a bundle cannot be loaded
+ */
+export const startRuntime = async (options: RuntimeOptions = {}): Promise<LocalRuntime> => {
+  const stops: Stops = [];
+  const stop = async (): Promise<void> => {
+    for (const undo of stops.splice(0).reverse()) await undo();
+  };
+  try {
+    return await start(options, stops, stop);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+};
+
+const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<void>): Promise<LocalRuntime> => {
+  const { dataDir, onProblem = () => {} } = options;
+  if (dataDir !== undefined) stops.push(lockDataDirectory(dataDir));
+
+  // All three at once: the slowest, the synthesis, takes seconds. If one fails, the others still have to be stopped.
+  const parts = [
+    assemble(options, stops),
+    engine('DYNAMODB', options.dynamodbPort, dataDir, startDynamoDb, stops),
+    engine('SQS', options.sqsPort, dataDir, startSqs, stops),
+  ] as const;
+  await Promise.allSettled(parts);
+  const [assembly, dynamodb, sqs] = await Promise.all(parts);
+
+  const clientSettings = { region: REGION, credentials: LOCAL_CREDENTIALS };
+  const dynamodbClient = new DynamoDBClient({ ...clientSettings, endpoint: dynamodb.endpoint });
+  const streamsClient = new DynamoDBStreamsClient({ ...clientSettings, endpoint: dynamodb.endpoint });
+  const sqsClient = new SQSClient({ ...clientSettings, endpoint: sqs.endpoint });
+  stops.push(() => {
+    for (const client of [dynamodbClient, streamsClient, sqsClient]) client.destroy();
+  });
+
+  const references = new References();
+  references.set('AWS::Region', REGION);
+  references.set('AWS::Partition', 'aws');
+  references.set('AWS::AccountId', LOCAL_ACCOUNT_ID);
+  for (const logicalId of inertResources(assembly.template)) {
+    references.set(logicalId, logicalId, { Arn: `arn:aws:inert:${REGION}:${LOCAL_ACCOUNT_ID}:${logicalId}` });
+  }
+  await createQueues(assembly, sqsClient, sqs.endpoint, REGION, references);
+  await createTables(assembly, dynamodbClient, references);
+
+  const lambdas = await loadLambdas(assembly, references, options, {
+    AWS_ENDPOINT_URL_DYNAMODB: dynamodb.endpoint,
+    AWS_ENDPOINT_URL_SQS: sqs.endpoint,
+  });
+  stops.push(() => Promise.all([...lambdas.values()].map((lambda) => lambda.stop())).then(() => {}));
+  await Promise.all([...lambdas.values()].map((lambda) => lambda.warmUp()));
+
+  /** A destination of discarded events: a queue of the template. */
+  const sendTo = (destinationArn: unknown): ((description: unknown) => Promise<void>) | undefined => {
+    if (destinationArn === undefined) return undefined;
+    const queueUrl = queueUrlOf(String(destinationArn), references);
+    return async (description) => {
+      await sqsClient.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: JSON.stringify(description) }));
+    };
+  };
+  const lambdaOf = (reference: unknown): LambdaHost => {
+    const logicalId = references.ownerOf(String(reference)) ?? '';
+    const lambda = lambdas.get(logicalId);
+    if (lambda === undefined) throw new UnsupportedTemplateError([`target ${reference} is no Lambda of the template`]);
+    return lambda;
+  };
+
+  const sources: { start(): void; stop(): Promise<void> }[] = [];
+  for (const [logicalId, properties] of resourcesOf(assembly.template, 'AWS::Lambda::EventSourceMapping')) {
+    const mapping = references.resolve(properties) as EventSourceMapping;
+    if (mapping.Enabled === false) continue;
+    checkMapping(logicalId, mapping);
+    const lambda = lambdaOf(mapping.FunctionName);
+    const common = {
+      region: REGION,
+      batchSize: mapping.BatchSize,
+      filterPatterns: mapping.FilterCriteria?.Filters?.map(({ Pattern }) => Pattern) ?? [],
+      reportBatchItemFailures: mapping.FunctionResponseTypes?.includes('ReportBatchItemFailures') ?? false,
+      onProblem,
+    };
+    if (mapping.EventSourceArn.startsWith('arn:aws:sqs:')) {
+      sources.push(
+        new SqsEventSource(sqsClient, lambda, {
+          ...common,
+          queueUrl: queueUrlOf(mapping.EventSourceArn, references),
+          queueArn: mapping.EventSourceArn,
+          maxConcurrency: Math.min(
+            mapping.ScalingConfig?.MaximumConcurrency ?? lambda.settings.maxConcurrency,
+            lambda.settings.maxConcurrency,
+          ),
+        }),
+      );
+    } else {
+      sources.push(
+        new StreamEventSource(streamsClient, lambda, {
+          ...common,
+          streamArn: mapping.EventSourceArn,
+          startingPosition: mapping.StartingPosition ?? 'LATEST',
+          bisectBatchOnError: mapping.BisectBatchOnFunctionError ?? false,
+          maxRetryAttempts: mapping.MaximumRetryAttempts ?? -1,
+          maxRecordAgeSeconds: mapping.MaximumRecordAgeInSeconds ?? -1,
+          onDiscarded: sendTo(mapping.DestinationConfig?.OnFailure?.Destination),
+          checkpoints: openCheckpoints(dataDir, logicalId),
+        }),
+      );
+    }
+  }
+
+  const asyncInvokes = resourcesOf(assembly.template, 'AWS::Lambda::EventInvokeConfig').map(
+    ([, properties]) => references.resolve(properties) as EventInvokeConfig,
+  );
+  const schedules: LocalSchedule[] = [];
+  for (const [logicalId, properties] of resourcesOf(assembly.template, 'AWS::Scheduler::Schedule')) {
+    const schedule = references.resolve(properties) as Schedule;
+    if (schedule.FlexibleTimeWindow?.Mode !== 'OFF') {
+      throw new UnsupportedTemplateError([`flexible time window of ${logicalId}`]);
+    }
+    const lambda = lambdaOf(schedule.Target.Arn);
+    const config = asyncInvokes.find(({ FunctionName }) => lambdaOf(FunctionName) === lambda);
+    const ownPeriodMs = ratePeriodMs(schedule.ScheduleExpression);
+    const local = new LocalSchedule(lambda, {
+      periodMs: typeof options.schedulePeriodMs === 'number' ? options.schedulePeriodMs : ownPeriodMs,
+      input: schedule.Target.Input === undefined ? {} : JSON.parse(schedule.Target.Input),
+      // What Lambda does when nothing is configured: two retries, six hours.
+      maxRetryAttempts: config?.MaximumRetryAttempts ?? 2,
+      maxEventAgeMs: (config?.MaximumEventAgeInSeconds ?? 21_600) * 1_000,
+      onDiscarded: sendTo(config?.DestinationConfig?.OnFailure?.Destination),
+      onProblem,
+    });
+    schedules.push(local);
+    const runs = schedule.State !== 'DISABLED' && options.schedulePeriodMs !== 'never';
+    sources.push({ start: () => runs && local.start(), stop: () => local.stop() });
+  }
+
+  const outputs = Object.fromEntries(
+    Object.entries(assembly.template.Outputs ?? {}).map(([name, { Value }]) => [
+      name,
+      String(references.resolve(Value)),
+    ]),
+  );
+  for (const source of sources) source.start();
+  stops.push(() => Promise.all(sources.map((source) => source.stop())).then(() => {}));
+  if (options.announce) {
+    writeRuntimeFile({
+      dynamodb: dynamodb.endpoint,
+      sqs: sqs.endpoint,
+      api: null,
+      bookingsTable: outputs.BookingsTableName ?? '',
+      timerQueueUrl: outputs.TimerQueueUrl ?? '',
+      timerDeadLetterQueueUrl: outputs.TimerDeadLetterQueueUrl ?? '',
+      pid: process.pid,
+    });
+    stops.push(removeRuntimeFile);
+  }
+  return {
+    dynamodbEndpoint: dynamodb.endpoint,
+    sqsEndpoint: sqs.endpoint,
+    outputs,
+    lambdas,
+    fireSchedules: async () => {
+      await Promise.all(schedules.map((schedule) => schedule.fire()));
+    },
+    stop,
+  };
+};
+
+type Stops = (() => Promise<void> | void)[];
+
+const assemble = async ({ assemblyDirectory, context }: RuntimeOptions, stops: Stops): Promise<Assembly> => {
+  const directory = assemblyDirectory ?? join(PROJECT_DIRECTORY, '.local', `cdk.out-${process.pid}`);
+  if (assemblyDirectory === undefined) {
+    stops.push(() => rmSync(directory, { recursive: true, force: true }));
+    await synthesize(directory, context);
+  }
+  const assembly = readAssembly(directory);
+  checkSupport(assembly.template);
+  return assembly;
+};
+
+const engine = async (
+  name: 'DYNAMODB' | 'SQS',
+  port: number | undefined,
+  dataDir: string | undefined,
+  startEmbedded: typeof startDynamoDb,
+  stops: Stops,
+): Promise<Pick<Engine, 'endpoint'>> => {
+  const endpoint = externalEndpoint(`${name}_ENDPOINT`, process.env[`${name}_ENDPOINT`]);
+  if (endpoint !== undefined) return { endpoint };
+  const embedded = await startEmbedded({ port: port ?? 0, portVariable: `${name}_PORT`, dataDir });
+  stops.push(() => embedded.stop());
+  return embedded;
+};
+
+const loadLambdas = async (
+  assembly: Assembly,
+  references: References,
+  { maxConcurrency = 50, onLogLine = () => {} }: RuntimeOptions,
+  endpoints: Record<string, string>,
+): Promise<Map<string, LambdaHost>> => {
+  const lambdas = new Map<string, LambdaHost>();
+  const problems: string[] = [];
+  const ownRuntime = `nodejs${process.versions.node.split('.')[0]}.x`;
+  for (const [logicalId, properties] of resourcesOf(assembly.template, 'AWS::Lambda::Function')) {
+    const functionName =
+      typeof properties.FunctionName === 'string' ? properties.FunctionName : `${assembly.stackName}-${logicalId}`;
+    references.set(logicalId, functionName, {
+      Arn: `arn:aws:lambda:${REGION}:${LOCAL_ACCOUNT_ID}:function:${functionName}`,
+    });
+    const { Code, Handler, Runtime, Timeout, MemorySize, Environment, ReservedConcurrentExecutions } =
+      references.resolve(properties) as LambdaFunction;
+    if (Runtime !== ownRuntime)
+      problems.push(`runtime ${Runtime} of ${logicalId}: this is ${ownRuntime}, start with npm start`);
+    const [file = '', handlerName = ''] = Handler.split('.');
+    lambdas.set(
+      logicalId,
+      new LambdaHost({
+        logicalId,
+        functionName,
+        bundle: join(bundleDirectory(assembly, logicalId, Code), `${file}.js`),
+        handlerName,
+        timeoutMs: (Timeout ?? 3) * 1_000,
+        memorySizeMb: MemorySize ?? 128,
+        maxConcurrency: Math.min(maxConcurrency, ReservedConcurrentExecutions ?? maxConcurrency),
+        onLogLine: (line) => onLogLine(logicalId, line),
+        environment: {
+          // What Lambda sets, and endpoints: nothing in a bundle knows that it runs here.
+          PATH: process.env.PATH ?? '',
+          TZ: 'UTC',
+          AWS_REGION: REGION,
+          AWS_DEFAULT_REGION: REGION,
+          AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId,
+          AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey,
+          AWS_LAMBDA_FUNCTION_NAME: functionName,
+          AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(MemorySize ?? 128),
+          AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
+          AWS_EXECUTION_ENV: `AWS_Lambda_${Runtime}`,
+          // The developer's own AWS profile must not leak in.
+          AWS_CONFIG_FILE: '/dev/null',
+          AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+          ...endpoints,
+          ...Environment?.Variables,
+        },
+      }),
+    );
+  }
+  if (problems.length > 0) throw new UnsupportedTemplateError(problems);
+  return lambdas;
+};
+
+const queueUrlOf = (arn: string, references: References): string => {
+  const logicalId = references.ownerOf(arn);
+  if (logicalId === undefined) throw new UnsupportedTemplateError([`${arn} is no queue of the template`]);
+  return String(references.resolve({ Ref: logicalId }));
+};
+
+const checkMapping = (logicalId: string, { EventSourceArn, BatchSize }: EventSourceMapping): void => {
+  if (!/^arn:aws:(sqs|dynamodb):/.test(EventSourceArn)) {
+    throw new UnsupportedTemplateError([`event source ${EventSourceArn} of ${logicalId}`]);
+  }
+  if (EventSourceArn.startsWith('arn:aws:sqs:') && BatchSize > 10) {
+    throw new UnsupportedTemplateError([
+      `batch size ${BatchSize} of ${logicalId}: at most 10 without a batching window`,
+    ]);
+  }
+};
+
+interface LambdaFunction {
+  readonly Code: unknown;
+  readonly Handler: string;
+  readonly Runtime: string;
+  readonly Timeout?: number;
+  readonly MemorySize?: number;
+  readonly ReservedConcurrentExecutions?: number;
+  readonly Environment?: { readonly Variables?: Record<string, string> };
+}
+
+interface OnFailure {
+  readonly OnFailure?: { readonly Destination?: string };
+}
+
+interface EventSourceMapping {
+  readonly EventSourceArn: string;
+  readonly FunctionName: string;
+  readonly BatchSize: number;
+  readonly Enabled?: boolean;
+  readonly FilterCriteria?: { readonly Filters?: readonly { readonly Pattern: string }[] };
+  readonly FunctionResponseTypes?: readonly string[];
+  readonly ScalingConfig?: { readonly MaximumConcurrency?: number };
+  readonly StartingPosition?: 'TRIM_HORIZON' | 'LATEST';
+  readonly BisectBatchOnFunctionError?: boolean;
+  readonly MaximumRetryAttempts?: number;
+  readonly MaximumRecordAgeInSeconds?: number;
+  readonly DestinationConfig?: OnFailure;
+}
+
+interface EventInvokeConfig {
+  readonly FunctionName: string;
+  readonly MaximumRetryAttempts?: number;
+  readonly MaximumEventAgeInSeconds?: number;
+  readonly DestinationConfig?: OnFailure;
+}
+
+interface Schedule {
+  readonly ScheduleExpression: string;
+  readonly State?: string;
+  readonly FlexibleTimeWindow?: { readonly Mode?: string };
+  readonly Target: { readonly Arn: string; readonly Input?: string };
+}

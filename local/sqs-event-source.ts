@@ -1,0 +1,202 @@
+/**
+ * An event source mapping from an SQS queue to a Lambda, as Lambda runs it: polls the queue, invokes with batches,
+ * deletes what succeeded, leaves the rest to the visibility timeout and the queue's redrive policy.
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DeleteMessageBatchCommand, type Message, ReceiveMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import type { SQSEvent } from 'aws-lambda';
+import { compileFilters } from './event-filter.ts';
+import type { LambdaHost } from './lambda-host.ts';
+
+export interface SqsEventSourceSettings {
+  readonly queueUrl: string;
+  readonly queueArn: string;
+  readonly region: string;
+  readonly batchSize: number;
+  readonly reportBatchItemFailures: boolean;
+  readonly filterPatterns: readonly string[];
+  /** Most invocations at once. */
+  readonly maxConcurrency: number;
+  readonly onProblem: (problem: string) => void;
+}
+
+/** Lambda begins with five concurrent batches and adds 300 a minute (AWS Lambda Developer Guide, SQS scaling). */
+const CONCURRENCY_AT_FIRST = 5;
+const CONCURRENCY_STEP = 5;
+const SCALING_PERIOD_MS = 1_000;
+/** Longest wait of one poll, the most that SQS allows. */
+const POLL_SECONDS = 20;
+/** Most messages of one ReceiveMessage. */
+const MAX_RECEIVED = 10;
+
+export class SqsEventSource {
+  readonly #client: SQSClient;
+  readonly #lambda: LambdaHost;
+  readonly #settings: SqsEventSourceSettings;
+  readonly #matches: (event: unknown) => boolean;
+  readonly #stopping = new AbortController();
+  readonly #inFlight = new Set<Promise<void>>();
+  #concurrency: number;
+  #wantsMore = false;
+  #slotFreed: (() => void) | undefined;
+  #polling: Promise<void> | undefined;
+
+  constructor(client: SQSClient, lambda: LambdaHost, settings: SqsEventSourceSettings) {
+    this.#client = client;
+    this.#lambda = lambda;
+    this.#settings = settings;
+    this.#matches = compileFilters(settings.filterPatterns);
+    this.#concurrency = Math.min(CONCURRENCY_AT_FIRST, settings.maxConcurrency);
+  }
+
+  start(): void {
+    this.#polling = this.#poll();
+    void this.#scale();
+  }
+
+  /** Stops polling; batches in flight finish. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#slotFreed?.();
+    await this.#polling;
+    await Promise.all(this.#inFlight);
+  }
+
+  get #stopped(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
+  async #poll(): Promise<void> {
+    while (!this.#stopped) {
+      if (this.#inFlight.size >= this.#concurrency) {
+        await new Promise<void>((resolve) => {
+          this.#slotFreed = resolve;
+        });
+        continue;
+      }
+      const messages = await this.#receive();
+      if (messages.length === 0) continue;
+      // A full batch with no slot left means that messages wait in the queue: time for more concurrency.
+      if (messages.length === Math.min(this.#settings.batchSize, MAX_RECEIVED)) {
+        this.#wantsMore ||= this.#inFlight.size + 1 >= this.#concurrency;
+      }
+      const batch = this.#process(messages).finally(() => {
+        this.#inFlight.delete(batch);
+        this.#slotFreed?.();
+      });
+      this.#inFlight.add(batch);
+    }
+  }
+
+  async #scale(): Promise<void> {
+    while (!this.#stopped) {
+      await sleep(SCALING_PERIOD_MS, undefined, { ref: false, signal: this.#stopping.signal }).catch(() => {});
+      if (this.#wantsMore) {
+        this.#concurrency = Math.min(this.#settings.maxConcurrency, this.#concurrency + CONCURRENCY_STEP);
+        this.#slotFreed?.();
+      }
+      this.#wantsMore = false;
+    }
+  }
+
+  async #receive(): Promise<Message[]> {
+    const { queueUrl, batchSize } = this.#settings;
+    try {
+      const { Messages = [] } = await this.#client.send(
+        new ReceiveMessageCommand({
+          QueueUrl: queueUrl,
+          MaxNumberOfMessages: Math.min(batchSize, MAX_RECEIVED),
+          WaitTimeSeconds: POLL_SECONDS,
+          MessageSystemAttributeNames: ['All'],
+          MessageAttributeNames: ['All'],
+        }),
+        { abortSignal: this.#stopping.signal },
+      );
+      return Messages;
+    } catch (error) {
+      if (this.#stopped) return [];
+      this.#settings.onProblem(`could not poll ${queueUrl}: ${error instanceof Error ? error.message : error}`);
+      await sleep(1_000, undefined, { signal: this.#stopping.signal }).catch(() => {});
+      return [];
+    }
+  }
+
+  async #process(messages: Message[]): Promise<void> {
+    const done = new Set<Message>();
+    const wanted = messages.filter((message) => this.#matches({ ...message, body: parsed(message.Body) }));
+    for (const message of messages) if (!wanted.includes(message)) done.add(message);
+    if (wanted.length > 0) {
+      try {
+        const response = await this.#lambda.invoke(this.#eventOf(wanted));
+        for (const message of this.#succeeded(wanted, response)) done.add(message);
+      } catch (error) {
+        this.#settings.onProblem(
+          `${this.#lambda.settings.logicalId} failed: ${error instanceof Error ? error.message : error}`,
+        );
+      }
+    }
+    if (done.size > 0) await this.#delete([...done]);
+  }
+
+  /** An unknown, empty or null identifier counts as a failure of the whole batch. */
+  #succeeded(messages: Message[], response: unknown): Message[] {
+    if (!this.#settings.reportBatchItemFailures || response === null || response === undefined) return messages;
+    const { batchItemFailures } = response as { batchItemFailures?: unknown };
+    if (batchItemFailures === undefined || batchItemFailures === null) return messages;
+    if (!Array.isArray(batchItemFailures)) return [];
+    const failed = new Set(
+      batchItemFailures.map((failure) => (failure as { itemIdentifier?: unknown })?.itemIdentifier),
+    );
+    const known = new Set<unknown>(messages.map(({ MessageId }) => MessageId));
+    for (const id of failed) if (!known.has(id)) return [];
+    return messages.filter(({ MessageId }) => !failed.has(MessageId));
+  }
+
+  async #delete(messages: Message[]): Promise<void> {
+    try {
+      await this.#client.send(
+        new DeleteMessageBatchCommand({
+          QueueUrl: this.#settings.queueUrl,
+          Entries: messages.map(({ ReceiptHandle }, index) => ({ Id: String(index), ReceiptHandle })),
+        }),
+      );
+    } catch (error) {
+      this.#settings.onProblem(`could not delete ${messages.length} messages, they will come again: ${error}`);
+    }
+  }
+
+  #eventOf(messages: Message[]): SQSEvent {
+    return {
+      Records: messages.map((message) => ({
+        messageId: message.MessageId ?? '',
+        receiptHandle: message.ReceiptHandle ?? '',
+        body: message.Body ?? '',
+        attributes: { ...message.Attributes } as unknown as SQSEvent['Records'][number]['attributes'],
+        messageAttributes: Object.fromEntries(
+          Object.entries(message.MessageAttributes ?? {}).map(([name, value]) => [
+            name,
+            {
+              dataType: value.DataType ?? 'String',
+              ...(value.StringValue !== undefined && { stringValue: value.StringValue }),
+              ...(value.BinaryValue && { binaryValue: Buffer.from(value.BinaryValue).toString('base64') }),
+            },
+          ]),
+        ),
+        md5OfBody: message.MD5OfBody ?? '',
+        eventSource: 'aws:sqs',
+        eventSourceARN: this.#settings.queueArn,
+        awsRegion: this.#settings.region,
+      })),
+    };
+  }
+}
+
+/** A body that is JSON is filtered as such, any other as text. */
+const parsed = (body: string | undefined): unknown => {
+  try {
+    return JSON.parse(body ?? '');
+  } catch {
+    return body;
+  }
+};
