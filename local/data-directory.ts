@@ -45,7 +45,8 @@ const readIfThere = (file: string): string | undefined => {
   }
 };
 
-const isAlive = (pid: number): boolean => {
+/** Whether a process with this id runs. */
+export const isAlive = (pid: number): boolean => {
   try {
     process.kill(pid, 0);
     return true;

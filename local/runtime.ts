@@ -3,12 +3,12 @@
  * loads the very bundles that would be deployed, and drives them by the template's event source mappings and schedules.
  * What the template says and this runtime does not support is an error at start-up, never silently skipped.
  */
-import { rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { lockDataDirectory, openCheckpoints } from './data-directory.ts';
+import { isAlive, lockDataDirectory, openCheckpoints } from './data-directory.ts';
 import { type Engine, externalEndpoint, LOCAL_ACCOUNT_ID, startDynamoDb, startSqs } from './engines.ts';
 import { LambdaHost } from './lambda-host.ts';
 import { createQueues, createTables } from './resources.ts';
@@ -49,6 +49,8 @@ export interface RuntimeOptions {
   readonly maxConcurrency?: number;
   /** Whether to write `.local/runtime.json`. @default false */
   readonly announce?: boolean;
+  /** Changes a Lambda's environment before it is loaded: to put a fault between it and an engine. @default - unchanged */
+  readonly changeEnvironment?: (environment: Record<string, string>) => Record<string, string>;
   /** Called with every line that a Lambda prints. */
   readonly onLogLine?: (logicalId: string, line: string) => void;
   /** Called with what goes wrong outside the Lambdas' own logs. */
@@ -91,14 +93,10 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   const { dataDir, onProblem = () => {} } = options;
   if (dataDir !== undefined) stops.push(lockDataDirectory(dataDir));
 
-  // All three at once: the slowest, the synthesis, takes seconds. If one fails, the others still have to be stopped.
-  const parts = [
-    assemble(options, stops),
-    engine('DYNAMODB', options.dynamodbPort, dataDir, startDynamoDb, stops),
-    engine('SQS', options.sqsPort, dataDir, startSqs, stops),
-  ] as const;
-  await Promise.allSettled(parts);
-  const [assembly, dynamodb, sqs] = await Promise.all(parts);
+  // The engines first: a port that is in use is said at once, and not after the seconds that the synthesis takes.
+  const dynamodb = await engine('DYNAMODB', options.dynamodbPort, dataDir, startDynamoDb, stops);
+  const sqs = await engine('SQS', options.sqsPort, dataDir, startSqs, stops);
+  const assembly = await assemble(options, stops);
 
   const clientSettings = { region: REGION, credentials: LOCAL_CREDENTIALS };
   const dynamodbClient = new DynamoDBClient({ ...clientSettings, endpoint: dynamodb.endpoint });
@@ -244,12 +242,23 @@ type Stops = (() => Promise<void> | void)[];
 const assemble = async ({ assemblyDirectory, context }: RuntimeOptions, stops: Stops): Promise<Assembly> => {
   const directory = assemblyDirectory ?? join(PROJECT_DIRECTORY, '.local', `cdk.out-${process.pid}`);
   if (assemblyDirectory === undefined) {
+    removeAbandonedAssemblies();
     stops.push(() => rmSync(directory, { recursive: true, force: true }));
     await synthesize(directory, context);
   }
   const assembly = readAssembly(directory);
   checkSupport(assembly.template);
   return assembly;
+};
+
+/** A runtime that was killed leaves its assembly behind. */
+const removeAbandonedAssemblies = (): void => {
+  const directory = join(PROJECT_DIRECTORY, '.local');
+  mkdirSync(directory, { recursive: true });
+  for (const name of readdirSync(directory)) {
+    const owner = /^cdk\.out-(\d+)$/.exec(name)?.[1];
+    if (owner !== undefined && !isAlive(Number(owner))) rmSync(join(directory, name), { recursive: true, force: true });
+  }
 };
 
 const engine = async (
@@ -269,7 +278,7 @@ const engine = async (
 const loadLambdas = async (
   assembly: Assembly,
   references: References,
-  { maxConcurrency = 50, onLogLine = () => {} }: RuntimeOptions,
+  { maxConcurrency = 50, onLogLine = () => {}, changeEnvironment = (same) => same }: RuntimeOptions,
   endpoints: Record<string, string>,
 ): Promise<Map<string, LambdaHost>> => {
   const lambdas = new Map<string, LambdaHost>();
@@ -297,7 +306,7 @@ const loadLambdas = async (
         memorySizeMb: MemorySize ?? 128,
         maxConcurrency: Math.min(maxConcurrency, ReservedConcurrentExecutions ?? maxConcurrency),
         onLogLine: (line) => onLogLine(logicalId, line),
-        environment: {
+        environment: changeEnvironment({
           // What Lambda sets, and endpoints: nothing in a bundle knows that it runs here.
           PATH: process.env.PATH ?? '',
           TZ: 'UTC',
@@ -314,7 +323,7 @@ const loadLambdas = async (
           AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
           ...endpoints,
           ...Environment?.Variables,
-        },
+        }),
       }),
     );
   }

@@ -337,6 +337,23 @@ export class BookingStore {
     return { rows: Items as PendingRow[], ...(LastEvaluatedKey && { cursor: LastEvaluatedKey }) };
   }
 
+  /** All PENDING bookings of a shard with deadlines up to a time, soonest first, read page by page as they are asked for. */
+  async *pendingRows(shard: number, throughMs: number): AsyncGenerator<PendingRow> {
+    let cursor: Record<string, unknown> | undefined;
+    do {
+      const page = await this.pendingPage({ shard, throughMs, limit: 1_000, cursor });
+      yield* page.rows;
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+  }
+
+  /** How many PENDING bookings of a shard have deadlines up to a time. */
+  async countPending(shard: number, throughMs: number): Promise<number> {
+    let count = 0;
+    for await (const _ of this.pendingRows(shard, throughMs)) count += 1;
+    return count;
+  }
+
   /**
    * Takes bookings out of the index that a foreign writer settled without doing so; else every sweep would find them
    * again. Does nothing to a PENDING booking.

@@ -17,7 +17,8 @@ const PATIENCE = {
 export const documentClient = (config: DynamoDBClientConfig = {}): DynamoDBDocumentClient =>
   DynamoDBDocumentClient.from(new DynamoDBClient({ ...PATIENCE, ...config }), {
     marshallOptions: { removeUndefinedValues: true },
-    unmarshallOptions: UNMARSHALL,
+    // A copy: the document client adds options of its own to the object that it is given.
+    unmarshallOptions: { ...UNMARSHALL },
   });
 
 /** An SQS client with the service's retries and timeouts. TLS protects the messages; their MD5 would only cost CPU. */

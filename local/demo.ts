@@ -1,0 +1,377 @@
+/**
+ * `npm run demo`: the main job, live. Some hundred bookings with short holds are written, paid, cancelled, extended, paid
+ * too late and attacked in the ways that happen, on a local runtime in memory; then the four promises are checked.
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { SingleBar } from 'cli-progress';
+import { BookingStore } from '../functions/adapters/booking-store.ts';
+import { type Booking, effectiveStatus, type MoveOutcome } from '../functions/core/booking-status.ts';
+import { encodeTimer } from '../functions/core/expiry-timer.ts';
+import { documentClient } from '../functions/runtime/clients.ts';
+import { waitUntil } from '../functions/runtime/clock.ts';
+import { lagHistogram, percentile } from './lag-report.ts';
+import { readableLogLine } from './log-lines.ts';
+import { startLossyQueue } from './lossy-queue.ts';
+import { LOCAL_CREDENTIALS, type LocalRuntime, REGION, startRuntime } from './runtime.ts';
+
+/** The sweep calls a booking overdue after 30 s, so this decides how long the demo takes. */
+const SWEEP_PERIOD_MS = 5_000;
+const SWEEP_PATIENCE_MS = 40_000;
+const SHARD_COUNT = 10;
+
+/** How many bookings meet which fate. Every second one of each is written by a foreign program: a bare PutItem. */
+const PLAN = [
+  { fate: 'lapses', count: 160, holdMs: [2_000, 20_000] },
+  { fate: 'paid', count: 60, holdMs: [4_000, 20_000] },
+  { fate: 'paid-at-the-last-moment', count: 40, holdMs: [4_000, 20_000] },
+  { fate: 'paid-too-late', count: 30, holdMs: [2_000, 20_000] },
+  { fate: 'cancelled', count: 20, holdMs: [4_000, 15_000] },
+  { fate: 'extended', count: 20, holdMs: [4_000, 12_000] },
+  { fate: 'timer-lost', count: 20, holdMs: [1_000, 3_000] },
+  { fate: 'timer-twice', count: 30, holdMs: [2_000, 15_000] },
+] as const;
+type Fate = (typeof PLAN)[number]['fate'];
+
+interface Planned {
+  readonly bookingId: string;
+  readonly fate: Fate;
+  readonly expiresAtMs: number;
+}
+
+const { values: options } = (() => {
+  try {
+    return parseArgs({ options: { json: { type: 'boolean', default: false } } });
+  } catch (error) {
+    console.error(`demo: ${error instanceof Error ? error.message : error}\n\nUsage: npm run demo -- [--json]`);
+    process.exit(2);
+  }
+})();
+const say = (line: string): void => {
+  if (!options.json) console.log(line);
+};
+
+const startedAtMs = Date.now();
+const stamp = (): string => `${((Date.now() - startedAtMs) / 1000).toFixed(1).padStart(5)} s `;
+
+/** What the demo has seen go by in the Lambdas' logs. */
+const seen = { byTimer: 0, bySweep: 0, lagsMs: [] as number[], problems: [] as string[] };
+
+const told = new Set<string>();
+
+const watch = (logicalId: string, line: string): void => {
+  let entry: {
+    message?: string;
+    level?: string;
+    messageId?: string;
+    bookingId?: string;
+    outcomes?: { outcome: string; lagMs?: number }[];
+    expired?: number;
+  };
+  try {
+    entry = JSON.parse(line);
+  } catch {
+    seen.problems.push(line);
+    return;
+  }
+  for (const { outcome, lagMs } of entry.outcomes ?? []) {
+    if (outcome !== 'expired') continue;
+    seen.byTimer += 1;
+    if (lagMs !== undefined) seen.lagsMs.push(lagMs);
+  }
+  if (entry.message?.startsWith('Successfully expired') && entry.expired) {
+    seen.bySweep += entry.expired;
+    tell(`the sweep found bookings whose timers were lost: ${entry.message}`);
+  }
+  // A malformed timer is received ten times before it is a dead letter: once is enough to see.
+  const known = `${entry.message}${entry.messageId ?? entry.bookingId}`;
+  if (entry.level === 'ERROR' && !told.has(known)) {
+    told.add(known);
+    tell(readableLogLine(logicalId, line)?.slice(13, 160) ?? line);
+  }
+};
+
+const bar = new SingleBar({
+  format: '        {bar} {value}/{total} settled or expired │ timer {byTimer} │ sweep {bySweep} │ lag p99 {p99} ms',
+  hideCursor: true,
+  barsize: 24,
+});
+const live = process.stdout.isTTY && !options.json;
+let barShown = false;
+/** A line of its own above the bar. */
+const tell = (line: string): void => {
+  if (barShown) process.stdout.write('\r\u001b[2K');
+  say(`${stamp()} ${line}`);
+};
+
+const run = async (): Promise<boolean> => {
+  say('Synthesizing the CDK app, starting DynamoDB and SQS in memory, loading the Lambdas…');
+  const lossyQueue = await startLossyQueue((body) => body.includes('"demo-timer-lost-'));
+  const runtime = await startRuntime({
+    schedulePeriodMs: SWEEP_PERIOD_MS,
+    context: { stage: 'dev', shardCount: String(SHARD_COUNT) },
+    changeEnvironment: (environment) => ({
+      ...environment,
+      AWS_ENDPOINT_URL_SQS: lossyQueue.endpoint,
+      TIMER_QUEUE_URL: environment.TIMER_QUEUE_URL?.replace(/^http:\/\/[^/]+/, lossyQueue.endpoint) ?? '',
+    }),
+    onLogLine: watch,
+    onProblem: (problem) => seen.problems.push(problem),
+  });
+  lossyQueue.forwardTo(runtime.sqsEndpoint);
+  try {
+    return await play(runtime, () => lossyQueue.lost.length);
+  } finally {
+    await runtime.stop();
+    await lossyQueue.stop();
+  }
+};
+
+const play = async (runtime: LocalRuntime, lostTimers: () => number): Promise<boolean> => {
+  const client = { region: REGION, credentials: LOCAL_CREDENTIALS };
+  const table = runtime.outputs.BookingsTableName ?? '';
+  const store = new BookingStore(documentClient({ ...client, endpoint: runtime.dynamodbEndpoint }), table, SHARD_COUNT);
+  const foreign = new DynamoDBClient({ ...client, endpoint: runtime.dynamodbEndpoint });
+  const sqs = new SQSClient({ ...client, endpoint: runtime.sqsEndpoint });
+  const queueUrl = runtime.outputs.TimerQueueUrl ?? '';
+
+  const planned = await write(store, foreign, table);
+  const total = planned.length;
+  tell(
+    `wrote ${total} bookings that hold for 1 to 20 s, every second one with a bare PutItem as a foreign program would`,
+  );
+  await writeNonsense(foreign, table);
+  tell('wrote 2 bookings with no usable deadline: one in seconds, one without any');
+  for (const body of [
+    '{"this is": "no timer"',
+    encodeTimer({ bookingId: 'x', expiresAtMs: Date.now() }).replace('1', '99'),
+  ]) {
+    await sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: body }));
+  }
+  tell('sent 2 malformed timers');
+
+  const answers = new Map<string, MoveOutcome>();
+  const misreported: string[] = [];
+  let settled = 0;
+  const stories = planned.map(async (booking) => {
+    const { bookingId, fate, expiresAtMs } = booking;
+    const move = async (kind: 'confirm' | 'cancel'): Promise<void> => {
+      const outcome = await store[kind](bookingId, Date.now());
+      answers.set(bookingId, outcome);
+      if (outcome.kind === 'moved') settled += 1;
+    };
+    switch (fate) {
+      case 'paid':
+        await waitUntil(expiresAtMs - 3_000 + Math.random() * 1_500);
+        return move('confirm');
+      case 'paid-at-the-last-moment':
+        // From 60 ms before to 20 ms after: who wins is decided by the write.
+        await waitUntil(expiresAtMs - 60 + Math.floor(Math.random() * 80));
+        return move('confirm');
+      case 'paid-too-late': {
+        await waitUntil(expiresAtMs);
+        const found = await store.get(bookingId);
+        if (found && effectiveStatus(found, Date.now()) !== 'EXPIRED') misreported.push(bookingId);
+        return move('confirm');
+      }
+      case 'cancelled':
+        await waitUntil(expiresAtMs - 2_000);
+        return move('cancel');
+      case 'extended':
+        await waitUntil(expiresAtMs - 2_000);
+        answers.set(bookingId, await store.extend(bookingId, 5_000, Date.now()));
+        return;
+      case 'timer-twice': {
+        const message = { QueueUrl: queueUrl, MessageBody: encodeTimer({ bookingId, expiresAtMs }) };
+        const delaySeconds = Math.max(0, Math.floor((expiresAtMs - Date.now() - 1_000) / 1_000));
+        await sqs.send(new SendMessageCommand({ ...message, DelaySeconds: delaySeconds }));
+        return;
+      }
+    }
+  });
+  tell('now they are paid, cancelled, extended, paid too late, and their timers lost or sent twice…');
+  await watchUntilDone(stories, total, () => settled, lostTimers);
+
+  const found = new Map<string, Booking>();
+  for (const { bookingId } of planned) {
+    const booking = await store.get(bookingId);
+    if (booking) found.set(bookingId, booking);
+  }
+  const nonsense = await Promise.all(['demo-seconds', 'demo-none'].map((bookingId) => store.get(bookingId)));
+  const attributes = await sqs.send(
+    new GetQueueAttributesCommand({
+      QueueUrl: runtime.outputs.TimerDeadLetterQueueUrl,
+      AttributeNames: ['ApproximateNumberOfMessages'],
+    }),
+  );
+  const deadLetters = Number(attributes.Attributes?.ApproximateNumberOfMessages ?? 0);
+  return report(planned, found, answers, misreported, nonsense, deadLetters, lostTimers());
+};
+
+const write = async (store: BookingStore, foreign: DynamoDBClient, table: string): Promise<Planned[]> => {
+  const planned: Planned[] = [];
+  const writes: Promise<unknown>[] = [];
+  for (const { fate, count, holdMs } of PLAN) {
+    const [shortest, longest] = holdMs;
+    for (let number = 0; number < count; number += 1) {
+      const bookingId = `demo-${fate}-${number}`;
+      const nowMs = Date.now();
+      const hold = Math.round(shortest + Math.random() * (longest - shortest));
+      planned.push({ bookingId, fate, expiresAtMs: nowMs + hold });
+      const item = { bookingId: { S: bookingId }, status: { S: 'PENDING' }, expiresAtMs: { N: String(nowMs + hold) } };
+      writes.push(
+        number % 2 === 0
+          ? store.create({ bookingId, holdMs: hold, details: { seat: number } }, nowMs)
+          : foreign.send(new PutItemCommand({ TableName: table, Item: item })),
+      );
+      if (writes.length % 20 === 0) await Promise.all(writes);
+    }
+  }
+  await Promise.all(writes);
+  return planned;
+};
+
+const writeNonsense = async (foreign: DynamoDBClient, table: string): Promise<void> => {
+  const pending = { status: { S: 'PENDING' } };
+  const inSeconds = { N: String(Math.floor(Date.now() / 1_000)) };
+  const items = [
+    { ...pending, bookingId: { S: 'demo-seconds' }, expiresAtMs: inSeconds },
+    { ...pending, bookingId: { S: 'demo-none' } },
+  ];
+  for (const Item of items) await foreign.send(new PutItemCommand({ TableName: table, Item }));
+};
+
+const watchUntilDone = async (
+  stories: Promise<void>[],
+  total: number,
+  settled: () => number,
+  lostTimers: () => number,
+): Promise<void> => {
+  let storiesDone = false;
+  const all = Promise.all(stories).then(() => {
+    storiesDone = true;
+  });
+  const giveUpAtMs = Date.now() + 25_000 + SWEEP_PATIENCE_MS;
+  const progress = () => ({ byTimer: seen.byTimer, bySweep: seen.bySweep, p99: percentile(seen.lagsMs, 0.99) || 0 });
+  const done = () => settled() + seen.byTimer + seen.bySweep;
+  if (live) {
+    bar.start(total, 0, progress());
+    barShown = true;
+  }
+  let waitingTold = false;
+  for (let lastLineMs = 0; done() < total || !storiesDone; ) {
+    if (Date.now() > giveUpAtMs) break;
+    if (storiesDone && !waitingTold && done() >= total - lostTimers()) {
+      waitingTold = true;
+      tell(
+        `only the ${total - done()} bookings with lost timers are left: the sweep takes them once they are 30 s overdue`,
+      );
+    }
+    if (live) bar.update(done(), progress());
+    else if (Date.now() - lastLineMs > 5_000) {
+      lastLineMs = Date.now();
+      tell(`${done()}/${total} settled or expired (timer ${seen.byTimer}, sweep ${seen.bySweep})`);
+    }
+    await sleep(100);
+  }
+  if (live) {
+    bar.update(done(), progress());
+    bar.stop();
+    barShown = false;
+  }
+  await all;
+  // The last log lines, and what may still come although it must not.
+  await sleep(500);
+};
+
+const report = (
+  planned: Planned[],
+  found: Map<string, Booking>,
+  answers: Map<string, MoveOutcome>,
+  misreported: string[],
+  nonsense: (Booking | undefined)[],
+  deadLetters: number,
+  lostTimers: number,
+): boolean => {
+  const nowMs = Date.now();
+  const bookings = [...found.values()];
+  const expired = bookings.filter(({ status }) => status === 'EXPIRED');
+  const lagsMs = (by: string) =>
+    expired.flatMap(({ expiredBy, expiredAtMs = Number.NaN, expiresAtMs }) =>
+      expiredBy === by ? [expiredAtMs - expiresAtMs] : [],
+    );
+  const byTimer = lagsMs('timer');
+  const bySweep = lagsMs('sweep');
+  const wasPaid = ({ bookingId }: Planned) => {
+    const answer = answers.get(bookingId);
+    return answer?.kind === 'moved' && answer.booking.status === 'CONFIRMED';
+  };
+  const confirmed = planned.filter(wasPaid);
+  const refused = [...answers.values()].filter(({ kind }) => kind === 'refused').length;
+
+  const violations = {
+    early: [...byTimer, ...bySweep].filter((lagMs) => !(lagMs >= 0)).length,
+    missed: bookings.filter(({ status, expiresAtMs }) => status === 'PENDING' && expiresAtMs <= nowMs).length,
+    lost: planned.length - bookings.length,
+    paidButExpired: confirmed.filter(({ bookingId }) => found.get(bookingId)?.status !== 'CONFIRMED').length,
+    paidTooLateButConfirmed: bookings.filter(
+      ({ confirmedAtMs, expiresAtMs }) => confirmedAtMs !== undefined && confirmedAtMs >= expiresAtMs,
+    ).length,
+    readAsPendingAfterTheDeadline: misreported.length,
+    expiredWithoutADeadline: nonsense.filter((booking) => booking?.status !== 'PENDING').length,
+    malformedNotInTheDeadLetterQueue: Math.max(0, 2 - deadLetters),
+  };
+  const kept = Object.values(violations).every((count) => count === 0);
+  const lag = { p50: percentile(byTimer, 0.5), p99: percentile(byTimer, 0.99), max: percentile(byTimer, 1) };
+  const summary = {
+    bookings: planned.length,
+    expiredByTimer: byTimer.length,
+    expiredBySweep: bySweep.length,
+    confirmed: confirmed.length,
+    confirmsRefused: refused,
+    cancelled: bookings.filter(({ status }) => status === 'CANCELLED').length,
+    timersLost: lostTimers,
+    deadLetters,
+    timerLagMs: lag,
+    violations,
+    seconds: (nowMs - startedAtMs) / 1_000,
+  };
+  if (options.json) {
+    console.log(JSON.stringify(summary));
+    return kept;
+  }
+  const mark = (count: number) => (count === 0 ? '✓' : '✗');
+  console.log(`
+  expired by timer     ${byTimer.length}   lag p50 ${lag.p50} ms, p99 ${lag.p99} ms, max ${lag.max} ms
+  expired by sweep     ${bySweep.length}   (${lostTimers} timers were lost on purpose)
+  confirmed            ${confirmed.length}   ${refused} confirms came too late and were refused
+  cancelled            ${summary.cancelled}
+  dead letters         ${deadLetters}   (2 malformed timers were sent)
+
+  lag of the timers
+${lagHistogram(byTimer).join('\n')}
+
+  ${mark(violations.early)} early = ${violations.early}
+  ${mark(violations.missed + violations.lost)} missed = ${violations.missed + violations.lost}
+  ${mark(violations.paidButExpired)} paid but expired = ${violations.paidButExpired}
+  ${mark(violations.paidTooLateButConfirmed)} paid too late but confirmed = ${violations.paidTooLateButConfirmed}
+  ${mark(violations.readAsPendingAfterTheDeadline)} read as PENDING after the deadline = ${violations.readAsPendingAfterTheDeadline}
+  ${mark(violations.expiredWithoutADeadline)} expired without a usable deadline = ${violations.expiredWithoutADeadline}
+  ${mark(violations.malformedNotInTheDeadLetterQueue)} malformed timers missing in the dead-letter queue = ${violations.malformedNotInTheDeadLetterQueue}
+`);
+  if (seen.problems.length > 0)
+    console.log(`  noted by the runtime:\n    ${[...new Set(seen.problems)].join('\n    ')}\n`);
+  console.log(kept ? `Every promise was kept, in ${summary.seconds.toFixed(0)} s.` : 'A promise was broken.');
+  return kept;
+};
+
+run().then(
+  (kept) => process.exit(kept ? 0 : 1),
+  (error) => {
+    console.error(`demo: ${error instanceof Error ? error.message : error}`);
+    process.exit(1);
+  },
+);

@@ -1,0 +1,150 @@
+/** `npm start`: runs the whole service on this machine until Ctrl-C. */
+import { createWriteStream, mkdirSync, type WriteStream } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import { EngineError } from './engines.ts';
+import { InvocationError } from './lambda-host.ts';
+import { readableLogLine } from './log-lines.ts';
+import { type LocalRuntime, REGION, startRuntime } from './runtime.ts';
+import { PROJECT_DIRECTORY } from './synth.ts';
+import { UnsupportedTemplateError } from './template.ts';
+
+const USAGE = `Usage: npm start -- [options]
+
+Runs the service on this machine, on loopback only, until Ctrl-C.
+
+  --sweep-every <seconds>   sweep at this pace instead of the template's; 'never' to sweep only when asked
+  -c, --context <name=value>  a setting of the CDK app, such as sweepIntervalMinutes=10; may be repeated
+  -h, --help                this text
+
+Environment:
+  DATA_DIR             folder that bookings and timers outlive a restart in (default: in memory)
+  DYNAMODB_PORT        port of DynamoDB (default 8000; 0 for any free one)
+  SQS_PORT             port of SQS (default 9324; 0 for any free one)
+  DYNAMODB_ENDPOINT    another DynamoDB engine on loopback, instead of the embedded one
+  SQS_ENDPOINT         another SQS engine on loopback, instead of the embedded one`;
+
+/** Thrown for what the user typed wrong; ends with usage and exit code 2. */
+class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+const readOptions = () => {
+  let values: { 'sweep-every'?: string; context?: string[]; help?: boolean };
+  try {
+    ({ values } = parseArgs({
+      options: {
+        'sweep-every': { type: 'string' },
+        context: { type: 'string', short: 'c', multiple: true },
+        help: { type: 'boolean', short: 'h' },
+      },
+    }));
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+  const context: Record<string, string> = {};
+  for (const setting of values.context ?? []) {
+    const [name, value] = setting.split(/=(.*)/s);
+    if (!name || value === undefined) throw new UsageError(`--context must be name=value, got ${setting}`);
+    context[name] = value;
+  }
+  const pace = values['sweep-every'];
+  if (pace !== undefined && pace !== 'never' && !/^[1-9]\d{0,5}$/.test(pace)) {
+    throw new UsageError(`--sweep-every must be a whole number of seconds from 1 to 999999, or never, got ${pace}`);
+  }
+  return {
+    help: values.help ?? false,
+    context,
+    dynamodbPort: portFrom('DYNAMODB_PORT', 8000),
+    sqsPort: portFrom('SQS_PORT', 9324),
+    dataDir: process.env.DATA_DIR ? resolve(process.env.DATA_DIR) : undefined,
+    ...(pace !== undefined && { schedulePeriodMs: pace === 'never' ? ('never' as const) : Number(pace) * 1_000 }),
+  };
+};
+
+const portFrom = (variable: string, fallback: number): number => {
+  const value = process.env[variable];
+  if (value === undefined || value === '') return fallback;
+  if (!/^\d+$/.test(value) || Number(value) > 65_535)
+    throw new UsageError(`${variable} must be a port from 0 to 65535, got ${value}`);
+  return Number(value);
+};
+
+const greet = (runtime: LocalRuntime, dataDir: string | undefined): void => {
+  const { dynamodbEndpoint, sqsEndpoint, outputs } = runtime;
+  console.log(`
+booking-expiry is running; ${dataDir ? `bookings and timers are kept in ${dataDir}` : 'bookings and timers are in memory (DATA_DIR=… keeps them)'}
+
+  DynamoDB   ${dynamodbEndpoint}   table ${outputs.BookingsTableName}
+  SQS        ${sqsEndpoint}   timers in ${outputs.TimerQueueUrl}
+  Logs       below, and whole in .local/logs
+
+Any AWS SDK or the AWS CLI works with these endpoints. In another terminal, a booking that holds for 10 seconds:
+
+  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=${REGION} AWS_DEFAULT_REGION=${REGION}
+  aws dynamodb put-item --endpoint-url ${dynamodbEndpoint} --table-name ${outputs.BookingsTableName} \\
+    --item '{"bookingId":{"S":"seat-1"},"status":{"S":"PENDING"},"expiresAtMs":{"N":"'$(( ($(date +%s) + 10) * 1000 ))'"}}'
+  aws dynamodb get-item --endpoint-url ${dynamodbEndpoint} --table-name ${outputs.BookingsTableName} \\
+    --key '{"bookingId":{"S":"seat-1"}}'
+
+Sweep now: npm run expire-bookings, or s and Enter here. Stop: Ctrl-C.
+`);
+};
+
+const openLogs = (): ((logicalId: string, line: string) => void) => {
+  const directory = join(PROJECT_DIRECTORY, '.local', 'logs');
+  mkdirSync(directory, { recursive: true });
+  const files = new Map<string, WriteStream>();
+  return (logicalId, line) => {
+    let file = files.get(logicalId);
+    if (file === undefined) {
+      file = createWriteStream(join(directory, `${logicalId}.log`), { flags: 'a' });
+      files.set(logicalId, file);
+    }
+    file.write(`${line}\n`);
+    const readable = readableLogLine(logicalId, line);
+    if (readable !== undefined) console.log(readable);
+  };
+};
+
+const run = async (): Promise<void> => {
+  const { help, ...options } = readOptions();
+  if (help) {
+    console.log(USAGE);
+    return;
+  }
+  console.log('Synthesizing the CDK app and starting the engines…');
+  const runtime = await startRuntime({
+    ...options,
+    announce: true,
+    onLogLine: openLogs(),
+    onProblem: (problem) => console.error(`${new Date().toISOString().slice(11, 23)} runtime          ${problem}`),
+  });
+  greet(runtime, options.dataDir);
+  if (process.stdin.isTTY) {
+    createInterface({ input: process.stdin }).on('line', (line) => {
+      if (line.trim() === 's') void runtime.fireSchedules();
+    });
+  }
+  let stopping = false;
+  const stop = async (): Promise<void> => {
+    if (stopping) process.exit(130);
+    stopping = true;
+    console.log('\nStopping: batches in flight finish (Ctrl-C again to leave at once)…');
+    await runtime.stop();
+    console.log('Stopped.');
+    process.exit(0);
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+};
+
+run().catch((error) => {
+  const expected = [UsageError, EngineError, UnsupportedTemplateError, InvocationError].some(
+    (known) => error instanceof known,
+  );
+  console.error(`npm start: ${expected || !(error instanceof Error) ? (error.message ?? error) : error.stack}`);
+  if (error instanceof UsageError) console.error(`\n${USAGE}`);
+  process.exit(error instanceof UsageError ? 2 : 1);
+});
