@@ -1,0 +1,286 @@
+import { PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  BOOKING_STATUSES,
+  type Booking,
+  type BookingStatus,
+  effectiveStatus,
+} from '../../functions/core/booking-status.ts';
+import { type Engines, startEngines } from '../support/engines.ts';
+
+const NOW = 1_790_000_000_000;
+let engines: Engines;
+let sequence = 0;
+const nextId = () => `booking-${++sequence}`;
+
+beforeAll(async () => {
+  engines = await startEngines();
+});
+afterAll(() => engines.stop());
+
+/** A booking with this status in the table, whose deadline is NOW + 60 s. */
+const givenBooking = async (status: BookingStatus, overrides: Partial<Booking> = {}): Promise<Booking> => {
+  const booking: Booking = {
+    bookingId: nextId(),
+    status,
+    expiresAtMs: NOW + 60_000,
+    ...(status === 'PENDING' && { pendingShard: 3, holdStartedAtMs: NOW }),
+    ...overrides,
+  };
+  await engines.documents.send(new PutCommand({ TableName: engines.table, Item: booking }));
+  return booking;
+};
+
+const expireOne = async (bookingId: string, nowMs: number) =>
+  (await engines.store.expire([bookingId], 'timer', nowMs)).get(bookingId);
+
+const BEFORE = NOW + 59_999;
+const AT = NOW + 60_000;
+
+describe('from each status, before the deadline', () => {
+  test.each([
+    ['PENDING', 'CONFIRMED', 'moved'],
+    ['PENDING', 'CANCELLED', 'moved'],
+    ['PENDING', 'PENDING', 'moved'],
+    ['PENDING', 'EXPIRED', 'extended'],
+    ['CONFIRMED', 'CONFIRMED', 'unchanged'],
+    ['CONFIRMED', 'CANCELLED', 'moved'],
+    ['CONFIRMED', 'PENDING', 'refused'],
+    ['CONFIRMED', 'EXPIRED', 'settled'],
+    ['CANCELLED', 'CONFIRMED', 'refused'],
+    ['CANCELLED', 'CANCELLED', 'unchanged'],
+    ['CANCELLED', 'PENDING', 'refused'],
+    ['CANCELLED', 'EXPIRED', 'settled'],
+    ['EXPIRED', 'CONFIRMED', 'refused'],
+    ['EXPIRED', 'CANCELLED', 'refused'],
+    ['EXPIRED', 'PENDING', 'refused'],
+    ['EXPIRED', 'EXPIRED', 'already-expired'],
+  ] as const)('%s → %s: %s', async (from, to, kind) => {
+    const { bookingId } = await givenBooking(from);
+    expect((await move(bookingId, to, BEFORE))?.kind).toBe(kind);
+    const after = await engines.store.get(bookingId);
+    expect(after?.status).toBe(kind === 'moved' ? to : from);
+  });
+});
+
+describe('from each status, from the deadline on', () => {
+  test.each([
+    ['PENDING', 'CONFIRMED', 'refused'],
+    ['PENDING', 'CANCELLED', 'refused'],
+    ['PENDING', 'PENDING', 'refused'],
+    ['PENDING', 'EXPIRED', 'expired'],
+    ['CONFIRMED', 'CONFIRMED', 'unchanged'],
+    ['CONFIRMED', 'CANCELLED', 'moved'],
+    ['CONFIRMED', 'PENDING', 'refused'],
+    ['CONFIRMED', 'EXPIRED', 'settled'],
+    ['CANCELLED', 'CANCELLED', 'unchanged'],
+    ['CANCELLED', 'EXPIRED', 'settled'],
+    ['EXPIRED', 'CONFIRMED', 'refused'],
+    ['EXPIRED', 'EXPIRED', 'already-expired'],
+  ] as const)('%s → %s: %s', async (from, to, kind) => {
+    const { bookingId } = await givenBooking(from);
+    expect((await move(bookingId, to, AT))?.kind).toBe(kind);
+  });
+});
+
+const move = (bookingId: string, to: BookingStatus, nowMs: number) => {
+  const { store } = engines;
+  const moves = {
+    CONFIRMED: () => store.confirm(bookingId, nowMs),
+    CANCELLED: () => store.cancel(bookingId, nowMs),
+    PENDING: () => store.extend(bookingId, 30_000, nowMs),
+    EXPIRED: () => expireOne(bookingId, nowMs),
+  };
+  return moves[to]();
+};
+
+describe('to the millisecond', () => {
+  test('a booking confirmed one millisecond before its hold lapses stays confirmed', async () => {
+    const { bookingId } = await givenBooking('PENDING');
+    expect(await engines.store.confirm(bookingId, BEFORE)).toMatchObject({ kind: 'moved' });
+    expect(await expireOne(bookingId, AT)).toEqual({ kind: 'settled', status: 'CONFIRMED' });
+    expect(await engines.store.get(bookingId)).toMatchObject({ status: 'CONFIRMED', confirmedAtMs: BEFORE });
+  });
+
+  test('a booking is not expired one millisecond early, and is at its deadline', async () => {
+    const { bookingId } = await givenBooking('PENDING');
+    expect(await expireOne(bookingId, BEFORE)).toEqual({ kind: 'extended', expiresAtMs: AT });
+    expect(await expireOne(bookingId, AT)).toEqual({ kind: 'expired', expiredAtMs: AT });
+    const { pendingShard, ...expired } = (await engines.store.get(bookingId)) ?? {};
+    expect(pendingShard).toBeUndefined();
+    expect(expired).toMatchObject({ status: 'EXPIRED', expiredAtMs: AT, expiredBy: 'timer' });
+  });
+
+  test('a confirm at the deadline is refused although nothing has marked the booking yet', async () => {
+    const { bookingId } = await givenBooking('PENDING');
+    const outcome = await engines.store.confirm(bookingId, AT);
+    expect(outcome).toMatchObject({ kind: 'refused', found: 'EXPIRED', judgedAtMs: AT });
+  });
+
+  test('every read tells EXPIRED from the deadline on, marked or not', () => {
+    const booking = { status: 'PENDING' as const, expiresAtMs: AT };
+    expect(effectiveStatus(booking, BEFORE)).toBe('PENDING');
+    expect(effectiveStatus(booking, AT)).toBe('EXPIRED');
+    for (const status of BOOKING_STATUSES.filter((each) => each !== 'PENDING')) {
+      expect(effectiveStatus({ status, expiresAtMs: AT }, AT)).toBe(status);
+    }
+  });
+});
+
+describe('two writers at once', () => {
+  test('of an expiry and a confirm with clocks on both sides of the deadline, exactly one wins', async () => {
+    const winners = await Promise.all(
+      Array.from({ length: 60 }, async () => {
+        const { bookingId } = await givenBooking('PENDING');
+        const [confirm, expire] = await Promise.all([
+          engines.store.confirm(bookingId, BEFORE),
+          expireOne(bookingId, AT),
+        ]);
+        const { status } = (await engines.store.get(bookingId)) ?? {};
+        expect([confirm.kind, expire?.kind]).toEqual(
+          status === 'CONFIRMED' ? ['moved', 'settled'] : ['refused', 'expired'],
+        );
+        return status;
+      }),
+    );
+    expect(winners.every((status) => status === 'CONFIRMED' || status === 'EXPIRED')).toBe(true);
+  });
+
+  test('of a timer and a sweep, exactly one expires the booking', async () => {
+    for (let round = 0; round < 30; round += 1) {
+      const { bookingId } = await givenBooking('PENDING');
+      const outcomes = await Promise.all([
+        engines.store.expire([bookingId], 'timer', AT),
+        engines.store.expire([bookingId], 'sweep', AT + 1),
+      ]);
+      const kinds = outcomes.map((outcome) => outcome.get(bookingId)?.kind);
+      expect(kinds.filter((kind) => kind === 'expired')).toHaveLength(1);
+      expect(kinds.filter((kind) => kind === 'already-expired')).toHaveLength(1);
+    }
+  });
+
+  test('of two creations with one id, the second finds the first', async () => {
+    const bookingId = nextId();
+    const outcomes = await Promise.all([1, 2].map(() => engines.store.create({ bookingId, holdMs: 5_000 }, NOW)));
+    expect(outcomes.map(({ kind }) => kind).sort()).toEqual(['created', 'exists']);
+  });
+});
+
+describe('a batch of expiries', () => {
+  test('gives each of 60 bookings its own outcome', async () => {
+    const given = await Promise.all(
+      Array.from({ length: 60 }, (_, index) => givenBooking(index % 3 === 0 ? 'CONFIRMED' : 'PENDING')),
+    );
+    const outcomes = await engines.store.expire([...given.map(({ bookingId }) => bookingId), 'nowhere'], 'timer', AT);
+    expect(outcomes.get('nowhere')).toEqual({ kind: 'missing' });
+    for (const { bookingId, status } of given) {
+      expect(outcomes.get(bookingId)?.kind).toBe(status === 'PENDING' ? 'expired' : 'settled');
+    }
+    expect(await engines.store.get('nowhere')).toBeUndefined();
+  });
+
+  test('costs two write units for an expiry and one for a refusal', async () => {
+    const pending = await givenBooking('PENDING');
+    const settled = await givenBooking('CONFIRMED');
+    let units = 0;
+    engines.documents.middlewareStack.add(
+      (next) => async (args) => {
+        Object.assign(args.input, { ReturnConsumedCapacity: 'TOTAL' });
+        const result = await next(args);
+        for (const used of (result.output as { ConsumedCapacity?: { CapacityUnits?: number }[] }).ConsumedCapacity ??
+          []) {
+          units += used.CapacityUnits ?? 0;
+        }
+        return result;
+      },
+      { step: 'initialize', name: 'capacity', priority: 'high' },
+    );
+    await engines.store.expire([pending.bookingId], 'timer', AT);
+    expect(units).toBe(2);
+    await engines.store.expire([settled.bookingId], 'timer', AT);
+    engines.documents.middlewareStack.remove('capacity');
+    expect(units).toBe(3);
+  });
+
+  test.each([
+    ['in seconds', { N: '1790000000' }],
+    ['negative', { N: '-1' }],
+    ['beyond every calendar', { N: '1e30' }],
+    ['missing', undefined],
+  ])('never expires a booking whose deadline is %s', async (_, expiresAtMs) => {
+    const bookingId = nextId();
+    const Item = { bookingId: { S: bookingId }, status: { S: 'PENDING' }, ...(expiresAtMs && { expiresAtMs }) };
+    await engines.rawClient.send(new PutItemCommand({ TableName: engines.table, Item }));
+    expect((await expireOne(bookingId, NOW))?.kind).toBe('invalid-deadline');
+    expect((await engines.store.get(bookingId))?.status).toBe('PENDING');
+  });
+
+  test('takes a deadline with fractions of a millisecond for the next whole one', async () => {
+    const { bookingId } = await givenBooking('PENDING', { expiresAtMs: NOW + 0.5 });
+    expect((await expireOne(bookingId, NOW))?.kind).toBe('extended');
+    expect((await expireOne(bookingId, NOW + 1))?.kind).toBe('expired');
+  });
+});
+
+describe('an extension', () => {
+  test('starts a new hold now, and the old deadline expires nothing', async () => {
+    const { bookingId } = await givenBooking('PENDING');
+    const outcome = await engines.store.extend(bookingId, 120_000, NOW + 30_000);
+    expect(outcome).toMatchObject({
+      kind: 'moved',
+      booking: { expiresAtMs: NOW + 150_000, holdStartedAtMs: NOW + 30_000 },
+    });
+    expect(await expireOne(bookingId, AT)).toEqual({ kind: 'extended', expiresAtMs: NOW + 150_000 });
+  });
+});
+
+describe('the index', () => {
+  test('gives pending bookings of a shard page by page, soonest first, and never a deadline in seconds', async () => {
+    const shard = 9;
+    const ids: string[] = [];
+    for (const offset of [5, 3, 1, 4, 2]) {
+      const booking = await givenBooking('PENDING', { pendingShard: shard, expiresAtMs: NOW - offset });
+      ids[offset] = booking.bookingId;
+    }
+    await givenBooking('PENDING', { pendingShard: shard, expiresAtMs: NOW + 1 });
+    await givenBooking('PENDING', { pendingShard: shard, expiresAtMs: 1_790_000_000 });
+    const first = await engines.store.pendingPage({ shard, throughMs: NOW, limit: 3 });
+    const second = await engines.store.pendingPage({ shard, throughMs: NOW, limit: 3, cursor: first.cursor });
+    const found = [...first.rows, ...second.rows].map(({ bookingId }) => bookingId);
+    expect(found).toEqual([ids[5], ids[4], ids[3], ids[2], ids[1]]);
+    expect(second.cursor).toBeUndefined();
+    expect(await engines.store.countPending(shard, NOW)).toBe(5);
+  });
+
+  test('lets go of a booking that a foreign writer settled, and keeps one that is PENDING', async () => {
+    const shard = 8;
+    const settled = await givenBooking('CONFIRMED', { pendingShard: shard });
+    const pending = await givenBooking('PENDING', { pendingShard: shard });
+    await engines.store.dropFromIndex([settled.bookingId, pending.bookingId]);
+    const { rows } = await engines.store.pendingPage({ shard, throughMs: AT, limit: 10 });
+    expect(rows.map(({ bookingId }) => bookingId)).toEqual([pending.bookingId]);
+  });
+
+  test('takes in a booking that is adopted, unless it has changed since it was seen', async () => {
+    const seen = await givenBooking('PENDING');
+    const changed = await givenBooking('PENDING');
+    const settled = await givenBooking('CANCELLED');
+    for (const { bookingId } of [seen, changed]) {
+      await engines.documents.send(
+        new UpdateCommand({ TableName: engines.table, Key: { bookingId }, UpdateExpression: 'REMOVE pendingShard' }),
+      );
+    }
+    await engines.store.extend(changed.bookingId, 999_000, NOW);
+    const adoptionOf = ({ bookingId }: Booking) => ({
+      bookingId,
+      seenExpiresAtMs: NOW + 60_000,
+      pendingShard: 7,
+      holdStartedAtMs: NOW + 5,
+    });
+    expect((await engines.store.adopt([seen, changed, settled].map(adoptionOf))).size).toBe(0);
+    expect(await engines.store.get(seen.bookingId)).toMatchObject({ pendingShard: 7, holdStartedAtMs: NOW + 5 });
+    expect((await engines.store.get(changed.bookingId))?.holdStartedAtMs).toBe(NOW);
+    expect((await engines.store.get(settled.bookingId))?.pendingShard).toBeUndefined();
+  });
+});

@@ -1,0 +1,61 @@
+/** Real engines for a test file: DynamoDB and SQS over HTTP, with the tables and queues of the synthesized template. */
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { BookingStore } from '../../functions/adapters/booking-store.ts';
+import { TimerQueue } from '../../functions/adapters/timer-queue.ts';
+import { documentClient } from '../../functions/runtime/clients.ts';
+import { startDynamoDb, startSqs } from '../../local/engines.ts';
+import { createQueues, createTables } from '../../local/resources.ts';
+import { LOCAL_CREDENTIALS, REGION } from '../../local/runtime.ts';
+import { inertResources, References, readAssembly } from '../../local/template.ts';
+import { TEST_ASSEMBLY } from './synthesize.ts';
+
+export const SHARD_COUNT = 10;
+
+export const startEngines = async () => {
+  const [dynamodb, sqs] = await Promise.all([
+    startDynamoDb({ port: 0, portVariable: 'DYNAMODB_PORT' }),
+    startSqs({ port: 0, portVariable: 'SQS_PORT' }),
+  ]);
+  const client = { region: REGION, credentials: LOCAL_CREDENTIALS };
+  const dynamodbConfig = { ...client, endpoint: dynamodb.endpoint };
+  const rawClient = new DynamoDBClient(dynamodbConfig);
+  const documents = documentClient(dynamodbConfig);
+  const sqsClient = new SQSClient({ ...client, endpoint: sqs.endpoint });
+  const assembly = readAssembly(TEST_ASSEMBLY);
+  const references = new References();
+  for (const logicalId of inertResources(assembly.template)) references.set(logicalId, logicalId);
+  await createQueues(assembly, sqsClient, sqs.endpoint, REGION, references);
+  await createTables(assembly, rawClient, references);
+  const nameOf = (logicalId: string) => String(references.resolve({ Ref: logicalId }));
+  const table = nameOf('BookingsTable');
+  const timerQueueUrl = nameOf('TimerQueue');
+  return {
+    dynamodb,
+    sqs,
+    rawClient,
+    documents,
+    sqsClient,
+    table,
+    timerQueueUrl,
+    sweepStateTable: nameOf('SweepStateTable'),
+    store: new BookingStore(documents, table, SHARD_COUNT),
+    queue: new TimerQueue(sqsClient, timerQueueUrl),
+    /** Takes all visible messages off a queue. */
+    drain: async (queueUrl: string = timerQueueUrl): Promise<string[]> => {
+      const bodies: string[] = [];
+      for (;;) {
+        const { Messages = [] } = await sqsClient.send(
+          new ReceiveMessageCommand({ QueueUrl: queueUrl, MaxNumberOfMessages: 10 }),
+        );
+        if (Messages.length === 0) return bodies;
+        bodies.push(...Messages.map(({ Body = '' }) => Body));
+      }
+    },
+    stop: async () => {
+      await Promise.all([dynamodb.stop(), sqs.stop()]);
+    },
+  };
+};
+
+export type Engines = Awaited<ReturnType<typeof startEngines>>;
