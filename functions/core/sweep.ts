@@ -192,6 +192,8 @@ const scheduleComingNear = async (
   // What lapsed longer ago is the other half's work: it needs no timer any more.
   const fromMs = Math.max(state.scheduledThroughMs + 1, startedAtMs - OVERDUE_AFTER_MS);
   let scheduled = 0;
+  // Another sweep, or one whose clock is ahead, has been further already.
+  if (fromMs > targetMs) return { scheduled, remaining: false };
 
   /** Deadline through which a shard is done. Its rows come soonest first, so an unfinished shard is done up to there. */
   const workOff = async (shard: number): Promise<number> => {

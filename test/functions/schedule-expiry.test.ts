@@ -1,0 +1,118 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { METRICS } from '../../functions/contract.ts';
+import { decodeTimer } from '../../functions/core/expiry-timer.ts';
+import { MINUTE_MS } from '../../functions/core/hold-time.ts';
+import { createHandler, type ScheduleExpiryPorts } from '../../functions/schedule-expiry.ts';
+import { type Engines, SHARD_COUNT, startEngines } from '../support/engines.ts';
+import { type ImageOf, streamEvent, streamRecord } from '../support/records.ts';
+import { recordingTelemetry } from '../support/telemetry.ts';
+
+let engines: Engines;
+let told: ReturnType<typeof recordingTelemetry>;
+let nowMs: number;
+
+beforeAll(async () => {
+  engines = await startEngines();
+});
+afterAll(() => engines.stop());
+beforeEach(() => {
+  told = recordingTelemetry();
+  nowMs = Date.now();
+});
+
+const handle = (records: ReturnType<typeof streamRecord>[], ports: Partial<ScheduleExpiryPorts> = {}) =>
+  createHandler({
+    store: engines.store,
+    queue: engines.queue,
+    clock: () => nowMs,
+    telemetry: told.telemetry,
+    shardCount: SHARD_COUNT,
+    settings: { timerLeadMs: 1_000, sweepIntervalMs: 5 * MINUTE_MS },
+    ...ports,
+  })(streamEvent(...records));
+
+/** A booking that lapses now, so that its timer can be received at once. */
+const near = (bookingId: string): ImageOf => ({
+  bookingId,
+  expiresAtMs: nowMs,
+  pendingShard: 1,
+  holdStartedAtMs: nowMs - 1_000,
+});
+
+describe('a batch of stream records', () => {
+  test('gives each near booking its timer, and a far one none', async () => {
+    const far = { ...near('far'), expiresAtMs: nowMs + 86_400_000 };
+    const response = await handle([streamRecord(near('n1')), streamRecord(far), streamRecord(near('n2'))]);
+    expect(response.batchItemFailures).toEqual([]);
+    const timers = (await engines.drain()).map(decodeTimer);
+    expect(timers.map(({ bookingId }) => bookingId).sort()).toEqual(['n1', 'n2']);
+    expect(timers[0]?.expiresAtMs).toBe(nowMs);
+    expect(told.counts).toMatchObject({ [METRICS.scheduled]: 2, [METRICS.leftToSweep]: 1 });
+  });
+
+  test('sends 25 timers in three requests', async () => {
+    await handle(Array.from({ length: 25 }, (_, index) => streamRecord(near(`many-${index}`))));
+    expect(await engines.drain()).toHaveLength(25);
+  });
+
+  test('sends one timer for a booking that was created and extended within it', async () => {
+    const created = near('twice');
+    const extended = { ...created, expiresAtMs: nowMs + 500 };
+    await handle([streamRecord(created), streamRecord(extended, created)]);
+    const timers = (await engines.drain()).map(decodeTimer);
+    expect(timers).toEqual([{ bookingId: 'twice', expiresAtMs: nowMs + 500 }]);
+  });
+
+  test('sends nothing for a change that left the deadline as it was', async () => {
+    await handle([streamRecord(near('same'), near('same'))]);
+    expect(await engines.drain()).toEqual([]);
+  });
+
+  test('leaves a booking with no usable deadline alone, says so, and goes on with the rest', async () => {
+    const records = [
+      streamRecord({ ...near('seconds'), expiresAtMs: Math.floor(nowMs / 1_000) }),
+      streamRecord({ ...near('text'), expiresAtMs: 'tomorrow' }),
+      streamRecord({ ...near('none'), expiresAtMs: undefined }),
+      streamRecord({ ...near('negative'), expiresAtMs: -1 }),
+      streamRecord(near('good')),
+    ];
+    expect((await handle(records)).batchItemFailures).toEqual([]);
+    expect((await engines.drain()).map((body) => decodeTimer(body).bookingId)).toEqual(['good']);
+    expect(told.counts[METRICS.invalidDeadline]).toBe(4);
+    const reasons = told.lines.filter(({ level }) => level === 'error').map(({ data }) => data);
+    expect(reasons).toHaveLength(4);
+    expect(reasons[0]).toMatchObject({ bookingId: 'seconds', reason: expect.stringContaining('looks like seconds') });
+  });
+
+  test('puts a booking into the index that its foreign writer left out of it', async () => {
+    const bookingId = 'foreign';
+    const expiresAtMs = nowMs + 5_000;
+    await engines.store.create({ bookingId, holdMs: 5_000 }, nowMs);
+    await handle([streamRecord({ bookingId, expiresAtMs })]);
+    const adopted = await engines.store.get(bookingId);
+    expect(adopted?.pendingShard).toBeGreaterThanOrEqual(0);
+    expect(adopted?.holdStartedAtMs).toBe(nowMs);
+    expect(told.counts[METRICS.adopted]).toBe(1);
+  });
+
+  test('reports the record of a timer that could not be sent, and no other', async () => {
+    const failing = streamRecord(near('failing'));
+    const queue = {
+      send: async (timers: Parameters<ScheduleExpiryPorts['queue']['send']>[0]) =>
+        timers
+          .filter(({ timer }) => timer.bookingId === 'failing')
+          .map((scheduled) => ({ scheduled, error: new Error('SQS is down') })),
+    };
+    const response = await handle([streamRecord(near('fine')), failing], { queue });
+    expect(response.batchItemFailures).toEqual([{ itemIdentifier: failing.dynamodb?.SequenceNumber }]);
+    expect(told.counts).toMatchObject({ [METRICS.failed]: 1, [METRICS.scheduled]: 1 });
+  });
+
+  test('reports the record of a booking that could not be adopted', async () => {
+    const record = streamRecord({ bookingId: 'stray', expiresAtMs: nowMs });
+    const store = { adopt: async () => new Map([['stray', new Error('throttled')]]) };
+    const response = await handle([record], { store });
+    expect(response.batchItemFailures).toEqual([{ itemIdentifier: record.dynamodb?.SequenceNumber }]);
+    await engines.drain();
+  });
+});

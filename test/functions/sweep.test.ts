@@ -1,0 +1,253 @@
+import { PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { sweepScheduling } from '../../functions/adapters/sweep-scheduling.ts';
+import { METRICS } from '../../functions/contract.ts';
+import { decodeTimer } from '../../functions/core/expiry-timer.ts';
+import { DAY_MS, MINUTE_MS } from '../../functions/core/hold-time.ts';
+import { type SweepPorts, type SweepRequest, sweep } from '../../functions/core/sweep.ts';
+import { createHandler } from '../../functions/sweep.ts';
+import { type Engines, SHARD_COUNT, startEngines } from '../support/engines.ts';
+import { recordingTelemetry } from '../support/telemetry.ts';
+
+const settings = { timerLeadMs: 1_000, sweepIntervalMs: 5 * MINUTE_MS };
+let engines: Engines;
+let nowMs: number;
+const running: Engines[] = [];
+
+// A table of its own for each test: a sweep sees all that is in it.
+beforeEach(async () => {
+  engines = await startEngines();
+  running.push(engines);
+  nowMs = Date.now();
+});
+afterAll(() => Promise.all(running.map((each) => each.stop())));
+
+const ports = (overrides: Partial<SweepPorts> = {}): SweepPorts => ({
+  store: engines.store,
+  scheduling: sweepScheduling(engines.documents, engines.sqsClient, engines.sweepStateTable, engines.timerQueueUrl),
+  clock: () => nowMs,
+  ...overrides,
+});
+const request = (overrides: Partial<SweepRequest> = {}): SweepRequest => ({
+  overdueAfterMs: 30_000,
+  shardCount: SHARD_COUNT,
+  settings,
+  mayContinue: () => true,
+  ...overrides,
+});
+
+const givenPending = async (bookingId: string, inMs: number, holdMs = 60_000): Promise<void> => {
+  await engines.store.create({ bookingId, holdMs }, nowMs + inMs - holdMs);
+};
+
+describe('what is overdue', () => {
+  test('is expired from 30 s after its deadline on, and not before', async () => {
+    await givenPending('overdue', -30_000);
+    await givenPending('just lapsed', -29_999);
+    await givenPending('running', 5_000);
+    const report = await sweep(ports(), request());
+    expect(report).toMatchObject({ expired: 1, overdueFound: 1, remaining: false, errors: [], lagsMs: [30_000] });
+    expect(await engines.store.get('overdue')).toMatchObject({
+      status: 'EXPIRED',
+      expiredBy: 'sweep',
+      expiredAtMs: nowMs,
+    });
+    expect((await engines.store.get('just lapsed'))?.status).toBe('PENDING');
+  });
+
+  test('is expired from its deadline on when somebody asks', async () => {
+    await givenPending('now', 0);
+    await givenPending('in a millisecond', 1);
+    expect(await sweep(ports(), request({ overdueAfterMs: 0 }))).toMatchObject({ expired: 1 });
+  });
+
+  test('is found in every shard, over many pages', async () => {
+    await Promise.all(Array.from({ length: 700 }, (_, index) => givenPending(`b${index}`, -60_000 - index)));
+    const progress: number[] = [];
+    const report = await sweep(ports(), request({ onProgress: ({ expired }) => progress.push(expired) }));
+    expect(report).toMatchObject({ expired: 700, overdueFound: 700, remaining: false });
+    expect(progress.at(-1)).toBe(700);
+  });
+
+  test('is expired although SQS cannot be reached', async () => {
+    await givenPending('overdue', -60_000);
+    await givenPending('coming near', 10 * MINUTE_MS, DAY_MS);
+    await engines.sqs.stop();
+    const report = await sweep(ports(), request());
+    expect(report).toMatchObject({ expired: 1, scheduled: 0, remaining: true });
+    expect(report.errors[0]?.message).toContain('could not send 1 timer(s)');
+  });
+
+  test('is expired although the state of the last sweep cannot be read', async () => {
+    await givenPending('overdue', -60_000);
+    const readState = async () => {
+      throw new Error('no such table');
+    };
+    const scheduling = { ...ports().scheduling, readState } as NonNullable<SweepPorts['scheduling']>;
+    expect(await sweep(ports({ scheduling }), request())).toMatchObject({ expired: 1, remaining: true });
+  });
+
+  test('is expired once by two sweeps at the same time', async () => {
+    await Promise.all(Array.from({ length: 100 }, (_, index) => givenPending(`b${index}`, -60_000)));
+    const reports = await Promise.all([sweep(ports(), request()), sweep(ports(), request())]);
+    expect(reports.reduce((sum, { expired }) => sum + expired, 0)).toBe(100);
+  });
+
+  test('is left for the next sweep when time runs out, which finishes it', async () => {
+    await Promise.all(Array.from({ length: 400 }, (_, index) => givenPending(`b${index}`, -60_000)));
+    let asked = 0;
+    const first = await sweep(ports(), request({ mayContinue: () => ++asked < 35 }));
+    expect(first.remaining).toBe(true);
+    expect(first.expired).toBeGreaterThan(0);
+    expect(first.expired).toBeLessThan(400);
+    const second = await sweep(ports(), request());
+    expect(first.expired + second.expired).toBe(400);
+    expect(second.remaining).toBe(false);
+  });
+
+  test('is found in shards that a later deployment no longer writes to', async () => {
+    await sweep(ports(), request({ shardCount: SHARD_COUNT }));
+    await Promise.all(Array.from({ length: 50 }, (_, index) => givenPending(`b${index}`, -60_000)));
+    expect(await sweep(ports(), request({ shardCount: 2 }))).toMatchObject({ expired: 50 });
+  });
+
+  test('but settled by a foreign writer is left alone and leaves the index', async () => {
+    await givenPending('paid elsewhere', -60_000);
+    await engines.documents.send(
+      new UpdateCommand({
+        TableName: engines.table,
+        Key: { bookingId: 'paid elsewhere' },
+        UpdateExpression: 'SET #status = :confirmed',
+        ExpressionAttributeNames: { '#status': 'status' },
+        ExpressionAttributeValues: { ':confirmed': 'CONFIRMED' },
+      }),
+    );
+    expect(await sweep(ports(), request())).toMatchObject({ expired: 0, overdueFound: 1 });
+    expect((await engines.store.get('paid elsewhere'))?.status).toBe('CONFIRMED');
+    expect(await sweep(ports(), request())).toMatchObject({ overdueFound: 0 });
+  });
+});
+
+describe('far bookings that come near', () => {
+  const timersSent = async () => (await engines.drain()).map((body) => decodeTimer(body).bookingId);
+
+  test('get one timer each, however many sweeps run', async () => {
+    await givenPending('far', 0, DAY_MS);
+    await givenPending('farther', 14 * MINUTE_MS + 1, DAY_MS);
+    expect(await sweep(ports(), request())).toMatchObject({ scheduled: 1, remaining: false });
+    expect(await sweep(ports(), request())).toMatchObject({ scheduled: 0, remaining: false, errors: [] });
+    expect(await timersSent()).toEqual(['far']);
+  });
+
+  test('are scheduled from 9 to 14 minutes ahead, sweep after sweep, none twice and none missed', async () => {
+    const holds = Array.from({ length: 60 }, (_, minute) => minute * MINUTE_MS + 20_000);
+    await Promise.all(holds.map((inMs, index) => givenPending(`b${index}`, inMs, DAY_MS)));
+    const startMs = nowMs;
+    let scheduled = 0;
+    for (let sweeps = 0; sweeps <= 12; sweeps += 1) {
+      nowMs = startMs + sweeps * 5 * MINUTE_MS;
+      scheduled += (await sweep(ports(), request())).scheduled;
+      const reach = 14 + sweeps * 5;
+      expect(scheduled).toBe(Math.min(60, reach));
+    }
+  });
+
+  test('are not scheduled again if their hold was near: the stream sent that timer', async () => {
+    await givenPending('near', 5 * MINUTE_MS, 15 * MINUTE_MS);
+    await givenPending('far', 5 * MINUTE_MS, 15 * MINUTE_MS + 1);
+    expect(await sweep(ports(), request())).toMatchObject({ scheduled: 1 });
+  });
+
+  test('without a known start get a timer: one too many does no harm', async () => {
+    const Item = { bookingId: 'foreign', status: 'PENDING', expiresAtMs: nowMs + MINUTE_MS, pendingShard: 4 };
+    await engines.documents.send(new PutCommand({ TableName: engines.table, Item }));
+    expect(await sweep(ports(), request())).toMatchObject({ scheduled: 1 });
+  });
+
+  test('are scheduled up to where time ran out, and the next sweep goes on from there', async () => {
+    await Promise.all(
+      Array.from({ length: 600 }, (_, index) => givenPending(`b${index}`, MINUTE_MS + index * 1_000, DAY_MS)),
+    );
+    let asked = 0;
+    const shardCount = 1;
+    await Promise.all(
+      Array.from({ length: 600 }, (_, index) =>
+        engines.documents.send(
+          new UpdateCommand({
+            TableName: engines.table,
+            Key: { bookingId: `b${index}` },
+            UpdateExpression: 'SET pendingShard = :zero',
+            ExpressionAttributeValues: { ':zero': 0 },
+          }),
+        ),
+      ),
+    );
+    const first = await sweep(ports(), request({ shardCount, mayContinue: () => ++asked <= 3 }));
+    expect(first.remaining).toBe(true);
+    const second = await sweep(ports(), request({ shardCount }));
+    expect(second.remaining).toBe(false);
+    // All but at most the last of the first part is not repeated.
+    expect(first.scheduled + second.scheduled).toBeLessThanOrEqual(601);
+    expect(first.scheduled + second.scheduled).toBeGreaterThanOrEqual(600);
+  });
+
+  test('whose timers could not be sent are scheduled by the next sweep', async () => {
+    await givenPending('far', 10 * MINUTE_MS, DAY_MS);
+    const scheduling = ports().scheduling as NonNullable<SweepPorts['scheduling']>;
+    const failing = {
+      ...scheduling,
+      send: async (timers: Parameters<typeof scheduling.send>[0]) =>
+        timers.map((scheduled) => ({ scheduled, error: new Error('throttled') })),
+    };
+    expect(await sweep(ports({ scheduling: failing }), request())).toMatchObject({ scheduled: 0, remaining: true });
+    expect(await sweep(ports(), request())).toMatchObject({ scheduled: 1, remaining: false });
+  });
+});
+
+describe('the sweep Lambda', () => {
+  const context = { getRemainingTimeInMillis: () => 60_000 };
+
+  test('says the two lines that operators search for, and sends its counts, zeros included', async () => {
+    await givenPending('overdue', -60_000);
+    const told = recordingTelemetry();
+    const handler = createHandler({ ...ports(), telemetry: told.telemetry, shardCount: SHARD_COUNT, settings });
+    expect(await handler({}, context)).toEqual({ expired: 1, scheduled: 0, remaining: false });
+    expect(told.lines.map(({ message }) => message)).toEqual([
+      'Starting booking expiration process...',
+      'Successfully expired 1 booking(s)',
+    ]);
+    expect(told.counts).toEqual({
+      [METRICS.expiredBySweep]: 1,
+      [METRICS.overdueFound]: 1,
+      [METRICS.scheduled]: 0,
+      [METRICS.failed]: 0,
+      [METRICS.sweepUnfinished]: 0,
+    });
+  });
+
+  test('stops with 10 s to go', async () => {
+    await givenPending('overdue', -60_000);
+    const told = recordingTelemetry();
+    const handler = createHandler({ ...ports(), telemetry: told.telemetry, shardCount: SHARD_COUNT, settings });
+    const answer = await handler({}, { getRemainingTimeInMillis: () => 10_000 });
+    expect(answer).toEqual({ expired: 0, scheduled: 0, remaining: true });
+    expect(told.counts[METRICS.sweepUnfinished]).toBe(1);
+  });
+
+  test('fails, after doing what it could, if a part of it failed', async () => {
+    await givenPending('overdue', -60_000);
+    const told = recordingTelemetry();
+    const readState = async () => {
+      throw new Error('no such table');
+    };
+    const scheduling = { ...ports().scheduling, readState } as NonNullable<SweepPorts['scheduling']>;
+    const handler = createHandler({
+      ...ports({ scheduling }),
+      telemetry: told.telemetry,
+      shardCount: SHARD_COUNT,
+      settings,
+    });
+    await expect(handler({}, context)).rejects.toThrow('the sweep met 1 error(s)');
+    expect((await engines.store.get('overdue'))?.status).toBe('EXPIRED');
+  });
+});

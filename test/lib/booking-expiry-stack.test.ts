@@ -1,0 +1,304 @@
+import { App } from 'aws-cdk-lib';
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import { describe, expect, test } from 'vitest';
+import { BookingExpiryStack } from '../../lib/booking-expiry-stack.ts';
+import { bookingExpirySettings, InvalidSettingError, settingsFromContext } from '../../lib/settings.ts';
+import { checkSupport, type Template as LocalTemplate } from '../../local/template.ts';
+
+/** The stack's template without its bundles, which is what makes a synthesis slow. */
+const synth = (given: Parameters<typeof bookingExpirySettings>[0] = {}): Template => {
+  const app = new App({ context: { 'aws:cdk:bundling-stacks': [] } });
+  const settings = bookingExpirySettings(given);
+  return Template.fromStack(new BookingExpiryStack(app, `booking-expiry-${settings.stage}`, { settings }));
+};
+const template = synth();
+
+/** Every statement of the role of a Lambda, by action: what it may do, and to what. */
+const grantsOf = (from: Template, functionId: string): Record<string, unknown> => {
+  const lambda = from.toJSON().Resources[functionId];
+  const roleId = lambda.Properties.Role['Fn::GetAtt'][0];
+  const grants: Record<string, unknown> = {};
+  for (const policy of Object.values(from.findResources('AWS::IAM::Policy'))) {
+    const { Roles, PolicyDocument } = policy.Properties;
+    if (!Roles.some((role: { Ref: string }) => role.Ref === roleId)) continue;
+    for (const { Effect, Action, Resource } of PolicyDocument.Statement) {
+      expect(Effect).toBe('Allow');
+      for (const action of [Action].flat()) grants[action] = Resource;
+    }
+  }
+  return grants;
+};
+const arnOf = (logicalId: string) => ({ 'Fn::GetAtt': [logicalId, 'Arn'] });
+
+describe('the bookings table', () => {
+  test('is on demand, recoverable, and streams new and old images', () => {
+    template.hasResourceProperties('AWS::DynamoDB::Table', {
+      KeySchema: [{ AttributeName: 'bookingId', KeyType: 'HASH' }],
+      BillingMode: 'PAY_PER_REQUEST',
+      StreamSpecification: { StreamViewType: 'NEW_AND_OLD_IMAGES' },
+      PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+    });
+  });
+
+  test('has a sparse, sharded index by deadline with what a sweep needs and nothing more', () => {
+    template.hasResourceProperties('AWS::DynamoDB::Table', {
+      GlobalSecondaryIndexes: [
+        {
+          IndexName: 'pending-by-expiry',
+          KeySchema: [
+            { AttributeName: 'pendingShard', KeyType: 'HASH' },
+            { AttributeName: 'expiresAtMs', KeyType: 'RANGE' },
+          ],
+          Projection: { ProjectionType: 'INCLUDE', NonKeyAttributes: ['holdStartedAtMs'] },
+        },
+      ],
+    });
+  });
+
+  test('may be deleted with a development stack, and is kept and protected everywhere else', () => {
+    const development = synth({ stage: 'dev' }).toJSON().Resources.BookingsTable;
+    expect(development.DeletionPolicy).toBe('Delete');
+    expect(development.Properties.DeletionProtectionEnabled).toBe(false);
+    const production = synth({ stage: 'prod' }).toJSON().Resources.BookingsTable;
+    expect(production.DeletionPolicy).toBe('Retain');
+    expect(production.Properties.DeletionProtectionEnabled).toBe(true);
+  });
+
+  test('notes in its tags what a sweep by command needs to know', () => {
+    const { Tags } = synth({ shardCount: 20 }).toJSON().Resources.BookingsTable.Properties;
+    const tags = Object.fromEntries(Tags.map(({ Key, Value }: { Key: string; Value: unknown }) => [Key, Value]));
+    expect(tags).toMatchObject({
+      'booking-expiry:shard-count': '20',
+      'booking-expiry:timer-queue-url': { Ref: 'TimerQueue' },
+      'booking-expiry:sweep-state-table': { Ref: 'SweepStateTable' },
+    });
+  });
+});
+
+describe('the queues', () => {
+  test('the timer queue hands over to its dead-letter queue after ten receives', () => {
+    template.hasResourceProperties('AWS::SQS::Queue', {
+      RedrivePolicy: { deadLetterTargetArn: arnOf('TimerDeadLetterQueue'), maxReceiveCount: 10 },
+    });
+  });
+
+  test.each([0, 1_000, 1_500, 10_000])(
+    'with a lead of %d ms timers stay invisible for six times the Lambda’s time limit',
+    (timerLeadMs) => {
+      const { Resources } = synth({ timerLeadMs }).toJSON();
+      const timeoutSeconds = Resources.ExpireBookingFunction.Properties.Timeout;
+      expect(Resources.TimerQueue.Properties.VisibilityTimeout).toBe(6 * timeoutSeconds);
+      // Longest wait: lead, rounding and early delivery; then two rounds of three tries of two seconds.
+      expect(timeoutSeconds * 1_000).toBeGreaterThanOrEqual(timerLeadMs + 6_000 + 12_000);
+    },
+  );
+
+  test('are encrypted, take TLS only, and keep dead letters longer than any queue keeps its messages', () => {
+    const queues = Object.entries(template.findResources('AWS::SQS::Queue'));
+    expect(queues).toHaveLength(4);
+    for (const [logicalId, { Properties }] of queues) {
+      expect(Properties.SqsManagedSseEnabled).toBe(true);
+      expect(Properties.MessageRetentionPeriod).toBe(logicalId === 'TimerQueue' ? 86_400 : 1_209_600);
+      template.hasResourceProperties('AWS::SQS::QueuePolicy', {
+        Queues: [{ Ref: logicalId }],
+        PolicyDocument: {
+          Statement: Match.arrayWith([
+            Match.objectLike({
+              Effect: 'Deny',
+              Action: 'sqs:*',
+              Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+            }),
+          ]),
+        },
+      });
+    }
+  });
+});
+
+describe('the Lambdas', () => {
+  test('run on arm64 and Node 24 with logs that are kept for a month', () => {
+    for (const { Properties } of Object.values(template.findResources('AWS::Lambda::Function'))) {
+      expect(Properties).toMatchObject({ Architectures: ['arm64'], Runtime: 'nodejs24.x' });
+      expect(Properties.LoggingConfig.LogGroup).toBeDefined();
+    }
+    template.allResourcesProperties('AWS::Logs::LogGroup', { RetentionInDays: 30 });
+  });
+
+  test('schedule-expiry reads the stream from its beginning, only PENDING images, and loses no record unseen', () => {
+    template.hasResourceProperties('AWS::Lambda::EventSourceMapping', {
+      EventSourceArn: { 'Fn::GetAtt': ['BookingsTable', 'StreamArn'] },
+      StartingPosition: 'TRIM_HORIZON',
+      BatchSize: 100,
+      BisectBatchOnFunctionError: true,
+      MaximumRetryAttempts: 100,
+      MaximumRecordAgeInSeconds: 21_600,
+      FunctionResponseTypes: ['ReportBatchItemFailures'],
+      DestinationConfig: { OnFailure: { Destination: arnOf('ScheduleExpiryDeadLetterQueue') } },
+      FilterCriteria: {
+        Filters: [
+          {
+            Pattern: Match.serializedJson({
+              eventName: ['INSERT', 'MODIFY'],
+              dynamodb: { NewImage: { status: { S: ['PENDING'] } } },
+            }),
+          },
+        ],
+      },
+    });
+  });
+
+  test('expire-booking takes at most ten timers without a window or a filter and reports failures one by one', () => {
+    const mappings = Object.values(template.findResources('AWS::Lambda::EventSourceMapping'));
+    const ofQueue = mappings.find(({ Properties }) => Properties.EventSourceArn['Fn::GetAtt'][0] === 'TimerQueue');
+    expect(ofQueue?.Properties).toEqual({
+      BatchSize: 10,
+      EventSourceArn: arnOf('TimerQueue'),
+      FunctionName: { Ref: 'ExpireBookingFunction' },
+      FunctionResponseTypes: ['ReportBatchItemFailures'],
+    });
+  });
+
+  test('schedule-expiry may do exactly what it does', () => {
+    const {
+      'logs:CreateLogStream': _stream,
+      'logs:PutLogEvents': _events,
+      ...grants
+    } = grantsOf(template, 'ScheduleExpiryFunction');
+    const stream = { 'Fn::GetAtt': ['BookingsTable', 'StreamArn'] };
+    expect(grants).toEqual({
+      'dynamodb:UpdateItem': arnOf('BookingsTable'),
+      'dynamodb:ListStreams': '*',
+      'dynamodb:DescribeStream': stream,
+      'dynamodb:GetRecords': stream,
+      'dynamodb:GetShardIterator': stream,
+      // The first is its own, to send timers; the second hands over discarded records.
+      'sqs:SendMessage': expect.anything(),
+      'sqs:GetQueueAttributes': arnOf('ScheduleExpiryDeadLetterQueue'),
+      'sqs:GetQueueUrl': arnOf('ScheduleExpiryDeadLetterQueue'),
+    });
+  });
+
+  test('expire-booking may do exactly what it does', () => {
+    const {
+      'logs:CreateLogStream': _stream,
+      'logs:PutLogEvents': _events,
+      ...grants
+    } = grantsOf(template, 'ExpireBookingFunction');
+    expect(grants).toEqual({
+      'dynamodb:BatchGetItem': arnOf('BookingsTable'),
+      'dynamodb:PartiQLUpdate': arnOf('BookingsTable'),
+      'dynamodb:UpdateItem': arnOf('BookingsTable'),
+      'sqs:SendMessage': arnOf('TimerQueue'),
+      'sqs:ReceiveMessage': arnOf('TimerQueue'),
+      'sqs:ChangeMessageVisibility': arnOf('TimerQueue'),
+      'sqs:DeleteMessage': arnOf('TimerQueue'),
+      'sqs:GetQueueAttributes': arnOf('TimerQueue'),
+      'sqs:GetQueueUrl': arnOf('TimerQueue'),
+    });
+  });
+
+  test('sweep may query the index, not the table, and write what it writes', () => {
+    const grants = grantsOf(template, 'SweepFunction');
+    expect(grants['dynamodb:Query']).toEqual({
+      'Fn::Join': ['', [arnOf('BookingsTable'), '/index/pending-by-expiry']],
+    });
+    expect(grants['dynamodb:PartiQLUpdate']).toEqual(arnOf('BookingsTable'));
+    expect(
+      Object.keys(grants)
+        .filter((action) => action.startsWith('dynamodb:'))
+        .sort(),
+    ).toEqual([
+      'dynamodb:BatchGetItem',
+      'dynamodb:GetItem',
+      'dynamodb:PartiQLUpdate',
+      'dynamodb:Query',
+      'dynamodb:UpdateItem',
+    ]);
+  });
+});
+
+describe('the schedule', () => {
+  test.each([
+    [1, 'rate(1 minute)'],
+    [5, 'rate(5 minutes)'],
+    [10, 'rate(10 minutes)'],
+    [60, 'rate(1 hour)'],
+    [180, 'rate(3 hours)'],
+  ])('sweeps every %d minutes with retries and a dead-letter queue', (sweepIntervalMinutes, expression) => {
+    synth({ sweepIntervalMinutes }).hasResourceProperties('AWS::Scheduler::Schedule', {
+      ScheduleExpression: expression,
+      State: 'ENABLED',
+      FlexibleTimeWindow: { Mode: 'OFF' },
+      Target: {
+        Arn: arnOf('SweepFunction'),
+        RetryPolicy: { MaximumRetryAttempts: 3 },
+        DeadLetterConfig: { Arn: arnOf('SweepDeadLetterQueue') },
+      },
+    });
+  });
+
+  test('keeps what fails in the Lambda itself, which the schedule does not see', () => {
+    template.hasResourceProperties('AWS::Lambda::EventInvokeConfig', {
+      FunctionName: { Ref: 'SweepFunction' },
+      MaximumRetryAttempts: 1,
+      DestinationConfig: { OnFailure: { Destination: arnOf('SweepDeadLetterQueue') } },
+    });
+  });
+});
+
+test('every name that an operator or a client needs is an output', () => {
+  expect(Object.keys(template.findOutputs('*')).sort()).toEqual([
+    'BookingsTableName',
+    'ExpireBookingFunctionName',
+    'PendingIndexName',
+    'ScheduleExpiryDeadLetterQueueUrl',
+    'ScheduleExpiryFunctionName',
+    'SweepDeadLetterQueueUrl',
+    'SweepFunctionName',
+    'SweepStateTableName',
+    'TimerDeadLetterQueueUrl',
+    'TimerQueueUrl',
+  ]);
+});
+
+test('the local runtime supports everything in the template', () => {
+  expect(() => checkSupport(template.toJSON() as LocalTemplate)).not.toThrow();
+});
+
+describe('a setting', () => {
+  test.each([
+    ['stage', 'Prod', 'stage must be 1 to 20 lower-case letters, digits and hyphens'],
+    ['stage', 'a-', 'stage must be'],
+    ['stage', '', 'stage must be'],
+    ['sweepIntervalMinutes', 0, 'sweepIntervalMinutes must be a whole number from 1 to 180, got 0'],
+    ['sweepIntervalMinutes', '181', 'sweepIntervalMinutes must be a whole number from 1 to 180, got "181"'],
+    ['sweepIntervalMinutes', '5m', 'got "5m"'],
+    ['sweepIntervalMinutes', 2.5, 'got 2.5'],
+    ['timerLeadMs', '-1', 'timerLeadMs must be a whole number from 0 to 10000, got "-1"'],
+    ['timerLeadMs', 10_001, 'got 10001'],
+    ['shardCount', '0', 'shardCount must be a whole number from 1 to 200, got "0"'],
+    ['shardCount', 201, 'got 201'],
+    ['removalPolicy', 'snapshot', 'removalPolicy must be destroy or retain, got "snapshot"'],
+  ])('%s = %j fails with what is allowed', (name, value, message) => {
+    expect(() => bookingExpirySettings({ [name]: value })).toThrow(InvalidSettingError);
+    expect(() => bookingExpirySettings({ [name]: value })).toThrow(message);
+  });
+
+  test('with a name that does not exist fails, with the names that do', () => {
+    const app = new App({ context: { sweepInterval: '5' } });
+    expect(() => settingsFromContext(app)).toThrow(
+      '-c must set one of stage, sweepIntervalMinutes, timerLeadMs, shardCount, removalPolicy, got "sweepInterval"',
+    );
+  });
+
+  test('comes from the context as text', () => {
+    const app = new App({ context: { stage: 'prod', sweepIntervalMinutes: '60', '@aws-cdk/core:some-flag': true } });
+    expect(settingsFromContext(app)).toEqual({
+      stage: 'prod',
+      sweepIntervalMinutes: 60,
+      timerLeadMs: 1_000,
+      shardCount: 10,
+      removalPolicy: 'retain',
+    });
+  });
+});

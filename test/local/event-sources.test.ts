@@ -1,0 +1,373 @@
+/** Event source mappings on the real engines, with a Lambda whose answers are scripted. */
+
+import { DescribeTableCommand } from '@aws-sdk/client-dynamodb';
+import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
+import { GetQueueAttributesCommand, SendMessageCommand, SetQueueAttributesCommand } from '@aws-sdk/client-sqs';
+import type { DynamoDBStreamEvent, SQSEvent } from 'aws-lambda';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { LambdaHost } from '../../local/lambda-host.ts';
+import { LOCAL_CREDENTIALS, REGION } from '../../local/runtime.ts';
+import { LocalSchedule } from '../../local/schedule.ts';
+import { SqsEventSource, type SqsEventSourceSettings } from '../../local/sqs-event-source.ts';
+import { StreamEventSource, type StreamEventSourceSettings } from '../../local/stream-event-source.ts';
+import { type Engines, startEngines } from '../support/engines.ts';
+import { eventually, lambdaOf, scriptedLambda } from '../support/lambda.ts';
+
+let engines: Engines;
+let sources: { stop(): Promise<void> }[];
+beforeEach(async () => {
+  engines = await startEngines();
+  sources = [];
+});
+afterEach(async () => {
+  await Promise.all(sources.map((source) => source.stop()));
+  await engines.stop();
+});
+
+describe('from SQS', () => {
+  const start = (lambda: LambdaHost, overrides: Partial<SqsEventSourceSettings> = {}) => {
+    const source = new SqsEventSource(engines.sqsClient, lambda, {
+      queueUrl: engines.timerQueueUrl,
+      queueArn: 'arn:aws:sqs:us-east-1:000000000000:timers',
+      region: REGION,
+      batchSize: 10,
+      reportBatchItemFailures: true,
+      filterPatterns: [],
+      maxConcurrency: 5,
+      onProblem: () => {},
+      ...overrides,
+    });
+    source.start();
+    sources.push(source);
+    return source;
+  };
+  const send = async (...bodies: string[]) => {
+    for (const MessageBody of bodies) {
+      await engines.sqsClient.send(new SendMessageCommand({ QueueUrl: engines.timerQueueUrl, MessageBody }));
+    }
+  };
+  const setQueue = (attributes: Record<string, string>) =>
+    engines.sqsClient.send(new SetQueueAttributesCommand({ QueueUrl: engines.timerQueueUrl, Attributes: attributes }));
+  /** Messages of a queue, visible or not. */
+  const inQueue = async (queueUrl = engines.timerQueueUrl) => {
+    const { Attributes = {} } = await engines.sqsClient.send(
+      new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: ['All'] }),
+    );
+    return Number(Attributes.ApproximateNumberOfMessages) + Number(Attributes.ApproximateNumberOfMessagesNotVisible);
+  };
+
+  test('messages that were handled are deleted, in batches of at most ten', async () => {
+    const batches: string[][] = [];
+    await send(...Array.from({ length: 25 }, (_, index) => `m${index}`));
+    start(
+      scriptedLambda((event: SQSEvent) => {
+        batches.push(event.Records.map(({ body }) => body));
+      }),
+    );
+    await eventually(inQueue, (count) => count === 0);
+    expect(batches.flat()).toHaveLength(25);
+    expect(Math.max(...batches.map(({ length }) => length))).toBe(10);
+  });
+
+  test('only the message that failed comes again, after its visibility timeout', async () => {
+    await setQueue({ VisibilityTimeout: '1' });
+    await send('good', 'bad');
+    const seen: string[] = [];
+    start(
+      scriptedLambda((event: SQSEvent) => {
+        seen.push(...event.Records.map(({ body }) => body));
+        const failed = event.Records.filter(
+          ({ body, attributes }) => body === 'bad' && attributes.ApproximateReceiveCount === '1',
+        );
+        return { batchItemFailures: failed.map(({ messageId }) => ({ itemIdentifier: messageId })) };
+      }),
+    );
+    await eventually(inQueue, (count) => count === 0);
+    expect(seen.sort()).toEqual(['bad', 'bad', 'good']);
+  });
+
+  test.each([
+    ['throws', () => Promise.reject(new Error('out of order'))],
+    ['names an unknown message', () => ({ batchItemFailures: [{ itemIdentifier: 'nobody' }] })],
+    ['names none', () => ({ batchItemFailures: [{ itemIdentifier: '' }] })],
+    ['answers nonsense', () => ({ batchItemFailures: 'all' })],
+  ])('the whole batch comes again if the Lambda %s, and ends in the dead-letter queue', async (_, answer) => {
+    const deadLetterUrl = engines.timerQueueUrl.replace('TimerQueue', 'TimerDeadLetterQueue');
+    const redrive = {
+      deadLetterTargetArn: 'arn:aws:sqs:us-east-1:000000000000:booking-expiry-dev-TimerDeadLetterQueue',
+      maxReceiveCount: 2,
+    };
+    await setQueue({ VisibilityTimeout: '0', RedrivePolicy: JSON.stringify(redrive) });
+    await send('a', 'b');
+    start(scriptedLambda(answer));
+    await eventually(
+      () => inQueue(deadLetterUrl),
+      (count) => count === 2,
+    );
+    expect(await inQueue()).toBe(0);
+  });
+
+  test('messages that a filter does not match are deleted unseen', async () => {
+    const seen: string[] = [];
+    await send('{"kind":"wanted"}', '{"kind":"other"}', 'no JSON');
+    start(
+      scriptedLambda((event: SQSEvent) => {
+        seen.push(...event.Records.map(({ body }) => body));
+      }),
+      { filterPatterns: ['{"body":{"kind":["wanted"]}}'] },
+    );
+    await eventually(inQueue, (count) => count === 0);
+    expect(seen).toEqual(['{"kind":"wanted"}']);
+  });
+
+  test('no more batches run at once than the template allows', async () => {
+    let running = 0;
+    let most = 0;
+    await send(...Array.from({ length: 40 }, (_, index) => `m${index}`));
+    start(
+      scriptedLambda(async () => {
+        running += 1;
+        most = Math.max(most, running);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        running -= 1;
+      }),
+      { batchSize: 2, maxConcurrency: 3 },
+    );
+    await eventually(inQueue, (count) => count === 0);
+    expect(most).toBe(3);
+  });
+
+  test('a batch in flight finishes and is deleted when the source is stopped', async () => {
+    await send('a');
+    let started = false;
+    const source = start(
+      scriptedLambda(async () => {
+        started = true;
+        await new Promise((resolve) => setTimeout(resolve, 300));
+      }),
+    );
+    await eventually(
+      () => started,
+      (value) => value,
+    );
+    await source.stop();
+    expect(await inQueue()).toBe(0);
+  });
+});
+
+describe('from a stream', () => {
+  const start = async (lambda: LambdaHost, overrides: Partial<StreamEventSourceSettings> = {}) => {
+    const { Table } = await engines.rawClient.send(new DescribeTableCommand({ TableName: engines.table }));
+    const checkpoints = new Map<string, string>();
+    const client = new DynamoDBStreamsClient({
+      region: REGION,
+      credentials: LOCAL_CREDENTIALS,
+      endpoint: engines.dynamodb.endpoint,
+    });
+    const source = new StreamEventSource(client, lambda, {
+      streamArn: Table?.LatestStreamArn ?? '',
+      region: REGION,
+      batchSize: 100,
+      startingPosition: 'TRIM_HORIZON',
+      filterPatterns: [],
+      reportBatchItemFailures: true,
+      bisectBatchOnError: true,
+      maxRetryAttempts: 3,
+      maxRecordAgeSeconds: -1,
+      onDiscarded: undefined,
+      checkpoints,
+      onProblem: () => {},
+      ...overrides,
+    });
+    source.start();
+    sources.push(source);
+    return checkpoints;
+  };
+  const write = async (...ids: string[]) => {
+    for (const bookingId of ids) await engines.store.create({ bookingId, holdMs: 60_000 }, Date.now());
+  };
+  const idsOf = ({ Records }: DynamoDBStreamEvent) => Records.map(({ dynamodb }) => dynamodb?.Keys?.bookingId?.S ?? '');
+
+  test('records come in order, those written before the start too', async () => {
+    const seen: string[] = [];
+    await write('a', 'b');
+    await start(
+      scriptedLambda((event: DynamoDBStreamEvent) => {
+        seen.push(...idsOf(event));
+      }),
+    );
+    await eventually(
+      () => seen.length,
+      (count) => count === 2,
+    );
+    await write('c');
+    await eventually(
+      () => seen.length,
+      (count) => count === 3,
+    );
+    expect(seen).toEqual(['a', 'b', 'c']);
+  });
+
+  test('a record that always fails is halved out, given up and described; all others are handled', async () => {
+    const handled: string[] = [];
+    const discarded: unknown[] = [];
+    await write('a', 'b', 'poison', 'c', 'd');
+    await start(
+      scriptedLambda((event: DynamoDBStreamEvent) => {
+        const ids = idsOf(event);
+        if (ids.includes('poison')) throw new Error('cannot');
+        handled.push(...ids);
+      }),
+      {
+        maxRetryAttempts: 2,
+        onDiscarded: async (description) => {
+          discarded.push(description);
+        },
+      },
+    );
+    await eventually(
+      () => handled.length,
+      (count) => count === 4,
+    );
+    expect(handled).toEqual(['a', 'b', 'c', 'd']);
+    expect(discarded).toMatchObject([
+      {
+        requestContext: { condition: 'RetryAttemptsExhausted', approximateInvokeCount: 3 },
+        DDBStreamBatchInfo: { batchSize: 1, startSequenceNumber: '3', endSequenceNumber: '3' },
+      },
+    ]);
+  });
+
+  test('what follows a reported failure comes again, what precedes it does not', async () => {
+    const seen: string[][] = [];
+    await write('a', 'b', 'c', 'd');
+    await start(
+      scriptedLambda((event: DynamoDBStreamEvent) => {
+        seen.push(idsOf(event));
+        const failed = event.Records.filter(
+          ({ dynamodb }) => seen.length === 1 && dynamodb?.Keys?.bookingId?.S === 'c',
+        );
+        return { batchItemFailures: failed.map(({ dynamodb }) => ({ itemIdentifier: dynamodb?.SequenceNumber })) };
+      }),
+      { bisectBatchOnError: false },
+    );
+    await eventually(
+      () => seen.length,
+      (count) => count === 2,
+    );
+    expect(seen).toEqual([
+      ['a', 'b', 'c', 'd'],
+      ['c', 'd'],
+    ]);
+  });
+
+  test('records that are too old are given up', async () => {
+    const discarded: unknown[] = [];
+    await write('old');
+    await new Promise((resolve) => setTimeout(resolve, 2_100));
+    await start(
+      scriptedLambda(() => undefined),
+      {
+        maxRecordAgeSeconds: 1,
+        onDiscarded: async (description) => {
+          discarded.push(description);
+        },
+      },
+    );
+    await eventually(
+      () => discarded.length,
+      (count) => count === 1,
+    );
+    expect(discarded[0]).toMatchObject({ requestContext: { condition: 'RecordAgeExceeded' } });
+  });
+
+  test('a filter keeps records from the Lambda, and reading goes on behind them', async () => {
+    const seen: string[] = [];
+    const filterPatterns = ['{"dynamodb":{"NewImage":{"status":{"S":["CONFIRMED"]}}}}'];
+    const checkpoints = await start(
+      scriptedLambda((event: DynamoDBStreamEvent) => {
+        seen.push(...idsOf(event));
+      }),
+      { filterPatterns },
+    );
+    await write('a', 'b');
+    await engines.store.confirm('b', Date.now());
+    await eventually(
+      () => seen.length,
+      (count) => count === 1,
+    );
+    expect(seen).toEqual(['b']);
+    await eventually(
+      () => [...checkpoints.values()],
+      (values) => values[0] === '3',
+    );
+  });
+
+  test('reading goes on where the checkpoint is', async () => {
+    await write('before');
+    const seen: string[] = [];
+    const record = (event: DynamoDBStreamEvent) => {
+      seen.push(...idsOf(event));
+    };
+    const checkpoints = await start(scriptedLambda(record));
+    await eventually(
+      () => checkpoints.size,
+      (size) => size === 1,
+    );
+    await Promise.all(sources.splice(0).map((source) => source.stop()));
+    await write('after');
+    const resumed: string[] = [];
+    await start(
+      scriptedLambda((event: DynamoDBStreamEvent) => {
+        resumed.push(...idsOf(event));
+      }),
+      { checkpoints },
+    );
+    await eventually(
+      () => resumed.length,
+      (count) => count > 0,
+    );
+    expect([seen, resumed]).toEqual([['before'], ['after']]);
+  });
+});
+
+describe('a schedule', () => {
+  const settings = { periodMs: 3_600_000, input: {}, maxRetryAttempts: 0, maxEventAgeMs: 60_000, onProblem: () => {} };
+
+  test('fires at once, then at its rate', async () => {
+    let fired = 0;
+    const schedule = new LocalSchedule(
+      scriptedLambda(() => {
+        fired += 1;
+      }),
+      { ...settings, periodMs: 50, onDiscarded: undefined },
+    );
+    sources.push(schedule);
+    schedule.start();
+    await eventually(
+      () => fired,
+      (count) => count >= 3,
+    );
+  });
+
+  test('hands over an invocation that failed for good, with what it was asked and what it answered', async () => {
+    const discarded: unknown[] = [];
+    const lambda = lambdaOf('exports.handler = async () => { throw new Error("no table"); }');
+    const schedule = new LocalSchedule(lambda, {
+      ...settings,
+      input: { why: 'test' },
+      onDiscarded: async (description) => {
+        discarded.push(description);
+      },
+    });
+    await schedule.fire();
+    expect(discarded).toMatchObject([
+      {
+        requestContext: { condition: 'RetriesExhausted' },
+        requestPayload: { why: 'test' },
+        responsePayload: { errorMessage: 'no table' },
+      },
+    ]);
+    await lambda.stop();
+  });
+});

@@ -1,0 +1,112 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import type { LambdaHost } from '../../local/lambda-host.ts';
+import { eventually, lambdaOf } from '../support/lambda.ts';
+
+const hosts: LambdaHost[] = [];
+const host = (...args: Parameters<typeof lambdaOf>): LambdaHost => {
+  const made = lambdaOf(...args);
+  hosts.push(made);
+  return made;
+};
+afterEach(async () => {
+  await Promise.all(hosts.splice(0).map((each) => each.stop()));
+});
+
+const pid = `let calls = 0; const id = Math.random();`;
+
+describe('a Lambda on this machine', () => {
+  test('sees its event as JSON, its own environment and nothing of the machine’s', async () => {
+    process.env.SECRET_OF_THE_MACHINE = 'yes';
+    const lambda = host('exports.handler = async (event) => ({ event, env: process.env })', {
+      environment: { AWS_REGION: 'us-east-1', TABLE: 'bookings' },
+    });
+    const { event, env } = (await lambda.invoke({ a: 1, when: new Date(0), gone: undefined })) as never;
+    expect(event).toEqual({ a: 1, when: '1970-01-01T00:00:00.000Z' });
+    expect(env).toEqual({ AWS_REGION: 'us-east-1', TABLE: 'bookings' });
+  });
+
+  test('reuses an idle environment and makes another for a second event at the same time', async () => {
+    const lambda = host(
+      `${pid} exports.handler = async ({ ms }) => { await new Promise((r) => setTimeout(r, ms)); return { id, calls: ++calls }; }`,
+    );
+    const first = (await lambda.invoke({ ms: 0 })) as { id: number; calls: number };
+    expect(await lambda.invoke({ ms: 0 })).toEqual({ id: first.id, calls: 2 });
+    const [a, b] = (await Promise.all([lambda.invoke({ ms: 100 }), lambda.invoke({ ms: 100 })])) as { id: number }[];
+    expect(a?.id).not.toBe(b?.id);
+  });
+
+  test('is stopped at its time limit, and the next event meets a fresh environment', async () => {
+    const lambda = host(`${pid} exports.handler = async ({ hang }) => { calls += 1; while (hang) {} return calls; }`, {
+      timeoutMs: 300,
+    });
+    expect(await lambda.invoke({})).toBe(1);
+    await expect(lambda.invoke({ hang: true })).rejects.toThrow('Task timed out after 0.3 seconds');
+    expect(await lambda.invoke({})).toBe(1);
+  });
+
+  test('that throws fails its invocation with the error’s own name and keeps its environment', async () => {
+    const lambda = host(
+      `${pid} exports.handler = async ({ fail }) => { calls += 1; if (fail) throw new TypeError('no such seat'); return calls; }`,
+    );
+    await expect(lambda.invoke({ fail: true })).rejects.toMatchObject({
+      errorType: 'TypeError',
+      message: 'no such seat',
+    });
+    expect(await lambda.invoke({})).toBe(2);
+  });
+
+  test('that ends its process fails its invocation, not the runtime', async () => {
+    const lambda = host('exports.handler = async ({ exit }) => { if (exit) process.exit(1); return "alive"; }');
+    await expect(lambda.invoke({ exit: true })).rejects.toMatchObject({ errorType: 'Runtime.ExitError' });
+    expect(await lambda.invoke({})).toBe('alive');
+  });
+
+  test('whose bundle cannot be loaded says why before any event comes', async () => {
+    await expect(host('throw new Error("environment variable X must be set")').warmUp()).rejects.toThrow(
+      'TestFunction: environment variable X must be set',
+    );
+    await expect(host('exports.other = 1').warmUp()).rejects.toThrow('exports no handler');
+  });
+
+  test('knows how much time is left', async () => {
+    const lambda = host('exports.handler = async (event, context) => context.getRemainingTimeInMillis()', {
+      timeoutMs: 4_000,
+    });
+    const left = Number(await lambda.invoke({}));
+    expect(left).toBeGreaterThan(2_000);
+    expect(left).toBeLessThanOrEqual(4_000);
+  });
+
+  test('never runs in more environments at once than allowed; the rest wait', async () => {
+    const lambda = host(
+      `${pid} exports.handler = async () => { await new Promise((r) => setTimeout(r, 30)); return id; }`,
+      { maxConcurrency: 2 },
+    );
+    const ids = await Promise.all(Array.from({ length: 8 }, () => lambda.invoke({})));
+    expect(new Set(ids).size).toBe(2);
+  });
+
+  test('hands its log lines over', async () => {
+    const lines: string[] = [];
+    const lambda = host('exports.handler = async () => { console.log("one"); console.error("two"); }', {
+      onLogLine: (line) => lines.push(line),
+    });
+    await lambda.invoke({});
+    expect(
+      await eventually(
+        () => [...lines].sort(),
+        (seen) => seen.length === 2,
+      ),
+    ).toEqual(['one', 'two']);
+  });
+
+  test('finishes what is in flight when it is stopped', async () => {
+    const lambda = host(
+      'exports.handler = async () => { await new Promise((r) => setTimeout(r, 200)); return "done"; }',
+    );
+    await lambda.warmUp();
+    const answer = lambda.invoke({});
+    await lambda.stop();
+    expect(await answer).toBe('done');
+  });
+});

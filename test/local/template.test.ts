@@ -1,0 +1,90 @@
+import { describe, expect, test } from 'vitest';
+import { claimPort, EngineError, externalEndpoint, findDynoxide, startDynamoDb } from '../../local/engines.ts';
+import { ratePeriodMs } from '../../local/schedule.ts';
+import { checkSupport, References, readAssembly, UnsupportedTemplateError } from '../../local/template.ts';
+import { TEST_ASSEMBLY } from '../support/synthesize.ts';
+
+describe('what the local runtime does not support is named at start-up', () => {
+  test('a resource of an unknown type', () => {
+    const template = { Resources: { Bucket: { Type: 'AWS::S3::Bucket' }, Role: { Type: 'AWS::IAM::Role' } } };
+    expect(() => checkSupport(template)).toThrow(UnsupportedTemplateError);
+    expect(() => checkSupport(template)).toThrow('resource Bucket of type AWS::S3::Bucket');
+  });
+
+  test('an unknown property of a known type, all of them at once', () => {
+    const Properties = { FifoQueue: true, VisibilityTimeout: 30, ContentBasedDeduplication: true };
+    const template = { Resources: { Queue: { Type: 'AWS::SQS::Queue', Properties } } };
+    expect(() => checkSupport(template)).toThrow('property FifoQueue of Queue (AWS::SQS::Queue)');
+    expect(() => checkSupport(template)).toThrow('property ContentBasedDeduplication of Queue (AWS::SQS::Queue)');
+  });
+
+  test('an intrinsic function or a reference', () => {
+    const references = new References();
+    expect(() => references.resolve({ 'Fn::ImportValue': 'x' })).toThrow('intrinsic function Fn::ImportValue');
+    expect(() => references.resolve({ Ref: 'Nowhere' })).toThrow('reference to Nowhere');
+  });
+
+  test.each(['cron(0 * * * ? *)', 'at(2026-12-01T00:00:00)', 'rate(5 weeks)', undefined])(
+    'the schedule expression %s',
+    (expression) => {
+      expect(() => ratePeriodMs(expression)).toThrow(UnsupportedTemplateError);
+    },
+  );
+});
+
+describe('the template', () => {
+  test('of the app is read with its one stack', () => {
+    const { stackName, template } = readAssembly(TEST_ASSEMBLY);
+    expect(stackName).toBe('booking-expiry-dev');
+    expect(template.Resources.BookingsTable?.Type).toBe('AWS::DynamoDB::Table');
+  });
+
+  test('has its references resolved, however deep', () => {
+    const references = new References();
+    references.set('Queue', 'http://queue', { Arn: 'arn:aws:sqs:queue' });
+    references.set('AWS::Region', 'eu-central-1');
+    const value = {
+      a: [{ 'Fn::Join': ['/', [{ Ref: 'Queue' }, 'x']] }],
+      b: { 'Fn::Sub': '${AWS::Region}-${Queue.Arn}' },
+    };
+    expect(references.resolve(value)).toEqual({ a: ['http://queue/x'], b: 'eu-central-1-arn:aws:sqs:queue' });
+    expect(references.ownerOf('arn:aws:sqs:queue')).toBe('Queue');
+  });
+
+  test.each([
+    ['rate(1 minute)', 60_000],
+    ['rate(5 minutes)', 300_000],
+    ['rate(1 hour)', 3_600_000],
+  ])('%s fires every %d ms', (expression, periodMs) => {
+    expect(ratePeriodMs(expression)).toBe(periodMs);
+  });
+});
+
+describe('an engine', () => {
+  test('whose port is in use says which variable chooses another', async () => {
+    const engine = await startDynamoDb({ port: 0, portVariable: 'DYNAMODB_PORT' });
+    const port = Number(new URL(engine.endpoint).port);
+    await expect(claimPort({ port, portVariable: 'DYNAMODB_PORT' })).rejects.toThrow(
+      `port ${port} is in use: set DYNAMODB_PORT to another`,
+    );
+    await engine.stop();
+    expect(await claimPort({ port, portVariable: 'DYNAMODB_PORT' })).toBe(port);
+  });
+
+  test('that is not there for this platform is told with the ways out', () => {
+    expect(() => findDynoxide('sunos', 'sparc')).toThrow(EngineError);
+    expect(() => findDynoxide('sunos', 'sparc')).toThrow('npm i --no-save dynoxide');
+    expect(() => findDynoxide('sunos', 'sparc')).toThrow('DYNAMODB_ENDPOINT');
+    expect(findDynoxide()).toContain('dynoxide');
+  });
+
+  test('of the operator’s own must be on loopback', () => {
+    expect(externalEndpoint('DYNAMODB_ENDPOINT', undefined)).toBeUndefined();
+    expect(externalEndpoint('DYNAMODB_ENDPOINT', 'http://localhost:8000/')).toBe('http://localhost:8000');
+    for (const elsewhere of ['https://dynamodb.us-east-1.amazonaws.com', 'http://10.0.0.1:8000', 'nonsense']) {
+      expect(() => externalEndpoint('DYNAMODB_ENDPOINT', elsewhere)).toThrow(
+        'DYNAMODB_ENDPOINT must be a URL on loopback',
+      );
+    }
+  });
+});
