@@ -163,7 +163,11 @@ interface FauxqsModules {
   S3Store: new () => object;
   PersistenceManager: new (
     dataDir: string,
-  ) => { loadSqsAndSns(sqsStore: FauxqsSqsStore, snsStore: object): void; close(): void };
+  ) => {
+    loadSqsAndSns(sqsStore: FauxqsSqsStore, snsStore: object): void;
+    updateMessageReady: (messageId: string) => void;
+    close(): void;
+  };
 }
 interface FauxqsSqsStore {
   host: string;
@@ -205,6 +209,9 @@ export const startSqs = async (options: EngineOptions): Promise<Engine> => {
     persistence = new PersistenceManager(options.dataDir);
     persistence.loadSqsAndSns(sqsStore, snsStore);
     sqsStore.persistence = persistence;
+    // Its own statement for this breaks its schema. Left out, the message is in flight on disk and visible in memory,
+    // and the next start makes visible what was in flight.
+    persistence.updateMessageReady = () => {};
     const queues = [...sqsStore.queues.values()];
     sqsStore.queues.clear();
     for (const queue of queues) {

@@ -45,6 +45,7 @@ describe('the template', () => {
     references.set('AWS::Region', 'eu-central-1');
     const value = {
       a: [{ 'Fn::Join': ['/', [{ Ref: 'Queue' }, 'x']] }],
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: Fn::Sub's own syntax
       b: { 'Fn::Sub': '${AWS::Region}-${Queue.Arn}' },
     };
     expect(references.resolve(value)).toEqual({ a: ['http://queue/x'], b: 'eu-central-1-arn:aws:sqs:queue' });

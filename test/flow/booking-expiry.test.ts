@@ -1,0 +1,154 @@
+/** The whole flow: the synthesized template and its bundles on the local runtime, on real time. */
+import { DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { BookingStore } from '../../functions/adapters/booking-store.ts';
+import { encodeTimer } from '../../functions/core/expiry-timer.ts';
+import { documentClient } from '../../functions/runtime/clients.ts';
+import { type LossyQueue, startLossyQueue } from '../../local/lossy-queue.ts';
+import { LOCAL_CREDENTIALS, type LocalRuntime, REGION, startRuntime } from '../../local/runtime.ts';
+import { eventually } from '../support/lambda.ts';
+import { TEST_ASSEMBLY } from '../support/synthesize.ts';
+
+let runtime: LocalRuntime;
+let lossyQueue: LossyQueue;
+let store: BookingStore;
+let foreign: DynamoDBClient;
+let sqs: SQSClient;
+const lines: string[] = [];
+
+beforeAll(async () => {
+  lossyQueue = await startLossyQueue((body) => body.includes('"lost-'));
+  runtime = await startRuntime({
+    assemblyDirectory: TEST_ASSEMBLY,
+    schedulePeriodMs: 'never',
+    changeEnvironment: (environment) => ({
+      ...environment,
+      AWS_ENDPOINT_URL_SQS: lossyQueue.endpoint,
+      TIMER_QUEUE_URL: environment.TIMER_QUEUE_URL?.replace(/^http:\/\/[^/]+/, lossyQueue.endpoint) ?? '',
+    }),
+    onLogLine: (_, line) => lines.push(line),
+  });
+  lossyQueue.forwardTo(runtime.sqsEndpoint);
+  const client = { region: REGION, credentials: LOCAL_CREDENTIALS };
+  foreign = new DynamoDBClient({ ...client, endpoint: runtime.dynamodbEndpoint });
+  sqs = new SQSClient({ ...client, endpoint: runtime.sqsEndpoint });
+  store = new BookingStore(documentClient({ ...client, endpoint: runtime.dynamodbEndpoint }), tableName(), 10);
+});
+afterAll(async () => {
+  await runtime.stop();
+  await lossyQueue.stop();
+});
+
+const tableName = () => runtime.outputs.BookingsTableName ?? '';
+const statusOf = async (bookingId: string) => (await store.get(bookingId))?.status;
+const putForeign = (bookingId: string, attributes: Record<string, { N: string } | { S: string }>) =>
+  foreign.send(
+    new PutItemCommand({
+      TableName: tableName(),
+      Item: { bookingId: { S: bookingId }, status: { S: 'PENDING' }, ...attributes },
+    }),
+  );
+
+describe('a booking', () => {
+  test('expires at its deadline by itself, by its timer', async () => {
+    await store.create({ bookingId: 'plain', holdMs: 2_000 }, Date.now());
+    await eventually(
+      () => statusOf('plain'),
+      (status) => status === 'EXPIRED',
+    );
+    const { expiredAtMs = 0, expiresAtMs = 0, expiredBy } = (await store.get('plain')) ?? {};
+    expect(expiredBy).toBe('timer');
+    expect(expiredAtMs).toBeGreaterThanOrEqual(expiresAtMs);
+  });
+
+  test('written by a foreign program with three attributes expires too', async () => {
+    await putForeign('foreign', { expiresAtMs: { N: String(Date.now() + 1_500) } });
+    await eventually(
+      () => statusOf('foreign'),
+      (status) => status === 'EXPIRED',
+    );
+    expect((await store.get('foreign'))?.expiredBy).toBe('timer');
+  });
+
+  test('that is paid in time stays CONFIRMED', async () => {
+    await store.create({ bookingId: 'paid', holdMs: 1_500 }, Date.now());
+    await store.create({ bookingId: 'paid-control', holdMs: 1_500 }, Date.now());
+    expect((await store.confirm('paid', Date.now())).kind).toBe('moved');
+    await eventually(
+      () => statusOf('paid-control'),
+      (status) => status === 'EXPIRED',
+    );
+    expect(await statusOf('paid')).toBe('CONFIRMED');
+  });
+
+  test('that is extended expires at its new deadline, not at the old one', async () => {
+    await store.create({ bookingId: 'extended', holdMs: 1_500 }, Date.now());
+    const outcome = await store.extend('extended', 4_000, Date.now());
+    const expiresAtMs = outcome.kind === 'moved' ? outcome.booking.expiresAtMs : 0;
+    await eventually(
+      () => statusOf('extended'),
+      (status) => status === 'EXPIRED',
+    );
+    expect((await store.get('extended'))?.expiredAtMs).toBeGreaterThanOrEqual(expiresAtMs);
+  });
+
+  test('whose timer was lost is found by the sweep', async () => {
+    // Overdue for longer than the sweep's 30 seconds already when it is written.
+    const expiresAtMs = Date.now() - 31_000;
+    await putForeign('lost-1', { expiresAtMs: { N: String(expiresAtMs) } });
+    await eventually(
+      () => lossyQueue.lost.length,
+      (count) => count === 1,
+    );
+    expect(await statusOf('lost-1')).toBe('PENDING');
+    await eventually(
+      async () => (await store.get('lost-1'))?.pendingShard,
+      (shard) => shard !== undefined,
+    );
+    await runtime.fireSchedules();
+    expect(await store.get('lost-1')).toMatchObject({ status: 'EXPIRED', expiredBy: 'sweep' });
+    await eventually(
+      () => lines.some((line) => line.includes('Successfully expired 1 booking(s)')),
+      (said) => said,
+    );
+  });
+
+  test('with a deadline in seconds, or none, is left alone and does not hold up the others', async () => {
+    await putForeign('seconds', { expiresAtMs: { N: String(Math.floor(Date.now() / 1_000)) } });
+    await putForeign('none', {});
+    await putForeign('after them', { expiresAtMs: { N: String(Date.now() + 1_000) } });
+    await eventually(
+      () => statusOf('after them'),
+      (status) => status === 'EXPIRED',
+    );
+    expect([await statusOf('seconds'), await statusOf('none')]).toEqual(['PENDING', 'PENDING']);
+    for (const bookingId of ['seconds', 'none']) {
+      expect(lines.find((line) => line.includes(`"bookingId":"${bookingId}"`))).toContain('nobody will expire it');
+    }
+  });
+});
+
+test('malformed timers and timers of an unknown version end in the dead-letter queue, their batch mates expire', async () => {
+  const timer = { bookingId: 'mate', expiresAtMs: Date.now() + 2_000 };
+  await store.create({ bookingId: 'mate', holdMs: 2_000 }, timer.expiresAtMs - 2_000);
+  for (const MessageBody of ['no timer', encodeTimer(timer), encodeTimer(timer).replace('"v":1', '"v":7')]) {
+    await sqs.send(new SendMessageCommand({ QueueUrl: runtime.outputs.TimerQueueUrl, MessageBody }));
+  }
+  const deadLetters = async () => {
+    const { Attributes } = await sqs.send(
+      new GetQueueAttributesCommand({
+        QueueUrl: runtime.outputs.TimerDeadLetterQueueUrl,
+        AttributeNames: ['ApproximateNumberOfMessages'],
+      }),
+    );
+    return Number(Attributes?.ApproximateNumberOfMessages);
+  };
+  expect(await eventually(deadLetters, (count) => count >= 2)).toBe(2);
+  expect(
+    await eventually(
+      () => statusOf('mate'),
+      (status) => status === 'EXPIRED',
+    ),
+  ).toBe('EXPIRED');
+});

@@ -1,0 +1,126 @@
+/** The commands as their users call them: in processes of their own. */
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Engines, startEngines } from '../support/engines.ts';
+
+let engines: Engines;
+beforeAll(async () => {
+  engines = await startEngines();
+});
+afterAll(() => engines.stop());
+
+const run = (script: string, args: string[], environment: Record<string, string> = {}) =>
+  new Promise<{ code: number | null; out: string; err: string }>((resolve) => {
+    const child = spawn(process.execPath, [fileURLToPath(new URL(`../../${script}`, import.meta.url)), ...args], {
+      env: {
+        ...process.env,
+        AWS_ACCESS_KEY_ID: 'local',
+        AWS_SECRET_ACCESS_KEY: 'local',
+        AWS_REGION: 'us-east-1',
+        AWS_ENDPOINT_URL_DYNAMODB: engines.dynamodb.endpoint,
+        AWS_ENDPOINT_URL_SQS: engines.sqs.endpoint,
+        ...environment,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let out = '';
+    let err = '';
+    child.stdout.on('data', (chunk) => {
+      out += chunk;
+    });
+    child.stderr.on('data', (chunk) => {
+      err += chunk;
+    });
+    child.once('close', (code) => resolve({ code, out, err }));
+  });
+const expireBookings = (...args: string[]) => run('bin/expire-bookings.ts', ['--table', engines.table, ...args]);
+
+const givenOverdue = async (count: number) => {
+  const nowMs = Date.now();
+  await Promise.all(
+    Array.from({ length: count }, (_, index) =>
+      engines.store.create({ bookingId: `overdue-${nowMs}-${index}`, holdMs: 5_000 }, nowMs - 60_000),
+    ),
+  );
+};
+
+describe('npm run expire-bookings', () => {
+  test('schedules what comes near as the sweep does: the table’s tags tell where', async () => {
+    await engines.store.create({ bookingId: 'far', holdMs: 86_400_000 }, Date.now() - 86_400_000 + 120_000);
+    expect(JSON.parse((await expireBookings('--json')).out)).toMatchObject({ scheduled: 1 });
+  });
+
+  test('expires what is overdue and prints the two lines of the old command, exactly', async () => {
+    await givenOverdue(3);
+    const { code, out, err } = await expireBookings();
+    expect(out).toBe('Starting booking expiration process...\nSuccessfully expired 3 booking(s)\n');
+    expect(err).toBe('');
+    expect(code).toBe(0);
+    expect((await expireBookings()).out).toContain('Successfully expired 0 booking(s)');
+  });
+
+  test('lists with --dry-run what would expire and changes nothing', async () => {
+    await givenOverdue(2);
+    const { code, out } = await expireBookings('--dry-run');
+    expect(code).toBe(0);
+    expect(out).toMatch(/overdue 5\d\.\d{3} s {2}overdue-/);
+    expect(out).toContain('Would expire 2 booking(s)');
+    const { out: json } = await expireBookings('--dry-run', '--json');
+    expect(JSON.parse(json).wouldExpire).toHaveLength(2);
+    expect(JSON.parse((await expireBookings('--json')).out)).toMatchObject({
+      expired: 2,
+      remaining: false,
+      errors: [],
+    });
+  });
+
+  test.each([
+    [['--every-day'], "Unknown option '--every-day'"],
+    [['--shard-count', '0'], '--shard-count must be a whole number from 1 to 200, got 0'],
+    [['now'], 'Unexpected argument'],
+  ])('refuses %j with its usage', async (args, reason) => {
+    const { code, err } = await expireBookings(...args);
+    expect(err).toContain(reason);
+    expect(err).toContain('Usage: npm run expire-bookings');
+    expect(code).toBe(2);
+  });
+
+  test('says so when it cannot reach the table', async () => {
+    const missing = await run('bin/expire-bookings.ts', ['--table', 'no-such-table']);
+    expect(missing.code).toBe(1);
+    expect(missing.err).toContain('cannot reach the table no-such-table');
+    const unreachable = await expireBookings('--endpoint-url', 'http://127.0.0.1:1');
+    expect(unreachable.code).toBe(1);
+    expect(unreachable.err).toContain('cannot reach the table');
+    expect(unreachable.err).toContain('ECONNREFUSED');
+    expect(unreachable.out).not.toContain('Successfully');
+  });
+});
+
+describe('npm start', () => {
+  test.each([
+    [['--sweep-every', '0'], {}, '--sweep-every must be a whole number of seconds from 1 to 999999, or never, got 0'],
+    [['--port', '1'], {}, "Unknown option '--port'"],
+    [['-c', 'stage'], {}, '--context must be name=value, got stage'],
+    [[], { SQS_PORT: 'http' }, 'SQS_PORT must be a port from 0 to 65535, got http'],
+  ])('refuses %j %j with its usage', async (args, environment, reason) => {
+    const { code, err } = await run('local/start.ts', args, environment as Record<string, string>);
+    expect(err).toContain(reason);
+    expect(err).toContain('Usage: npm start');
+    expect(code).toBe(2);
+  });
+
+  test('says which variable chooses another port when one is in use', async () => {
+    const port = new URL(engines.dynamodb.endpoint).port;
+    const { code, err } = await run('local/start.ts', [], { DYNAMODB_PORT: port, SQS_PORT: '0' });
+    expect(err).toContain(`port ${port} is in use: set DYNAMODB_PORT to another`);
+    expect(code).toBe(1);
+  });
+
+  test('refuses an engine that is not on this machine', async () => {
+    const { code, err } = await run('local/start.ts', [], { DYNAMODB_ENDPOINT: 'https://dynamodb.example.com' });
+    expect(err).toContain('DYNAMODB_ENDPOINT must be a URL on loopback');
+    expect(code).toBe(1);
+  });
+});
