@@ -2,6 +2,9 @@
  * One execution environment of one Lambda: a worker thread that loads the bundle and handles one invocation at a time.
  * The other end is lambda-host.ts. Events and results cross as JSON text, as they do in Lambda.
  */
+import { enableCompileCache } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
 
@@ -53,6 +56,8 @@ const serve = (handler: (event: unknown, context: unknown) => unknown): void => 
   tell({ kind: 'ready' });
 };
 
+// The second environment of a Lambda, and every later run, loads the code that the first one compiled.
+enableCompileCache(join(tmpdir(), 'booking-expiry-compile-cache'));
 try {
   const bundle = await import(pathToFileURL(settings.bundle).href);
   const handler = bundle[settings.handlerName] ?? bundle.default?.[settings.handlerName];

@@ -37,7 +37,10 @@ export class SqsEventSource {
   readonly #matches: (event: unknown) => boolean;
   readonly #stopping = new AbortController();
   readonly #inFlight = new Set<Promise<void>>();
+  readonly #concurrencyAtFirst: number;
   #concurrency: number;
+  #polls = 0;
+  #polled = 0;
   #wantsMore = false;
   #slotFreed: (() => void) | undefined;
   #polling: Promise<void> | undefined;
@@ -47,7 +50,8 @@ export class SqsEventSource {
     this.#lambda = lambda;
     this.#settings = settings;
     this.#matches = compileFilters(settings.filterPatterns);
-    this.#concurrency = Math.min(CONCURRENCY_AT_FIRST, settings.maxConcurrency);
+    this.#concurrencyAtFirst = Math.min(CONCURRENCY_AT_FIRST, settings.maxConcurrency);
+    this.#concurrency = this.#concurrencyAtFirst;
   }
 
   start(): void {
@@ -77,6 +81,8 @@ export class SqsEventSource {
       }
       const messages = await this.#receive();
       if (messages.length === 0) continue;
+      this.#polls += 1;
+      this.#polled += messages.length;
       // A full batch with no slot left means that messages wait in the queue: time for more concurrency.
       if (messages.length === Math.min(this.#settings.batchSize, MAX_RECEIVED)) {
         this.#wantsMore ||= this.#inFlight.size + 1 >= this.#concurrency;
@@ -95,7 +101,12 @@ export class SqsEventSource {
       if (this.#wantsMore) {
         this.#concurrency = Math.min(this.#settings.maxConcurrency, this.#concurrency + CONCURRENCY_STEP);
         this.#slotFreed?.();
+      } else if (this.#polls > 0 && this.#polled < (this.#polls * this.#settings.batchSize) / 2) {
+        // Batches that are not half full come quickly enough with fewer at once, each in a warmer environment.
+        this.#concurrency = Math.max(this.#concurrencyAtFirst, this.#concurrency - 1);
       }
+      this.#polls = 0;
+      this.#polled = 0;
       this.#wantsMore = false;
     }
   }
