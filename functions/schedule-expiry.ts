@@ -6,7 +6,8 @@ import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 
 import type { BookingStore } from './adapters/booking-store.ts';
 import type { TimerQueue } from './adapters/timer-queue.ts';
 import { METRICS } from './contract.ts';
-import { type Adoption, decideOnWrite, type ScheduledTimer, type WrittenBooking } from './core/expiry-decisions.ts';
+import type { Adoption } from './core/booking-status.ts';
+import { decideOnWrite, type ScheduledTimer, type WrittenBooking } from './core/expiry-decisions.ts';
 import type { TimerSettings } from './core/hold-time.ts';
 import { failedRecords } from './runtime/batch.ts';
 import type { Clock } from './runtime/clock.ts';

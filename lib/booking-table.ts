@@ -65,9 +65,9 @@ export class BookingTable extends Construct {
     tags.add(TABLE_TAGS.sweepStateTable, this.sweepStateTable.tableName);
   }
 
-  /** Allows what puts a booking into the index that its writer left out of it. */
+  /** Allows what puts bookings into the index that their writers left out of it, together or one by one. */
   grantAdopt(grantee: IGrantable): void {
-    allow(grantee, this.table.tableArn, 'dynamodb:UpdateItem');
+    allow(grantee, this.table.tableArn, 'dynamodb:PartiQLUpdate', 'dynamodb:UpdateItem');
   }
 
   /** Allows what a timer needs: to read bookings while waiting, and to expire them, together or one by one. */

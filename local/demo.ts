@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { SingleBar } from 'cli-progress';
+import { MultiBar } from 'cli-progress';
 import { BookingStore } from '../functions/adapters/booking-store.ts';
 import { type Booking, effectiveStatus, type MoveOutcome } from '../functions/core/booking-status.ts';
 import { encodeTimer } from '../functions/core/expiry-timer.ts';
@@ -94,17 +94,18 @@ const watch = (logicalId: string, line: string): void => {
   }
 };
 
-const bar = new SingleBar({
+const live = process.stdout.isTTY && !options.json;
+const bars = new MultiBar({
   format: '        {bar} {value}/{total} settled or expired │ timer {byTimer} │ sweep {bySweep} │ lag p99 {p99} ms',
   hideCursor: true,
   barsize: 24,
 });
-const live = process.stdout.isTTY && !options.json;
 let barShown = false;
-/** A line of its own above the bar. */
+/** A line of its own, above the bar while there is one. */
 const tell = (line: string): void => {
-  if (barShown) process.stdout.write('\r\u001b[2K');
-  say(`${stamp()} ${line}`);
+  const width = process.stdout.columns || 160;
+  if (barShown) bars.log(`${`${stamp()} ${line}`.slice(0, width - 1)}\n`);
+  else say(`${stamp()} ${line}`);
 };
 
 const run = async (): Promise<boolean> => {
@@ -257,10 +258,8 @@ const watchUntilDone = async (
   const giveUpAtMs = Date.now() + 25_000 + SWEEP_PATIENCE_MS;
   const progress = () => ({ byTimer: seen.byTimer, bySweep: seen.bySweep, p99: percentile(seen.lagsMs, 0.99) || 0 });
   const done = () => settled() + seen.byTimer + seen.bySweep;
-  if (live) {
-    bar.start(total, 0, progress());
-    barShown = true;
-  }
+  const bar = live ? bars.create(total, 0, progress()) : undefined;
+  barShown = live;
   let waitingTold = false;
   for (let lastLineMs = 0; done() < total || !storiesDone; ) {
     if (Date.now() > giveUpAtMs) break;
@@ -270,18 +269,16 @@ const watchUntilDone = async (
         `only the ${total - done()} bookings with lost timers are left: the sweep takes them once they are 30 s overdue`,
       );
     }
-    if (live) bar.update(done(), progress());
+    if (bar) bar.update(done(), progress());
     else if (Date.now() - lastLineMs > 5_000) {
       lastLineMs = Date.now();
       tell(`${done()}/${total} settled or expired (timer ${seen.byTimer}, sweep ${seen.bySweep})`);
     }
     await sleep(100);
   }
-  if (live) {
-    bar.update(done(), progress());
-    bar.stop();
-    barShown = false;
-  }
+  bar?.update(done(), progress());
+  if (live) bars.stop();
+  barShown = false;
   await all;
   // The last log lines, and what may still come although it must not.
   await sleep(500);

@@ -60,12 +60,15 @@ export class LambdaHost {
   }
 
   /**
-   * Loads the bundle in a first environment, so that a bundle that cannot start is noticed before any event comes.
+   * Loads the bundle before any event comes: a bundle that cannot start is noticed at once, and the first events find
+   * warm environments.
    *
+   * @param count how many environments to make
    * @throws InvocationError with the bundle's own error
    */
-  async warmUp(): Promise<void> {
-    this.#release(await this.#acquire());
+  async warmUp(count = 1): Promise<void> {
+    const environments = await Promise.all(Array.from({ length: count }, () => this.#acquire()));
+    for (const environment of environments) this.#release(environment);
   }
 
   /**

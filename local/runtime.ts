@@ -14,7 +14,7 @@ import { LambdaHost } from './lambda-host.ts';
 import { createQueues, createTables } from './resources.ts';
 import { removeRuntimeFile, writeRuntimeFile } from './runtime-file.ts';
 import { LocalSchedule, ratePeriodMs } from './schedule.ts';
-import { SqsEventSource } from './sqs-event-source.ts';
+import { CONCURRENCY_AT_FIRST, SqsEventSource } from './sqs-event-source.ts';
 import { StreamEventSource } from './stream-event-source.ts';
 import { PROJECT_DIRECTORY, synthesize } from './synth.ts';
 import {
@@ -121,7 +121,6 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
     AWS_ENDPOINT_URL_SQS: sqs.endpoint,
   });
   stops.push(() => Promise.all([...lambdas.values()].map((lambda) => lambda.stop())).then(() => {}));
-  await Promise.all([...lambdas.values()].map((lambda) => lambda.warmUp()));
 
   /** A destination of discarded events: a queue of the template. */
   const sendTo = (destinationArn: unknown): ((description: unknown) => Promise<void>) | undefined => {
@@ -138,6 +137,7 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
     return lambda;
   };
 
+  const polled = new Set<LambdaHost>();
   const sources: { start(): void; stop(): Promise<void> }[] = [];
   for (const [logicalId, properties] of resourcesOf(assembly.template, 'AWS::Lambda::EventSourceMapping')) {
     const mapping = references.resolve(properties) as EventSourceMapping;
@@ -152,6 +152,7 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
       onProblem,
     };
     if (mapping.EventSourceArn.startsWith('arn:aws:sqs:')) {
+      polled.add(lambda);
       sources.push(
         new SqsEventSource(sqsClient, lambda, {
           ...common,
@@ -210,6 +211,10 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
       name,
       String(references.resolve(Value)),
     ]),
+  );
+  // What the queue's mapping begins with; the other Lambdas need one each.
+  await Promise.all(
+    [...lambdas.values()].map((lambda) => lambda.warmUp(polled.has(lambda) ? CONCURRENCY_AT_FIRST : 1)),
   );
   for (const source of sources) source.start();
   stops.push(() => Promise.all(sources.map((source) => source.stop())).then(() => {}));

@@ -22,7 +22,7 @@ export interface SqsEventSourceSettings {
 }
 
 /** Lambda begins with five concurrent batches and adds 300 a minute (AWS Lambda Developer Guide, SQS scaling). */
-const CONCURRENCY_AT_FIRST = 5;
+export const CONCURRENCY_AT_FIRST = 5;
 const CONCURRENCY_STEP = 5;
 const SCALING_PERIOD_MS = 1_000;
 /** Longest wait of one poll, the most that SQS allows. */

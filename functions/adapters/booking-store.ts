@@ -12,6 +12,9 @@ import {
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { PENDING_INDEX } from '../contract.ts';
 import {
+  type Adoption,
+  adoptStatement,
+  adoptUpdate,
   type Booking,
   type BookingSnapshot,
   type ExpiredBy,
@@ -23,8 +26,8 @@ import {
   type MoveOutcome,
   moveUpdate,
   refusalOf,
+  type Statement,
 } from '../core/booking-status.ts';
-import type { Adoption } from '../core/expiry-decisions.ts';
 import { deadlineOf, EARLIEST_DEADLINE_MS } from '../core/hold-time.ts';
 import { shardOf } from '../core/pending-shard.ts';
 
@@ -232,23 +235,36 @@ export class BookingStore {
     expiredBy: ExpiredBy,
     nowMs: number,
   ): Promise<(ExpireOutcome | 'unexplained' | 'second-try')[]> {
-    const Statements = bookingIds.map((bookingId) => ({
-      ...expireStatement(this.#tableName, bookingId, nowMs, expiredBy),
-      ReturnValuesOnConditionCheckFailure: 'ALL_OLD' as const,
-    }));
+    const statements = bookingIds.map((id) => expireStatement(this.#tableName, id, nowMs, expiredBy));
+    const answers = await this.#execute(statements);
+    return answers.map((answer) => {
+      if (answer === 'made') return { kind: 'expired', expiredAtMs: nowMs };
+      if (answer === 'failed') return 'second-try';
+      return answer.found === undefined ? 'unexplained' : expiryRefusalOf(answer.found, nowMs);
+    });
+  }
+
+  /**
+   * Runs at most 25 conditional updates in one round trip. `failed` is whatever is neither made nor refused, the whole
+   * request included: a plain update, with the SDK's retries, meets it again if it lasts and reports it booking by booking.
+   */
+  async #execute(statements: readonly Statement[]): Promise<('made' | 'failed' | { found?: BookingSnapshot })[]> {
     try {
-      const { Responses = [] } = await this.#client.send(new BatchExecuteStatementCommand({ Statements }));
-      return bookingIds.map((_, index) => {
+      const { Responses = [] } = await this.#client.send(
+        new BatchExecuteStatementCommand({
+          Statements: statements.map((each) => ({ ...each, ReturnValuesOnConditionCheckFailure: 'ALL_OLD' })),
+        }),
+      );
+      return statements.map((_, index) => {
         const response = Responses[index];
-        if (response === undefined) return 'second-try';
-        if (response.Error === undefined) return { kind: 'expired', expiredAtMs: nowMs };
-        if (response.Error.Code !== 'ConditionalCheckFailed') return 'second-try';
-        const item = response.Error.Item;
-        return item === undefined ? 'unexplained' : expiryRefusalOf(item as unknown as BookingSnapshot, nowMs);
+        if (response === undefined) return 'failed';
+        if (response.Error === undefined) return 'made';
+        if (response.Error.Code !== 'ConditionalCheckFailed') return 'failed';
+        const item = response.Error.Item as unknown as BookingSnapshot | undefined;
+        return item === undefined ? {} : { found: item };
       });
     } catch {
-      // Whatever it was, the single writes meet it again if it lasts, and report it booking by booking.
-      return bookingIds.map(() => 'second-try');
+      return statements.map(() => 'failed');
     }
   }
 
@@ -293,29 +309,28 @@ export class BookingStore {
   async adopt(adoptions: readonly Adoption[]): Promise<Map<string, Error>> {
     const failures = new Map<string, Error>();
     await Promise.all(
-      adoptions.map(async ({ bookingId, seenExpiresAtMs, pendingShard, holdStartedAtMs }) => {
-        try {
-          await this.#client.send(
-            new UpdateCommand({
-              TableName: this.#tableName,
-              Key: { bookingId },
-              UpdateExpression: 'SET pendingShard = :pendingShard, holdStartedAtMs = :holdStartedAtMs',
-              ConditionExpression: '#status = :pending AND expiresAtMs = :seenExpiresAtMs',
-              ExpressionAttributeNames: { '#status': 'status' },
-              ExpressionAttributeValues: {
-                ':pending': 'PENDING',
-                ':seenExpiresAtMs': seenExpiresAtMs,
-                ':pendingShard': pendingShard,
-                ':holdStartedAtMs': holdStartedAtMs,
-              },
-            }),
-          );
-        } catch (error) {
-          if (!(error instanceof ConditionalCheckFailedException)) failures.set(bookingId, asError(error));
-        }
+      chunks(adoptions, MAX_STATEMENTS).map(async (together) => {
+        const answers = await this.#execute(together.map((adoption) => adoptStatement(this.#tableName, adoption)));
+        const secondTries = together.filter((_, index) => answers[index] === 'failed');
+        await Promise.all(
+          secondTries.map(async (adoption) => {
+            const error = await this.#adoptAlone(adoption);
+            if (error) failures.set(adoption.bookingId, error);
+          }),
+        );
       }),
     );
     return failures;
+  }
+
+  async #adoptAlone(adoption: Adoption): Promise<Error | undefined> {
+    try {
+      const Key = { bookingId: adoption.bookingId };
+      await this.#client.send(new UpdateCommand({ TableName: this.#tableName, Key, ...adoptUpdate(adoption) }));
+      return undefined;
+    } catch (error) {
+      return error instanceof ConditionalCheckFailedException ? undefined : asError(error);
+    }
   }
 
   /** One page of a shard's PENDING bookings with deadlines in a range, soonest first. */

@@ -193,3 +193,33 @@ export const expiryRefusalOf = (found: BookingSnapshot | undefined, nowMs: numbe
   if (!deadline.valid) return { kind: 'invalid-deadline', reason: deadline.reason };
   return deadline.expiresAtMs > nowMs ? { kind: 'extended', expiresAtMs: deadline.expiresAtMs } : { kind: 'refused' };
 };
+
+/** The attributes that make a sweep find a booking whose writer left them out, or had them wrong. */
+export interface Adoption {
+  readonly bookingId: string;
+  /** The deadline that was seen. If it has changed since, the newer record speaks for the booking. */
+  readonly seenExpiresAtMs: number;
+  readonly pendingShard: number;
+  readonly holdStartedAtMs: number;
+}
+
+/** The conditional write of an adoption, as UpdateItem takes it. The same write as `adoptStatement`. */
+export const adoptUpdate = ({ seenExpiresAtMs, pendingShard, holdStartedAtMs }: Adoption): ConditionalUpdate => ({
+  UpdateExpression: 'SET pendingShard = :pendingShard, holdStartedAtMs = :holdStartedAtMs',
+  ConditionExpression: `${isPending} AND #expiresAtMs = :seenExpiresAtMs`,
+  ExpressionAttributeNames: names,
+  ExpressionAttributeValues: {
+    ':pending': 'PENDING',
+    ':seenExpiresAtMs': seenExpiresAtMs,
+    ':pendingShard': pendingShard,
+    ':holdStartedAtMs': holdStartedAtMs,
+  },
+});
+
+/** An adoption as a PartiQL statement, of which 25 fit into one round trip. */
+export const adoptStatement = (tableName: string, adoption: Adoption): Statement => ({
+  Statement:
+    `UPDATE "${tableName}" SET "pendingShard" = ?, "holdStartedAtMs" = ? ` +
+    `WHERE "bookingId" = ? AND "status" = 'PENDING' AND "expiresAtMs" = ?`,
+  Parameters: [adoption.pendingShard, adoption.holdStartedAtMs, adoption.bookingId, adoption.seenExpiresAtMs],
+});

@@ -1,5 +1,5 @@
 /** Three pure answers: a booking was written, a timer came, a read told something. What follows is done elsewhere. */
-import type { BookingSnapshot, ExpireOutcome } from './booking-status.ts';
+import type { Adoption, BookingSnapshot, ExpireOutcome } from './booking-status.ts';
 import type { ExpiryTimer } from './expiry-timer.ts';
 import {
   isNear,
@@ -23,15 +23,6 @@ export interface WrittenBooking {
 export interface ScheduledTimer {
   readonly timer: ExpiryTimer;
   readonly delaySeconds: number;
-}
-
-/** The attributes that make a sweep find a booking whose writer left them out, or had them wrong. */
-export interface Adoption {
-  readonly bookingId: string;
-  /** The deadline that was seen. If it has changed since, the newer record speaks for the booking. */
-  readonly seenExpiresAtMs: number;
-  readonly pendingShard: number;
-  readonly holdStartedAtMs: number;
 }
 
 /** What is to be done about a PENDING booking that was written. */

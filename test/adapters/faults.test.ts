@@ -105,15 +105,37 @@ test('a read while waiting that comes back with unprocessed keys tells of the ot
   expect([...glimpsed.keys()]).toEqual(['a']);
 });
 
-test('an adoption that is throttled is reported, one that is refused is not', async () => {
-  dynamodb.on(UpdateCommand, { Key: { bookingId: 'a' } }).rejects(throttled());
-  dynamodb.on(UpdateCommand, { Key: { bookingId: 'b' } }).rejects(refused());
-  const adoption = { seenExpiresAtMs: NOW, pendingShard: 1, holdStartedAtMs: NOW };
-  const failures = await store.adopt([
-    { bookingId: 'a', ...adoption },
-    { bookingId: 'b', ...adoption },
-  ]);
-  expect([...failures.keys()]).toEqual(['a']);
+describe('an adoption', () => {
+  const adoptionOf = (bookingId: string) => ({
+    bookingId,
+    seenExpiresAtMs: NOW,
+    pendingShard: 1,
+    holdStartedAtMs: NOW,
+  });
+
+  test('that fails alone is tried again as an update of its own; one that is refused is not', async () => {
+    dynamodb.on(BatchExecuteStatementCommand).resolves({
+      Responses: [{}, { Error: { Code: 'ThrottlingError' } }, { Error: { Code: 'ConditionalCheckFailed' } }],
+    });
+    dynamodb.on(UpdateCommand).resolves({});
+    expect((await store.adopt(['a', 'b', 'c'].map(adoptionOf))).size).toBe(0);
+    expect(dynamodb.commandCalls(UpdateCommand).map(({ args }) => args[0].input.Key)).toEqual([{ bookingId: 'b' }]);
+  });
+
+  test('that stays throttled is reported, one that is refused by then is not', async () => {
+    dynamodb.on(BatchExecuteStatementCommand).rejects(throttled());
+    dynamodb.on(UpdateCommand, { Key: { bookingId: 'a' } }).rejects(throttled());
+    dynamodb.on(UpdateCommand, { Key: { bookingId: 'b' } }).rejects(refused());
+    expect([...(await store.adopt(['a', 'b'].map(adoptionOf))).keys()]).toEqual(['a']);
+  });
+
+  test('of 60 bookings takes three round trips', async () => {
+    dynamodb
+      .on(BatchExecuteStatementCommand)
+      .callsFake(({ Statements }) => ({ Responses: Statements.map(() => ({})) }));
+    await store.adopt(Array.from({ length: 60 }, (_, index) => adoptionOf(`b${index}`)));
+    expect(dynamodb.commandCalls(BatchExecuteStatementCommand)).toHaveLength(3);
+  });
 });
 
 describe('timers that are sent', () => {

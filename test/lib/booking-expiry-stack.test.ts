@@ -166,6 +166,7 @@ describe('the Lambdas', () => {
     } = grantsOf(template, 'ScheduleExpiryFunction');
     const stream = { 'Fn::GetAtt': ['BookingsTable', 'StreamArn'] };
     expect(grants).toEqual({
+      'dynamodb:PartiQLUpdate': arnOf('BookingsTable'),
       'dynamodb:UpdateItem': arnOf('BookingsTable'),
       'dynamodb:ListStreams': '*',
       'dynamodb:DescribeStream': stream,
