@@ -15,6 +15,7 @@ export const BOOKING_ATTRIBUTES = {
   cancelledAtMs: 'cancelledAtMs',
   expiredAtMs: 'expiredAtMs',
   expiredBy: 'expiredBy',
+  requestHash: 'requestHash',
   details: 'details',
 } as const;
 
@@ -39,6 +40,7 @@ export const ENV = {
   shardCount: 'SHARD_COUNT',
   timerLeadMs: 'TIMER_LEAD_MS',
   sweepIntervalMinutes: 'SWEEP_INTERVAL_MINUTES',
+  cronTokenSecret: 'CRON_TOKEN_SECRET',
 } as const;
 
 /**

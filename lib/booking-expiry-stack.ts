@@ -2,6 +2,7 @@ import { CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { ENV, PENDING_INDEX } from '../functions/contract.ts';
 import { BookingTable } from './booking-table.ts';
+import { BookingsApi } from './bookings-api.ts';
 import { ExpireBooking, expireBookingTimeout } from './expire-booking.ts';
 import { ScheduleExpiry } from './schedule-expiry.ts';
 import type { BookingExpirySettings } from './settings.ts';
@@ -41,6 +42,14 @@ export class BookingExpiryStack extends Stack {
       serviceName,
     });
 
+    const api = new BookingsApi(this, 'BookingsApi', {
+      bookings,
+      timers,
+      settings,
+      environment: { ...environment, [ENV.sweepStateTable]: bookings.sweepStateTable.tableName },
+      serviceName,
+    });
+
     const outputs: Record<string, [value: string, description: string]> = {
       BookingsTableName: [bookings.table.tableName, 'Table that bookings are written to'],
       PendingIndexName: [PENDING_INDEX, 'Index of PENDING bookings by shard and deadline'],
@@ -55,6 +64,9 @@ export class BookingExpiryStack extends Stack {
       ScheduleExpiryFunctionName: [schedule.lambda.functionName, 'Sends timers'],
       ExpireBookingFunctionName: [expire.lambda.functionName, 'Expires bookings at their deadline'],
       SweepFunctionName: [sweep.lambda.functionName, 'Expires what the timers missed'],
+      BookingsApiFunctionName: [api.lambda.functionName, 'Serves the HTTP API'],
+      ApiUrl: [api.url, 'The HTTP API'],
+      CronTokenSecretArn: [api.cronTokenSecretArn, 'Secret that holds the token of the cron webhook'],
     };
     for (const [name, [value, description]] of Object.entries(outputs))
       new CfnOutput(this, name, { value, description });

@@ -75,6 +75,12 @@ export class BookingTable extends Construct {
     allow(grantee, this.table.tableArn, 'dynamodb:BatchGetItem', 'dynamodb:PartiQLUpdate', 'dynamodb:UpdateItem');
   }
 
+  /** Allows what the HTTP API needs: to create, read, list and move bookings, and what a sweep by webhook needs. */
+  grantApi(grantee: IGrantable): void {
+    this.grantSweep(grantee);
+    allow(grantee, this.table.tableArn, 'dynamodb:GetItem', 'dynamodb:PutItem');
+  }
+
   /** Allows what a sweep needs: to find overdue bookings in the index, to expire them, and to keep its state. */
   grantSweep(grantee: IGrantable): void {
     this.grantExpire(grantee);

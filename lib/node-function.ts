@@ -18,6 +18,16 @@ export interface NodeFunctionProps {
   readonly serviceName: string;
 }
 
+const UNUSED_CREDENTIAL_PROVIDERS = [
+  '@aws-sdk/credential-provider-http',
+  '@aws-sdk/credential-provider-ini',
+  '@aws-sdk/credential-provider-login',
+  '@aws-sdk/credential-provider-process',
+  '@aws-sdk/credential-provider-sso',
+  '@aws-sdk/credential-provider-web-identity',
+  '@smithy/credential-provider-imds',
+];
+
 const fileOf = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
 /** What all Lambdas have in common, decided once: runtime, architecture, bundling, log retention, a role of its own. */
@@ -57,7 +67,8 @@ export class NodeFunction extends NodejsFunction {
         target: 'node24',
         format: OutputFormat.CJS,
         // The SDK is bundled too: smaller and faster to load than the runtime's own, and the version that was tested.
-        externalModules: [],
+        // Left out are the credential providers that it loads when the environment holds none, as Lambda's always does.
+        externalModules: UNUSED_CREDENTIAL_PROVIDERS,
         mainFields: ['module', 'main'],
       },
     });

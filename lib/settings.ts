@@ -16,6 +16,12 @@ export interface BookingExpirySettings {
   readonly shardCount: number;
   /** @default 'destroy' for stage dev, 'retain' for every other */
   readonly removalPolicy: BookingRemovalPolicy;
+  /** Issuer of the JWTs that the HTTP API takes, an https URL; only together with `jwtAudience`. @default - IAM (SigV4) */
+  readonly jwtIssuer?: string;
+  /** Audiences of those JWTs, separated by commas. @default - IAM (SigV4) */
+  readonly jwtAudience?: readonly string[];
+  /** Origins that browsers may call the HTTP API from, separated by commas. @default - none, CORS is off */
+  readonly corsOrigins?: readonly string[];
 }
 
 const SETTING_NAMES: (keyof BookingExpirySettings)[] = [
@@ -24,6 +30,9 @@ const SETTING_NAMES: (keyof BookingExpirySettings)[] = [
   'timerLeadMs',
   'shardCount',
   'removalPolicy',
+  'jwtIssuer',
+  'jwtAudience',
+  'corsOrigins',
 ];
 
 const DEFAULTS = { stage: 'dev', sweepIntervalMinutes: 5, timerLeadMs: 1_000, shardCount: 10 };
@@ -49,6 +58,16 @@ export const bookingExpirySettings = (
   if (!isRemovalPolicy(removalPolicy)) {
     throw refused('removalPolicy', `be ${REMOVAL_POLICIES.join(' or ')}`, removalPolicy);
   }
+  const { jwtIssuer } = given;
+  const jwtAudience = list('jwtAudience', given.jwtAudience, /^[^\s,]+$/, 'be one or more names, separated by commas');
+  if (jwtIssuer !== undefined && (typeof jwtIssuer !== 'string' || !/^https:\/\/[^\s]+$/.test(jwtIssuer))) {
+    throw refused('jwtIssuer', 'be an https URL', jwtIssuer);
+  }
+  if ((jwtIssuer === undefined) !== (jwtAudience === undefined)) {
+    throw new InvalidSettingError('jwtIssuer and jwtAudience must be given together, got only one of them');
+  }
+  const originRule = 'be one or more origins such as https://example.com, separated by commas';
+  const corsOrigins = list('corsOrigins', given.corsOrigins, /^https?:\/\/[^\s,/]+$/, originRule);
   return {
     stage,
     // 180: a timer is sent again every 15 minutes while its deadline is further away than one delay reaches, and
@@ -57,7 +76,23 @@ export const bookingExpirySettings = (
     timerLeadMs: wholeNumber('timerLeadMs', given.timerLeadMs, DEFAULTS, 0, 10_000),
     shardCount: wholeNumber('shardCount', given.shardCount, DEFAULTS, 1, 200),
     removalPolicy,
+    ...(jwtIssuer !== undefined && { jwtIssuer }),
+    ...(jwtAudience && { jwtAudience }),
+    ...(corsOrigins && { corsOrigins }),
   };
+};
+
+const list = (name: string, given: unknown, item: RegExp, rule: string): string[] | undefined => {
+  if (given === undefined) return undefined;
+  const items = typeof given === 'string' ? given.split(',').map((each) => each.trim()) : given;
+  if (
+    !Array.isArray(items) ||
+    items.length === 0 ||
+    !items.every((each) => typeof each === 'string' && item.test(each))
+  ) {
+    throw refused(name, rule, given);
+  }
+  return items;
 };
 
 /**

@@ -3,17 +3,20 @@
  * loads the very bundles that would be deployed, and drives them by the template's event source mappings and schedules.
  * What the template says and this runtime does not support is an error at start-up, never silently skipped.
  */
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { isAlive, lockDataDirectory, openCheckpoints } from './data-directory.ts';
-import { type Engine, externalEndpoint, LOCAL_ACCOUNT_ID, startDynamoDb, startSqs } from './engines.ts';
+import { claimPort, type Engine, externalEndpoint, LOCAL_ACCOUNT_ID, startDynamoDb, startSqs } from './engines.ts';
+import { type CorsConfiguration, LocalHttpApi } from './http-api.ts';
 import { LambdaHost } from './lambda-host.ts';
 import { createQueues, createTables } from './resources.ts';
 import { removeRuntimeFile, writeRuntimeFile } from './runtime-file.ts';
 import { LocalSchedule, ratePeriodMs } from './schedule.ts';
+import { startSecrets } from './secrets.ts';
 import { CONCURRENCY_AT_FIRST, SqsEventSource } from './sqs-event-source.ts';
 import { StreamEventSource } from './stream-event-source.ts';
 import { PROJECT_DIRECTORY, synthesize } from './synth.ts';
@@ -37,6 +40,10 @@ export interface RuntimeOptions {
   readonly dynamodbPort?: number;
   /** 0 for any free port. @default 0 */
   readonly sqsPort?: number;
+  /** Port of the HTTP API; 0 for any free port. @default 0 */
+  readonly apiPort?: number;
+  /** Token of the cron webhook. @default - made up, see `cronToken` */
+  readonly cronToken?: string | undefined;
   /** Folder that bookings and timers outlive a restart in. @default - in memory */
   readonly dataDir?: string | undefined;
   /** Settings as `-c name=value` would give them. @default - those of cdk.json */
@@ -61,6 +68,8 @@ export interface RuntimeOptions {
 export interface LocalRuntime {
   readonly dynamodbEndpoint: string;
   readonly sqsEndpoint: string;
+  /** What the cron webhook wants as its bearer token. */
+  readonly cronToken: string;
   /** The template's outputs, resolved. */
   readonly outputs: Readonly<Record<string, string>>;
   readonly lambdas: ReadonlyMap<string, LambdaHost>;
@@ -96,6 +105,7 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   // The engines first: a port that is in use is said at once, and not after the seconds that the synthesis takes.
   const dynamodb = await engine('DYNAMODB', options.dynamodbPort, dataDir, startDynamoDb, stops);
   const sqs = await engine('SQS', options.sqsPort, dataDir, startSqs, stops);
+  const apiPort = await claimPort({ port: options.apiPort ?? 0, portVariable: 'PORT' });
   const assembly = await assemble(options, stops);
 
   const clientSettings = { region: REGION, credentials: LOCAL_CREDENTIALS };
@@ -116,9 +126,20 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   await createQueues(assembly, sqsClient, sqs.endpoint, REGION, references);
   await createTables(assembly, dynamodbClient, references);
 
+  const cronToken = options.cronToken || randomBytes(24).toString('base64url');
+  const secrets = new Map<string, string>();
+  for (const [logicalId] of resourcesOf(assembly.template, 'AWS::SecretsManager::Secret')) {
+    const arn = `arn:aws:secretsmanager:${REGION}:${LOCAL_ACCOUNT_ID}:secret:${logicalId}`;
+    references.set(logicalId, arn, { Id: arn });
+    secrets.set(arn, cronToken);
+  }
+  const secretsManager = await startSecrets(secrets);
+  stops.push(() => secretsManager.stop());
+
   const lambdas = await loadLambdas(assembly, references, options, {
     AWS_ENDPOINT_URL_DYNAMODB: dynamodb.endpoint,
     AWS_ENDPOINT_URL_SQS: sqs.endpoint,
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsManager.endpoint,
   });
   stops.push(() => Promise.all([...lambdas.values()].map((lambda) => lambda.stop())).then(() => {}));
 
@@ -206,6 +227,12 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
     sources.push({ start: () => runs && local.start(), stop: () => local.stop() });
   }
 
+  const api = httpApi(assembly, references, lambdaOf, onProblem);
+  if (api) {
+    references.set(api.logicalId, api.logicalId, { ApiEndpoint: `http://127.0.0.1:${apiPort}` });
+    await api.server.listen(apiPort);
+    stops.push(() => api.server.stop());
+  }
   const outputs = Object.fromEntries(
     Object.entries(assembly.template.Outputs ?? {}).map(([name, { Value }]) => [
       name,
@@ -222,7 +249,7 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
     writeRuntimeFile({
       dynamodb: dynamodb.endpoint,
       sqs: sqs.endpoint,
-      api: null,
+      api: outputs.ApiUrl ?? null,
       bookingsTable: outputs.BookingsTableName ?? '',
       timerQueueUrl: outputs.TimerQueueUrl ?? '',
       timerDeadLetterQueueUrl: outputs.TimerDeadLetterQueueUrl ?? '',
@@ -233,6 +260,7 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   return {
     dynamodbEndpoint: dynamodb.endpoint,
     sqsEndpoint: sqs.endpoint,
+    cronToken,
     outputs,
     lambdas,
     fireSchedules: async () => {
@@ -334,6 +362,45 @@ const loadLambdas = async (
   }
   if (problems.length > 0) throw new UnsupportedTemplateError(problems);
   return lambdas;
+};
+
+/** The template's one HTTP API, with the Lambda of each route. */
+const httpApi = (
+  assembly: Assembly,
+  references: References,
+  lambdaOf: (reference: unknown) => LambdaHost,
+  onProblem: (problem: string) => void,
+): { logicalId: string; server: LocalHttpApi } | undefined => {
+  const [[logicalId, properties] = [undefined], ...others] = resourcesOf(assembly.template, 'AWS::ApiGatewayV2::Api');
+  if (logicalId === undefined) return undefined;
+  if (others.length > 0 || properties?.ProtocolType !== 'HTTP') {
+    throw new UnsupportedTemplateError(['more than one API, or one that is no HTTP API']);
+  }
+  references.set(logicalId, logicalId);
+  const integrations = new Map<string, LambdaHost>();
+  for (const [integrationId, integration] of resourcesOf(assembly.template, 'AWS::ApiGatewayV2::Integration')) {
+    const { IntegrationType, IntegrationUri, PayloadFormatVersion } = references.resolve(integration) as Record<
+      string,
+      unknown
+    >;
+    if (IntegrationType !== 'AWS_PROXY' || PayloadFormatVersion !== '2.0') {
+      throw new UnsupportedTemplateError([`integration ${integrationId}: only AWS_PROXY with payload format 2.0`]);
+    }
+    references.set(integrationId, integrationId);
+    integrations.set(`integrations/${integrationId}`, lambdaOf(IntegrationUri));
+  }
+  const routes = resourcesOf(assembly.template, 'AWS::ApiGatewayV2::Route').map(([routeId, route]) => {
+    const { RouteKey, Target } = references.resolve({ RouteKey: route.RouteKey, Target: route.Target }) as Record<
+      string,
+      string
+    >;
+    const lambda = integrations.get(Target ?? '');
+    if (lambda === undefined || RouteKey === undefined)
+      throw new UnsupportedTemplateError([`target ${Target} of ${routeId}`]);
+    return { routeKey: RouteKey, lambda };
+  });
+  const cors = references.resolve(properties.CorsConfiguration) as CorsConfiguration | undefined;
+  return { logicalId, server: new LocalHttpApi(routes, cors, onProblem) };
 };
 
 const queueUrlOf = (arn: string, references: References): string => {

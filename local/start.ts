@@ -20,6 +20,8 @@ Runs the service on this machine, on loopback only, until Ctrl-C.
 
 Environment:
   DATA_DIR             folder that bookings and timers outlive a restart in (default: in memory)
+  PORT                 port of the HTTP API (default 3000; 0 for any free one)
+  CRON_TOKEN           bearer token of the cron webhook (default: made up and printed)
   DYNAMODB_PORT        port of DynamoDB (default 8000; 0 for any free one)
   SQS_PORT             port of SQS (default 9324; 0 for any free one)
   DYNAMODB_ENDPOINT    another DynamoDB engine on loopback, instead of the embedded one
@@ -58,6 +60,8 @@ const readOptions = () => {
     context,
     dynamodbPort: portFrom('DYNAMODB_PORT', 8000),
     sqsPort: portFrom('SQS_PORT', 9324),
+    apiPort: portFrom('PORT', 3000),
+    cronToken: process.env.CRON_TOKEN,
     dataDir: process.env.DATA_DIR ? resolve(process.env.DATA_DIR) : undefined,
     ...(pace !== undefined && { schedulePeriodMs: pace === 'never' ? ('never' as const) : Number(pace) * 1_000 }),
   };
@@ -76,15 +80,19 @@ const greet = (runtime: LocalRuntime, dataDir: string | undefined): void => {
   console.log(`
 booking-expiry is running; ${dataDir ? `bookings and timers are kept in ${dataDir}` : 'bookings and timers are in memory (DATA_DIR=… keeps them)'}
 
+  HTTP API   ${outputs.ApiUrl}   cron token ${runtime.cronToken}
   DynamoDB   ${dynamodbEndpoint}   table ${outputs.BookingsTableName}
   SQS        ${sqsEndpoint}   timers in ${outputs.TimerQueueUrl}
   Logs       below, and whole in .local/logs
 
-Any AWS SDK or the AWS CLI works with these endpoints. In another terminal, a booking that holds for 10 seconds:
+In another terminal: a booking that holds for 10 seconds, and what has become of it. Nobody pays, so it expires.
+
+  curl -s ${outputs.ApiUrl}/api/v1/bookings --json '{"bookingId":"seat-1","holdSeconds":10}'
+  curl -s ${outputs.ApiUrl}/api/v1/bookings/seat-1
+
+Any AWS SDK or the AWS CLI works with the engines too:
 
   export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=${REGION} AWS_DEFAULT_REGION=${REGION}
-  aws dynamodb put-item --endpoint-url ${dynamodbEndpoint} --table-name ${outputs.BookingsTableName} \\
-    --item '{"bookingId":{"S":"seat-1"},"status":{"S":"PENDING"},"expiresAtMs":{"N":"'$(( ($(date +%s) + 10) * 1000 ))'"}}'
   aws dynamodb get-item --endpoint-url ${dynamodbEndpoint} --table-name ${outputs.BookingsTableName} \\
     --key '{"bookingId":{"S":"seat-1"}}'
 

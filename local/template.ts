@@ -48,10 +48,19 @@ const INERT_TYPES: Record<string, string> = {
   'AWS::IAM::Policy': NO_IAM,
   'AWS::SQS::QueuePolicy': NO_IAM,
   'AWS::Lambda::Permission': NO_IAM,
+  'AWS::ApiGatewayV2::Authorizer': NO_IAM,
   'AWS::Logs::LogGroup': 'logs go to the terminal and to .local/logs',
 };
 
 const SUPPORTED_TYPES: Record<string, Support> = {
+  'AWS::ApiGatewayV2::Api': { used: ['CorsConfiguration', 'ProtocolType'], inert: ['Name', 'Tags'] },
+  'AWS::ApiGatewayV2::Route': { used: ['ApiId', 'RouteKey', 'Target'], inert: ['AuthorizationType', 'AuthorizerId'] },
+  'AWS::ApiGatewayV2::Integration': { used: ['ApiId', 'IntegrationType', 'IntegrationUri', 'PayloadFormatVersion'] },
+  'AWS::ApiGatewayV2::Stage': {
+    used: ['ApiId', 'AutoDeploy', 'StageName'],
+    inert: ['AccessLogSettings', 'DefaultRouteSettings', 'Tags'],
+  },
+  'AWS::SecretsManager::Secret': { used: ['GenerateSecretString'], inert: ['Description', 'Tags'] },
   'AWS::DynamoDB::Table': {
     used: [
       'TableName',

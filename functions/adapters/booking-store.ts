@@ -10,6 +10,7 @@ import {
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
+import pMap from 'p-map';
 import { PENDING_INDEX } from '../contract.ts';
 import {
   type Adoption,
@@ -35,13 +36,27 @@ import { shardOf } from '../core/pending-shard.ts';
 const MAX_STATEMENTS = 25;
 /** Most keys of one BatchGetItem (Amazon DynamoDB API Reference). */
 const MAX_KEYS = 100;
+/** Queries under way at once when a list looks into every shard. */
+const CONCURRENT_QUERIES = 16;
 
 /** What creating a booking takes. */
 export interface NewBooking {
   readonly bookingId: string;
   /** Length of the hold, ms: 1 second to 366 days. */
   readonly holdMs: number;
+  readonly requestHash?: string;
   readonly details?: Record<string, unknown>;
+}
+
+/** How far a list has come in each shard: deadline and id of the last booking that was listed. */
+export type ShardPositions = Readonly<Record<string, [expiresAtMs: number, bookingId: string]>>;
+
+export interface ListRange {
+  readonly fromMs: number;
+  readonly throughMs: number;
+  readonly limit: number;
+  /** Where the last page ended; empty for the first. */
+  readonly after: ShardPositions;
 }
 
 /** exists: there is a booking with this id already; it is left as it is. */
@@ -93,7 +108,7 @@ export class BookingStore {
    *
    * @throws InvalidHoldError if the hold is too short or too long
    */
-  async create({ bookingId, holdMs, details }: NewBooking, nowMs: number): Promise<CreateOutcome> {
+  async create({ bookingId, holdMs, requestHash, details }: NewBooking, nowMs: number): Promise<CreateOutcome> {
     const booking: Booking = {
       bookingId,
       status: 'PENDING',
@@ -101,6 +116,7 @@ export class BookingStore {
       holdStartedAtMs: nowMs,
       pendingShard: shardOf(bookingId, this.#shardCount),
       createdAtMs: nowMs,
+      ...(requestHash && { requestHash }),
       ...(details && { details }),
     };
     try {
@@ -367,6 +383,58 @@ export class BookingStore {
     let count = 0;
     for await (const _ of this.pendingRows(shard, throughMs)) count += 1;
     return count;
+  }
+
+  /**
+   * One page of all shards' PENDING bookings with deadlines in a range, soonest first. Every shard is asked for a whole
+   * page, because the next bookings may all be in one of them.
+   */
+  async listPending({
+    fromMs,
+    throughMs,
+    limit,
+    after,
+  }: ListRange): Promise<{ bookings: Booking[]; after?: ShardPositions }> {
+    const pages = await pMap(
+      Array.from({ length: this.#shardCount }, (_, shard) => shard),
+      async (shard) => {
+        const [expiresAtMs = 0, bookingId] = after[shard] ?? [];
+        if (expiresAtMs > throughMs) return [];
+        // A position before the range, because time has gone on, is none: DynamoDB refuses to start outside of it.
+        const isWithin = bookingId !== undefined && expiresAtMs >= fromMs;
+        const cursor = isWithin ? { bookingId, expiresAtMs, pendingShard: shard } : undefined;
+        const page = await this.pendingPage({ shard, fromMs, throughMs, limit, cursor });
+        return page.rows.map((row, index) => ({ ...row, shard, hasMore: index < page.rows.length - 1 || page.cursor }));
+      },
+      { concurrency: CONCURRENT_QUERIES },
+    );
+    // A stable sort: rows of one shard keep the index's own order, which is what its cursor goes by.
+    const rows = pages.flat().sort((a, b) => a.expiresAtMs - b.expiresAtMs);
+    const taken = rows.slice(0, limit);
+    const isLast = rows.length === taken.length && !pages.some((page) => page.at(-1)?.hasMore);
+    const positions = Object.fromEntries(
+      taken.map(({ shard, expiresAtMs, bookingId }) => [shard, [expiresAtMs, bookingId] as [number, string]]),
+    );
+    const bookings = await this.#read(taken.map(({ bookingId }) => bookingId));
+    return { bookings, ...(!isLast && { after: { ...after, ...positions } }) };
+  }
+
+  /** Whole bookings in the order of their ids; those that are not PENDING any more are left out. */
+  async #read(bookingIds: readonly string[]): Promise<Booking[]> {
+    const found = new Map<string, Booking>();
+    let keys = bookingIds.map((bookingId) => ({ bookingId }));
+    while (keys.length > 0) {
+      const { Responses, UnprocessedKeys } = await this.#client.send(
+        new BatchGetCommand({ RequestItems: { [this.#tableName]: { Keys: keys.slice(0, MAX_KEYS) } } }),
+      );
+      for (const item of Responses?.[this.#tableName] ?? []) found.set(item.bookingId, item as Booking);
+      const unprocessed = (UnprocessedKeys?.[this.#tableName]?.Keys ?? []) as typeof keys;
+      keys = [...unprocessed, ...keys.slice(MAX_KEYS)];
+    }
+    return bookingIds.flatMap((bookingId) => {
+      const booking = found.get(bookingId);
+      return booking?.status === 'PENDING' ? [booking] : [];
+    });
   }
 
   /**

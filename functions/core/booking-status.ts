@@ -33,6 +33,8 @@ export interface Booking {
   readonly cancelledAtMs?: number;
   readonly expiredAtMs?: number;
   readonly expiredBy?: ExpiredBy;
+  /** What the creating request asked for, so that its repetition is told from another request with the same id. */
+  readonly requestHash?: string;
   /** The caller's own data. */
   readonly details?: Readonly<Record<string, unknown>>;
 }

@@ -8,7 +8,7 @@ import { UNMARSHALL } from '../adapters/booking-store.ts';
  * A request that hangs is given up and tried again, three times in all, well within each Lambda's time limit.
  * Without `throwOnRequestTimeout` the SDK's timeout is a warning only.
  */
-const PATIENCE = {
+export const PATIENCE = {
   maxAttempts: 3,
   requestHandler: { connectionTimeout: 1_000, requestTimeout: 2_000, throwOnRequestTimeout: true },
 };

@@ -1,0 +1,170 @@
+/** The OpenAPI 3.1 document, made of the schemas that validate the requests. */
+import { toJsonSchema } from '@valibot/to-json-schema';
+import type { GenericSchema } from 'valibot';
+import {
+  bookingPage,
+  bookingResponse,
+  createRequest,
+  DEFAULT_PAGE_SIZE,
+  extendRequest,
+  healthResponse,
+  LISTED_STATUSES,
+  MAX_PAGE_SIZE,
+  problemResponse,
+  sweepResponse,
+} from './schemas.ts';
+
+/** A JSON Schema without its dialect, which the document states once. Checks that JSON Schema cannot say stay in code. */
+const schemaOf = (schema: GenericSchema, more: object = {}): object => {
+  const { $schema: _dialect, ...rest } = toJsonSchema(schema, { errorMode: 'ignore', target: 'draft-2020-12' });
+  return { ...rest, ...more };
+};
+
+const json = (name: string) => ({ 'application/json': { schema: { $ref: `#/components/schemas/${name}` } } });
+const problem = (description: string) => ({
+  description,
+  content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+});
+const ok = (description: string, name: string, headers?: object) => ({
+  description,
+  content: json(name),
+  ...(headers && { headers }),
+});
+
+const either = { oneOf: [{ required: ['holdSeconds'] }, { required: ['expiresAt'] }] };
+const bookingIdParameter = {
+  name: 'bookingId',
+  in: 'path',
+  required: true,
+  schema: { type: 'string', minLength: 1, maxLength: 2048 },
+};
+const location = { Location: { description: 'Path of the booking.', schema: { type: 'string' } } };
+const failures = {
+  400: problem('Invalid: `errors` names each field, what is allowed and what came.'),
+  500: problem('An error of the service.'),
+  503: problem('The table is throttled or cannot be reached: try again.'),
+};
+const withBody = {
+  413: problem('The body is larger than 16,384 bytes.'),
+  415: problem('The body is not application/json.'),
+};
+const notFound = { 404: problem('There is no such booking.') };
+
+const moveOf = (operationId: string, summary: string, more: object = {}) => ({
+  post: {
+    operationId,
+    summary,
+    parameters: [bookingIdParameter],
+    responses: {
+      200: ok('Done now, or before: the booking as it is.', 'Booking'),
+      ...notFound,
+      409: problem('Refused: `found` is the effective status, with `expiresAt` and `judgedAt`.'),
+      ...failures,
+      ...withBody,
+    },
+    ...more,
+  },
+});
+
+/** The whole document. Built once per execution environment, when it is first asked for. */
+export const openApiDocument = () => ({
+  openapi: '3.1.0',
+  jsonSchemaDialect: 'https://json-schema.org/draft/2020-12/schema',
+  info: {
+    title: 'booking-expiry',
+    version: '1',
+    description:
+      'Bookings that expire the moment their hold lapses. Reads report the effective status and never write.',
+  },
+  paths: {
+    '/api/v1/bookings': {
+      post: {
+        operationId: 'createBooking',
+        summary: 'Create a PENDING booking',
+        parameters: [
+          {
+            name: 'Idempotency-Key',
+            in: 'header',
+            description:
+              'Repeating a request with the same key, or with the same bookingId, answers with the same booking.',
+            schema: { type: 'string', minLength: 1, maxLength: 255 },
+          },
+        ],
+        requestBody: { required: true, content: json('CreateBooking') },
+        responses: {
+          201: ok('Created.', 'Booking', location),
+          200: ok('The same request was made before: its booking as it is now.', 'Booking', location),
+          409: problem('There is another booking with this id.'),
+          ...failures,
+          ...withBody,
+        },
+      },
+      get: {
+        operationId: 'listBookings',
+        summary: 'List PENDING bookings, or OVERDUE ones (lapsed, not yet marked), soonest deadline first',
+        parameters: [
+          { name: 'status', in: 'query', schema: { type: 'string', enum: LISTED_STATUSES, default: 'PENDING' } },
+          {
+            name: 'limit',
+            in: 'query',
+            schema: { type: 'integer', minimum: 1, maximum: MAX_PAGE_SIZE, default: DEFAULT_PAGE_SIZE },
+          },
+          { name: 'cursor', in: 'query', schema: { type: 'string', maxLength: 8_000 } },
+        ],
+        responses: { 200: ok('A page.', 'BookingPage'), ...failures },
+      },
+    },
+    '/api/v1/bookings/{bookingId}': {
+      get: {
+        operationId: 'getBooking',
+        summary: 'A booking with its effective status',
+        parameters: [bookingIdParameter],
+        responses: { 200: ok('The booking.', 'Booking'), ...notFound, ...failures },
+      },
+    },
+    '/api/v1/bookings/{bookingId}/confirm': moveOf(
+      'confirmBooking',
+      'Confirm a booking that was paid before its deadline',
+    ),
+    '/api/v1/bookings/{bookingId}/cancel': moveOf('cancelBooking', 'Cancel a booking'),
+    '/api/v1/bookings/{bookingId}/extend': moveOf('extendBooking', 'Give a PENDING booking a new deadline', {
+      requestBody: { required: true, content: json('ExtendBooking') },
+    }),
+    '/api/v1/cron/expire-bookings': {
+      post: {
+        operationId: 'expireBookings',
+        summary: 'Sweep now: the webhook for an external scheduler',
+        security: [{ cronToken: [] }],
+        responses: {
+          200: ok('Swept.', 'Sweep'),
+          401: problem('The token is missing or wrong; nothing was swept.'),
+          ...failures,
+        },
+      },
+    },
+    '/api/v1/health': {
+      get: { operationId: 'health', summary: 'Whether the API answers', responses: { 200: ok('It does.', 'Health') } },
+    },
+    '/api/v1/openapi.json': {
+      get: {
+        operationId: 'openApi',
+        summary: 'This document',
+        responses: {
+          200: { description: 'The document.', content: { 'application/json': { schema: { type: 'object' } } } },
+        },
+      },
+    },
+  },
+  components: {
+    securitySchemes: { cronToken: { type: 'http', scheme: 'bearer' } },
+    schemas: {
+      CreateBooking: schemaOf(createRequest, either),
+      ExtendBooking: schemaOf(extendRequest, either),
+      Booking: schemaOf(bookingResponse),
+      BookingPage: schemaOf(bookingPage),
+      Sweep: schemaOf(sweepResponse),
+      Health: schemaOf(healthResponse),
+      Problem: schemaOf(problemResponse),
+    },
+  },
+});

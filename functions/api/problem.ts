@@ -1,0 +1,69 @@
+/** Errors of the HTTP API, as RFC 9457 problem details. A problem's `type` is stable; clients may switch on it. */
+
+/** One field that was refused: where it is, what is allowed, what came. */
+export interface FieldError {
+  /** JSON Pointer into the body, or the name of a header, path or query parameter. */
+  readonly pointer: string;
+  readonly detail: string;
+  readonly received?: unknown;
+}
+
+export const PROBLEM_TYPES = {
+  invalidRequest: 'urn:booking-expiry:problem:invalid-request',
+  unauthorized: 'urn:booking-expiry:problem:unauthorized',
+  notFound: 'urn:booking-expiry:problem:not-found',
+  methodNotAllowed: 'urn:booking-expiry:problem:method-not-allowed',
+  moveRefused: 'urn:booking-expiry:problem:move-refused',
+  bookingExists: 'urn:booking-expiry:problem:booking-exists',
+  bodyTooLarge: 'urn:booking-expiry:problem:body-too-large',
+  unsupportedMediaType: 'urn:booking-expiry:problem:unsupported-media-type',
+  sweepFailed: 'urn:booking-expiry:problem:sweep-failed',
+  unavailable: 'urn:booking-expiry:problem:unavailable',
+  internal: 'urn:booking-expiry:problem:internal',
+} as const;
+
+/** Thrown by a route to answer with a problem. */
+export class Problem extends Error {
+  override readonly name = 'Problem';
+  readonly status: number;
+  readonly type: string;
+  readonly title: string;
+  /** Members beyond RFC 9457's own. */
+  readonly members: Record<string, unknown>;
+  readonly headers: Record<string, string>;
+
+  constructor(
+    kind: keyof typeof PROBLEM_TYPES,
+    detail: string,
+    members: Record<string, unknown> = {},
+    headers: Record<string, string> = {},
+  ) {
+    super(detail);
+    this.type = PROBLEM_TYPES[kind];
+    [this.status, this.title] = KINDS[kind];
+    this.members = members;
+    this.headers = headers;
+  }
+
+  toResponse(): Response {
+    const { type, title, status, message: detail, members, headers } = this;
+    return new Response(JSON.stringify({ type, title, status, detail, ...members }), {
+      status,
+      headers: { 'content-type': 'application/problem+json', ...headers },
+    });
+  }
+}
+
+const KINDS: Record<keyof typeof PROBLEM_TYPES, [status: number, title: string]> = {
+  invalidRequest: [400, 'The request is invalid'],
+  unauthorized: [401, 'The token is missing or wrong'],
+  notFound: [404, 'There is no such thing here'],
+  methodNotAllowed: [405, 'The method is not allowed here'],
+  moveRefused: [409, 'The booking does not allow this any more'],
+  bookingExists: [409, 'There is another booking with this id'],
+  bodyTooLarge: [413, 'The body is too large'],
+  unsupportedMediaType: [415, 'The body must be JSON'],
+  sweepFailed: [500, 'A part of the sweep failed'],
+  unavailable: [503, 'Try again in a moment'],
+  internal: [500, 'Something went wrong here'],
+};

@@ -1,0 +1,166 @@
+/** What the HTTP API takes and gives: the one source of its validation, its types and its OpenAPI document. */
+import * as v from 'valibot';
+import { BOOKING_STATUSES } from '../core/booking-status.ts';
+import { MAX_HOLD_MS, MIN_HOLD_MS, SECOND_MS } from '../core/hold-time.ts';
+
+/** Largest body, in bytes: details and what is around them. */
+export const MAX_BODY_BYTES = 16_384;
+/** Largest `details`, in bytes of JSON. Every write and every stream record of the booking carries them. */
+export const MAX_DETAILS_BYTES = 8_192;
+export const MAX_PAGE_SIZE = 100;
+export const DEFAULT_PAGE_SIZE = 50;
+/** DynamoDB takes 32 levels; the item itself and `details` are two of them (Amazon DynamoDB Developer Guide, Quotas). */
+const MAX_DETAILS_DEPTH = 16;
+/** DynamoDB's numbers: 1E-130 to 9.9E+125 (Amazon DynamoDB Developer Guide, naming rules and data types). */
+const LARGEST_NUMBER = 9.9e125;
+const SMALLEST_NUMBER = 1e-130;
+
+const MIN_HOLD_SECONDS = MIN_HOLD_MS / SECOND_MS;
+const MAX_HOLD_SECONDS = MAX_HOLD_MS / SECOND_MS;
+const HOLD_RULE = `must be a whole number from ${MIN_HOLD_SECONDS} to ${MAX_HOLD_SECONDS}`;
+const TIME_RULE = 'must be an ISO 8601 time with Z or an offset, such as 2026-12-01T10:00:00Z';
+const ID_RULE = 'must be 1 to 128 of the characters A-Z a-z 0-9 . _ : ~ -';
+const TIME_PATTERN = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/;
+
+const holdSeconds = v.pipe(
+  v.number(HOLD_RULE),
+  v.integer(HOLD_RULE),
+  v.minValue(MIN_HOLD_SECONDS, HOLD_RULE),
+  v.maxValue(MAX_HOLD_SECONDS, HOLD_RULE),
+  v.description('Length of the hold from now on, in seconds.'),
+);
+
+/** An ISO 8601 time as epoch ms. A day that the calendar does not have is refused, not rolled over into the next month. */
+const parseTime = (text: string): number => {
+  const epochMs = Date.parse(text);
+  const dayOfMonth = Number(text.slice(8, 10));
+  const lastDay = new Date(Date.UTC(Number(text.slice(0, 4)), Number(text.slice(5, 7)), 0)).getUTCDate();
+  return dayOfMonth <= lastDay ? epochMs : Number.NaN;
+};
+
+const time = v.pipe(
+  v.string(TIME_RULE),
+  v.regex(TIME_PATTERN, TIME_RULE),
+  v.check((text) => Number.isFinite(parseTime(text)), TIME_RULE),
+  v.description('The deadline, ISO 8601 with Z or an offset; 1 second to 366 days from now.'),
+);
+
+const bookingId = v.pipe(
+  v.string(ID_RULE),
+  v.regex(/^[A-Za-z0-9._:~-]{1,128}$/, ID_RULE),
+  v.description('Your own id. Without it, one is made.'),
+);
+
+/** Why a value cannot be kept as it came; undefined if it can. */
+const whyNotKept = (value: unknown, depth = 0): string | undefined => {
+  if (depth > MAX_DETAILS_DEPTH) return `must be nested at most ${MAX_DETAILS_DEPTH} levels deep`;
+  if (typeof value === 'string') return value.isWellFormed() ? undefined : 'must hold well-formed Unicode only';
+  if (typeof value === 'number') {
+    if (Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < 1e21) {
+      return `must hold whole numbers within ±${Number.MAX_SAFE_INTEGER} only: send larger ones as text`;
+    }
+    const magnitude = Math.abs(value);
+    const fits = magnitude === 0 || (magnitude >= SMALLEST_NUMBER && magnitude <= LARGEST_NUMBER);
+    return fits ? undefined : 'must hold numbers from 1e-130 to 9.9e125 only';
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  for (const [key, item] of Object.entries(value)) {
+    const keyIsFine =
+      Array.isArray(value) || (key !== '' && key.length <= 255 && key.isWellFormed() && key !== '__proto__');
+    if (!keyIsFine) return 'must have names of 1 to 255 characters';
+    const problem = whyNotKept(item, depth + 1);
+    if (problem) return problem;
+  }
+  return undefined;
+};
+
+const details = v.pipe(
+  v.record(v.string(), v.unknown(), 'must be an object'),
+  v.check(
+    (value) => new TextEncoder().encode(JSON.stringify(value)).length <= MAX_DETAILS_BYTES,
+    `must be at most ${MAX_DETAILS_BYTES} bytes of JSON`,
+  ),
+  v.rawCheck(({ dataset, addIssue }) => {
+    const problem = dataset.typed ? whyNotKept(dataset.value) : undefined;
+    if (problem) addIssue({ message: problem });
+  }),
+  v.description(`Your own data, kept with the booking: at most ${MAX_DETAILS_BYTES} bytes of JSON.`),
+);
+
+const EITHER_RULE = 'must have either holdSeconds or expiresAt';
+const hold = { holdSeconds: v.optional(holdSeconds), expiresAt: v.optional(time) };
+export const createRequest = v.pipe(
+  v.strictObject({ ...hold, bookingId: v.optional(bookingId), details: v.optional(details) }, 'must be a JSON object'),
+  v.check(({ holdSeconds, expiresAt }) => (holdSeconds === undefined) !== (expiresAt === undefined), EITHER_RULE),
+);
+export const extendRequest = v.pipe(
+  v.strictObject(hold, 'must be a JSON object'),
+  v.check(({ holdSeconds, expiresAt }) => (holdSeconds === undefined) !== (expiresAt === undefined), EITHER_RULE),
+);
+
+/** The deadline that a request asks for, epoch ms. */
+export const requestedDeadlineMs = (
+  request: { holdSeconds?: number | undefined; expiresAt?: string | undefined },
+  nowMs: number,
+): number =>
+  request.holdSeconds !== undefined ? nowMs + request.holdSeconds * SECOND_MS : parseTime(request.expiresAt ?? '');
+
+const ID_IN_PATH_RULE = 'must be 1 to 2048 bytes';
+/** In a path any id that the table can hold is allowed: other programs write bookings too. */
+export const bookingIdInPath = v.pipe(
+  v.string(ID_IN_PATH_RULE),
+  v.minLength(1, ID_IN_PATH_RULE),
+  v.maxBytes(2048, ID_IN_PATH_RULE),
+  v.check((id) => id.isWellFormed(), ID_IN_PATH_RULE),
+);
+
+export const LISTED_STATUSES = ['PENDING', 'OVERDUE'] as const;
+const LIMIT_RULE = `must be a whole number from 1 to ${MAX_PAGE_SIZE}`;
+export const listQuery = v.strictObject({
+  status: v.optional(v.picklist(LISTED_STATUSES, `must be ${LISTED_STATUSES.join(' or ')}`), 'PENDING'),
+  limit: v.optional(
+    v.pipe(
+      v.string(LIMIT_RULE),
+      v.regex(/^[1-9]\d{0,2}$/, LIMIT_RULE),
+      v.transform(Number),
+      v.maxValue(MAX_PAGE_SIZE, LIMIT_RULE),
+    ),
+  ),
+  cursor: v.optional(v.pipe(v.string(), v.maxLength(8_000, 'must be a cursor of an earlier page'))),
+});
+
+export const IDEMPOTENCY_KEY_RULE = 'must be 1 to 255 printable ASCII characters';
+export const idempotencyKey = v.pipe(v.string(), v.regex(/^[\x20-\x7e]{1,255}$/, IDEMPOTENCY_KEY_RULE));
+
+const timestamp = v.pipe(v.string(), v.isoTimestamp());
+const optionalTimestamp = v.optional(timestamp);
+
+/** A booking as the API gives it. */
+export const bookingResponse = v.object({
+  bookingId: v.string(),
+  status: v.pipe(
+    v.picklist(BOOKING_STATUSES),
+    v.description('The effective status: EXPIRED from the deadline on, marked or not.'),
+  ),
+  expiresAt: v.nullable(timestamp),
+  remainingMs: v.pipe(v.number(), v.integer(), v.minValue(0)),
+  createdAt: optionalTimestamp,
+  confirmedAt: optionalTimestamp,
+  cancelledAt: optionalTimestamp,
+  expiredAt: optionalTimestamp,
+  expiredBy: v.optional(v.picklist(['timer', 'sweep'])),
+  details: v.optional(v.record(v.string(), v.unknown())),
+});
+export const bookingPage = v.object({
+  bookings: v.array(bookingResponse),
+  cursor: v.pipe(v.nullable(v.string()), v.description('For the next page; null on the last.')),
+});
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+export const sweepResponse = v.object({ expired: count, scheduled: count, remaining: v.boolean() });
+export const healthResponse = v.object({ status: v.literal('ok'), time: timestamp });
+export const problemResponse = v.looseObject({
+  type: v.string(),
+  title: v.string(),
+  status: v.pipe(v.number(), v.integer()),
+  detail: v.string(),
+});

@@ -1,0 +1,63 @@
+/** Entry point of the bookings-api Lambda: API Gateway HTTP API → the API. */
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import type { APIGatewayProxyEventV2, Context } from 'aws-lambda';
+import { handle } from 'hono/aws-lambda';
+import { BookingStore } from './adapters/booking-store.ts';
+import { cronTokenCheck } from './adapters/cron-token.ts';
+import { sweepScheduling } from './adapters/sweep-scheduling.ts';
+import { createBookingsApi, type RequestBindings } from './api/bookings-api.ts';
+import { documentClient, PATIENCE, queueClient } from './runtime/clients.ts';
+import { systemClock } from './runtime/clock.ts';
+import {
+  bookingsTableFromEnvironment,
+  cronTokenSecretFromEnvironment,
+  shardCountFromEnvironment,
+  sweepStateTableFromEnvironment,
+  timerQueueUrlFromEnvironment,
+  timerSettingsFromEnvironment,
+} from './runtime/environment.ts';
+import { lambdaTelemetry } from './runtime/telemetry.ts';
+
+const client = documentClient();
+const shardCount = shardCountFromEnvironment();
+const store = new BookingStore(client, bookingsTableFromEnvironment(), shardCount);
+
+const api = createBookingsApi({
+  store,
+  sweepPorts: {
+    store,
+    scheduling: sweepScheduling(
+      client,
+      queueClient(),
+      sweepStateTableFromEnvironment(),
+      timerQueueUrlFromEnvironment(),
+    ),
+    clock: systemClock,
+  },
+  isCronToken: cronTokenCheck(new SecretsManagerClient(PATIENCE), cronTokenSecretFromEnvironment(), systemClock),
+  clock: systemClock,
+  telemetry: lambdaTelemetry('bookings-api'),
+  shardCount,
+  settings: timerSettingsFromEnvironment(),
+});
+
+/** Who the gateway's authorizer found the caller to be: the IAM identity, or the JWT's subject. */
+const callerOf = ({ requestContext }: APIGatewayProxyEventV2): string => {
+  const { authorizer } = requestContext as {
+    authorizer?: { iam?: { userArn?: string }; jwt?: { claims?: { iss?: string; sub?: string } } };
+  };
+  const { iss = '', sub } = authorizer?.jwt?.claims ?? {};
+  return sub === undefined ? (authorizer?.iam?.userArn ?? '') : `${iss}#${sub}`;
+};
+
+const bound = handle({
+  fetch: (request: Request, { event, lambdaContext }: { event: APIGatewayProxyEventV2; lambdaContext: Context }) => {
+    const bindings: RequestBindings = {
+      caller: callerOf(event),
+      remainingMs: () => lambdaContext.getRemainingTimeInMillis(),
+    };
+    return api.fetch(request, bindings);
+  },
+} as never);
+
+export const handler = bound;

@@ -1,0 +1,32 @@
+/** A stand-in for Secrets Manager that speaks its protocol to the real SDK client, as far as the Lambdas use it. */
+import { createServer } from 'node:http';
+import type { Engine } from './engines.ts';
+
+/** @param secrets values by ARN */
+export const startSecrets = async (secrets: ReadonlyMap<string, string>): Promise<Engine> => {
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const answer = (status: number, body: object): void => {
+      response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(body));
+    };
+    const action = String(request.headers['x-amz-target']).split('.').at(-1);
+    if (action !== 'GetSecretValue')
+      return answer(400, { __type: 'InvalidRequestException', message: `${action} is not supported` });
+    const { SecretId } = JSON.parse(Buffer.concat(chunks).toString('utf8'));
+    const SecretString = secrets.get(SecretId);
+    if (SecretString === undefined)
+      return answer(400, { __type: 'ResourceNotFoundException', message: `no secret ${SecretId}` });
+    answer(200, { ARN: SecretId, Name: SecretId, SecretString, VersionStages: ['AWSCURRENT'] });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  return {
+    endpoint: `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`,
+    stop: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+};
