@@ -6,6 +6,7 @@ import { BookingStore } from './adapters/booking-store.ts';
 import { cronTokenCheck } from './adapters/cron-token.ts';
 import { sweepScheduling } from './adapters/sweep-scheduling.ts';
 import { createBookingsApi, type RequestBindings } from './api/bookings-api.ts';
+import { Problem } from './api/problem.ts';
 import { documentClient, PATIENCE, queueClient } from './runtime/clients.ts';
 import { systemClock } from './runtime/clock.ts';
 import {
@@ -50,7 +51,7 @@ const callerOf = ({ requestContext }: APIGatewayProxyEventV2): string => {
   return sub === undefined ? (authorizer?.iam?.userArn ?? '') : `${iss}#${sub}`;
 };
 
-const bound = handle({
+const answer = handle({
   fetch: (request: Request, { event, lambdaContext }: { event: APIGatewayProxyEventV2; lambdaContext: Context }) => {
     const bindings: RequestBindings = {
       caller: callerOf(event),
@@ -60,4 +61,19 @@ const bound = handle({
   },
 } as never);
 
-export const handler = bound;
+/** Methods that no Request can be made of (WHATWG Fetch, forbidden methods): no route has them either. */
+const FORBIDDEN_METHODS = ['TRACE', 'TRACK', 'CONNECT'];
+
+export const handler = async (event: APIGatewayProxyEventV2, context: Context) => {
+  const { method } = event.requestContext.http;
+  if (FORBIDDEN_METHODS.includes(method)) {
+    const refusal = new Problem(
+      'methodNotAllowed',
+      `${method} is not allowed anywhere`,
+      {},
+      { allow: 'GET, POST' },
+    ).toResponse();
+    return { statusCode: refusal.status, headers: Object.fromEntries(refusal.headers), body: await refusal.text() };
+  }
+  return answer(event as never, context as never);
+};

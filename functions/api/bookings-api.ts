@@ -250,11 +250,14 @@ const readJson = async (context: ApiContext): Promise<unknown> => {
   if (!/^application\/json\s*(;|$)/i.test(type)) {
     throw new Problem('unsupportedMediaType', `content-type must be application/json, got ${type || 'none'}`);
   }
+  let body: unknown;
   try {
-    return JSON.parse(text);
+    body = JSON.parse(text);
   } catch {
     throw invalid([{ pointer: '', detail: 'must be JSON', received: text.slice(0, 100) }]);
   }
+  if (Array.isArray(body)) throw invalid([{ pointer: '', detail: 'must be a JSON object', received: shown(body) }]);
+  return body;
 };
 
 /** For a move that takes no fields: an empty body or an empty object, so that a field that would be ignored is noticed. */
@@ -285,7 +288,9 @@ const parse = <Schema extends v.GenericSchema>(
       return {
         pointer: pointerOf(path, place),
         detail: unknownField ? 'is not a field here' : issue.message,
-        ...(path.length > 0 || place ? { received: shown(path.length > 0 ? issue.path?.at(-1)?.value : issue.input) } : {}),
+        ...(path.length > 0 || place
+          ? { received: shown(path.length > 0 ? issue.path?.at(-1)?.value : issue.input) }
+          : {}),
       };
     }),
   );

@@ -4,11 +4,13 @@ import type { GenericSchema } from 'valibot';
 import {
   bookingPage,
   bookingResponse,
+  CURSOR_PATTERN,
   createRequest,
   DEFAULT_PAGE_SIZE,
   extendRequest,
   healthResponse,
   LISTED_STATUSES,
+  MAX_ID_LENGTH_IN_PATH,
   MAX_PAGE_SIZE,
   problemResponse,
   sweepResponse,
@@ -16,7 +18,13 @@ import {
 
 /** A JSON Schema without its dialect, which the document states once. Checks that JSON Schema cannot say stay in code. */
 const schemaOf = (schema: GenericSchema, more: object = {}): object => {
-  const { $schema: _dialect, ...rest } = toJsonSchema(schema, { errorMode: 'ignore', target: 'draft-2020-12' });
+  const { $schema: _dialect, ...rest } = toJsonSchema(schema, {
+    errorMode: 'ignore',
+    target: 'draft-2020-12',
+    // The one custom schema is that of `details`.
+    overrideSchema: ({ valibotSchema, jsonSchema }) =>
+      valibotSchema.type === 'custom' ? { ...jsonSchema, type: 'object' } : undefined,
+  });
   return { ...rest, ...more };
 };
 
@@ -36,7 +44,7 @@ const bookingIdParameter = {
   name: 'bookingId',
   in: 'path',
   required: true,
-  schema: { type: 'string', minLength: 1, maxLength: 2048 },
+  schema: { type: 'string', minLength: 1, maxLength: MAX_ID_LENGTH_IN_PATH },
 };
 const location = { Location: { description: 'Path of the booking.', schema: { type: 'string' } } };
 const failures = {
@@ -109,7 +117,7 @@ export const openApiDocument = () => ({
             in: 'query',
             schema: { type: 'integer', minimum: 1, maximum: MAX_PAGE_SIZE, default: DEFAULT_PAGE_SIZE },
           },
-          { name: 'cursor', in: 'query', schema: { type: 'string', maxLength: 8_000 } },
+          { name: 'cursor', in: 'query', schema: { type: 'string', pattern: CURSOR_PATTERN.source } },
         ],
         responses: { 200: ok('A page.', 'BookingPage'), ...failures },
       },

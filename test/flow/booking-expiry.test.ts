@@ -152,3 +152,61 @@ test('malformed timers and timers of an unknown version end in the dead-letter q
     ),
   ).toBe('EXPIRED');
 });
+
+describe('over HTTP', () => {
+  const request = async (path: string, init?: RequestInit) => {
+    const response = await fetch(`${runtime.outputs.ApiUrl}/api/v1${path}`, init);
+    return { status: response.status, body: (await response.json()) as Record<string, string> };
+  };
+  const post = (path: string, body: object = {}, headers: Record<string, string> = {}) =>
+    request(path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+    });
+
+  test('a booking is created, watched, and expires', async () => {
+    const { status, body } = await post('/bookings', { bookingId: 'over-http', holdSeconds: 2, details: { seat: 1 } });
+    expect([status, body.status]).toEqual([201, 'PENDING']);
+    await eventually(
+      () => request('/bookings/over-http'),
+      ({ body: { expiredBy } }) => expiredBy === 'timer',
+    );
+    expect((await request('/bookings/over-http')).body).toMatchObject({ status: 'EXPIRED', details: { seat: 1 } });
+  });
+
+  test('a confirm that was answered 200 is never expired, whoever wins at the deadline', async () => {
+    const ids = Array.from({ length: 30 }, (_, index) => `http-race-${index}`);
+    const created = await Promise.all(ids.map((bookingId) => post('/bookings', { bookingId, holdSeconds: 6 })));
+    const answers = await Promise.all(
+      created.map(async ({ body }, index) => {
+        // From 90 ms before each deadline to 55 ms after it.
+        await new Promise((resolve) =>
+          setTimeout(resolve, Date.parse(body.expiresAt ?? '') - Date.now() - 90 + index * 5),
+        );
+        return post(`/bookings/${body.bookingId}/confirm`);
+      }),
+    );
+    await eventually(
+      async () => Promise.all(ids.map((id) => statusOf(id))),
+      (statuses) => statuses.every((status) => status !== 'PENDING'),
+    );
+    for (const [index, { status }] of answers.entries()) {
+      expect(await statusOf(ids[index] ?? '')).toBe(status === 200 ? 'CONFIRMED' : 'EXPIRED');
+    }
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 409]));
+  });
+
+  test('the webhook wants the token, which the Lambda finds where Secrets Manager keeps it', async () => {
+    expect((await post('/cron/expire-bookings')).status).toBe(401);
+    const { status, body } = await post('/cron/expire-bookings', {}, { authorization: `Bearer ${runtime.cronToken}` });
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ remaining: false });
+  });
+
+  test('what no route has, and what is too large, is refused by the gateway', async () => {
+    const nothing = await fetch(`${runtime.outputs.ApiUrl}/nothing`);
+    expect(nothing.status).toBe(404);
+    expect((await request('/bookings', { method: 'POST', body: 'x'.repeat(11_000_000) })).status).toBe(413);
+  });
+});

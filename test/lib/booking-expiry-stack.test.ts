@@ -247,9 +247,60 @@ describe('the schedule', () => {
   });
 });
 
+describe('the HTTP API', () => {
+  const routesOf = (from: Template) =>
+    Object.fromEntries(
+      Object.values(from.findResources('AWS::ApiGatewayV2::Route')).map(({ Properties }) => [
+        Properties.RouteKey,
+        Properties.AuthorizationType,
+      ]),
+    );
+
+  test('takes signed requests for bookings; the webhook has its own token, health and document are open', () => {
+    expect(routesOf(template)).toEqual({
+      'ANY /api/v1/bookings': 'AWS_IAM',
+      'ANY /api/v1/bookings/{proxy+}': 'AWS_IAM',
+      'ANY /api/v1/cron/expire-bookings': 'NONE',
+      'ANY /api/v1/health': 'NONE',
+      'ANY /api/v1/openapi.json': 'NONE',
+    });
+  });
+
+  test('takes JWTs when an issuer and an audience are given', () => {
+    const withJwt = synth({ jwtIssuer: 'https://login.example.com/', jwtAudience: 'web,app' });
+    expect(routesOf(withJwt)).toMatchObject({ 'ANY /api/v1/bookings': 'JWT', 'ANY /api/v1/health': 'NONE' });
+    withJwt.hasResourceProperties('AWS::ApiGatewayV2::Authorizer', {
+      AuthorizerType: 'JWT',
+      JwtConfiguration: { Issuer: 'https://login.example.com/', Audience: ['web', 'app'] },
+    });
+    expect(() => checkSupport(withJwt.toJSON() as LocalTemplate)).not.toThrow();
+  });
+
+  test('is throttled, and lets no browser in unless origins are given', () => {
+    template.hasResourceProperties('AWS::ApiGatewayV2::Stage', {
+      DefaultRouteSettings: { ThrottlingRateLimit: 1_000, ThrottlingBurstLimit: 500 },
+      AccessLogSettings: Match.anyValue(),
+    });
+    template.hasResourceProperties('AWS::ApiGatewayV2::Api', { CorsConfiguration: Match.absent() });
+    synth({ corsOrigins: 'https://shop.example.com' }).hasResourceProperties('AWS::ApiGatewayV2::Api', {
+      CorsConfiguration: Match.objectLike({ AllowOrigins: ['https://shop.example.com'] }),
+    });
+  });
+
+  test('may create, read and move bookings, and read its one secret', () => {
+    const grants = grantsOf(template, 'BookingsApiFunction');
+    expect(grants['dynamodb:PutItem']).toEqual(arnOf('BookingsTable'));
+    expect(grants['secretsmanager:GetSecretValue']).toEqual({ Ref: 'CronTokenSecret' });
+    expect(Object.keys(grants)).not.toContain('dynamodb:DeleteItem');
+  });
+});
+
 test('every name that an operator or a client needs is an output', () => {
   expect(Object.keys(template.findOutputs('*')).sort()).toEqual([
+    'ApiUrl',
+    'BookingsApiFunctionName',
     'BookingsTableName',
+    'CronTokenSecretArn',
     'ExpireBookingFunctionName',
     'PendingIndexName',
     'ScheduleExpiryDeadLetterQueueUrl',
@@ -279,6 +330,9 @@ describe('a setting', () => {
     ['timerLeadMs', 10_001, 'got 10001'],
     ['shardCount', '0', 'shardCount must be a whole number from 1 to 200, got "0"'],
     ['shardCount', 201, 'got 201'],
+    ['jwtIssuer', 'https://login.example.com/', 'jwtIssuer and jwtAudience must be given together'],
+    ['jwtIssuer', 'login', 'jwtIssuer must be an https URL, got "login"'],
+    ['corsOrigins', 'shop.example.com', 'corsOrigins must be one or more origins'],
     ['removalPolicy', 'snapshot', 'removalPolicy must be destroy or retain, got "snapshot"'],
   ])('%s = %j fails with what is allowed', (name, value, message) => {
     expect(() => bookingExpirySettings({ [name]: value })).toThrow(InvalidSettingError);

@@ -1,0 +1,442 @@
+import { PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { mockClient } from 'aws-sdk-client-mock';
+import fc from 'fast-check';
+import type { Hono } from 'hono';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { cronTokenCheck } from '../../functions/adapters/cron-token.ts';
+import { type BookingsApiPorts, createBookingsApi, type RequestBindings } from '../../functions/api/bookings-api.ts';
+import { DAY_MS, MINUTE_MS } from '../../functions/core/hold-time.ts';
+import { type Engines, SHARD_COUNT, startEngines } from '../support/engines.ts';
+import { recordingTelemetry } from '../support/telemetry.ts';
+
+let engines: Engines;
+let api: Hono<{ Bindings: RequestBindings }>;
+let nowMs: number;
+let sequence = 0;
+
+beforeAll(async () => {
+  engines = await startEngines();
+});
+afterAll(() => engines.stop());
+beforeEach(() => {
+  // A day apart, so that a list sees the bookings of its own test only.
+  sequence += 1;
+  nowMs = Date.UTC(2027, 0, 1, 12) + sequence * 3 * DAY_MS;
+  api = createBookingsApi(ports());
+});
+
+const ports = (overrides: Partial<BookingsApiPorts> = {}): BookingsApiPorts => ({
+  store: engines.store,
+  sweepPorts: { store: engines.store, clock: () => nowMs },
+  isCronToken: async (token) => token === 'right',
+  clock: () => nowMs,
+  telemetry: recordingTelemetry().telemetry,
+  shardCount: SHARD_COUNT,
+  settings: { timerLeadMs: 1_000, sweepIntervalMs: 5 * MINUTE_MS },
+  ...overrides,
+});
+
+const call = async (
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+  caller = 'me',
+) => {
+  const hasBody = body !== undefined;
+  const response = await api.request(
+    `/api/v1${path}`,
+    {
+      method,
+      headers: { ...(hasBody && { 'content-type': 'application/json' }), ...headers },
+      ...(hasBody && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    },
+    { caller, remainingMs: () => 25_000 },
+  );
+  const text = await response.text();
+  return { status: response.status, headers: response.headers, body: text ? JSON.parse(text) : undefined };
+};
+const create = async (bookingId: string, holdSeconds = 60) =>
+  (await call('POST', '/bookings', { bookingId, holdSeconds })).body;
+
+describe('creating a booking', () => {
+  test('answers 201 with the booking and its place', async () => {
+    const { status, headers, body } = await call('POST', '/bookings', {
+      holdSeconds: 900,
+      details: { seat: '7A', price: 12.5 },
+    });
+    expect(status).toBe(201);
+    expect(headers.get('location')).toBe(`/api/v1/bookings/${body.bookingId}`);
+    expect(body).toEqual({
+      bookingId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      status: 'PENDING',
+      expiresAt: new Date(nowMs + 900_000).toISOString(),
+      remainingMs: 900_000,
+      createdAt: new Date(nowMs).toISOString(),
+      details: { seat: '7A', price: 12.5 },
+    });
+    expect((await engines.store.get(body.bookingId))?.pendingShard).toBeGreaterThanOrEqual(0);
+  });
+
+  test('takes a deadline with any offset, to the millisecond', async () => {
+    const expiresAt = new Date(nowMs + 3_600_123).toISOString().replace('Z', '+02:00');
+    const { body } = await call('POST', '/bookings', { expiresAt: new Date(nowMs + 123_456).toISOString() });
+    expect(body.remainingMs).toBe(123_456);
+    // The same digits with an offset of two hours are two hours sooner: in the past.
+    expect((await call('POST', '/bookings', { expiresAt })).status).toBe(400);
+  });
+
+  test('twice with one Idempotency-Key gives one booking, 201 then 200', async () => {
+    const key = { 'idempotency-key': 'order-4711' };
+    const first = await call('POST', '/bookings', { holdSeconds: 60, details: { a: 1, b: 2 } }, key);
+    nowMs += 5_000;
+    const second = await call('POST', '/bookings', { details: { b: 2, a: 1 }, holdSeconds: 60 }, key);
+    expect([first.status, second.status]).toEqual([201, 200]);
+    expect(second.body).toEqual({ ...first.body, remainingMs: 55_000 });
+  });
+
+  test('with one Idempotency-Key by two callers gives two bookings', async () => {
+    const key = { 'idempotency-key': 'order-4711' };
+    const mine = await call('POST', '/bookings', { holdSeconds: 60 }, key, 'me');
+    const theirs = await call('POST', '/bookings', { holdSeconds: 60 }, key, 'them');
+    expect(theirs.status).toBe(201);
+    expect(theirs.body.bookingId).not.toBe(mine.body.bookingId);
+  });
+
+  test('with an id that another request has used is refused', async () => {
+    await create(`taken-${sequence}`);
+    const { status, body } = await call('POST', '/bookings', { bookingId: `taken-${sequence}`, holdSeconds: 61 });
+    expect(status).toBe(409);
+    expect(body.type).toBe('urn:booking-expiry:problem:booking-exists');
+  });
+
+  test('a repetition after the payment tells that it is paid', async () => {
+    const bookingId = `paid-${sequence}`;
+    await create(bookingId);
+    await call('POST', `/bookings/${bookingId}/confirm`);
+    const { status, body } = await call('POST', '/bookings', { bookingId, holdSeconds: 60 });
+    expect([status, body.status]).toEqual([200, 'CONFIRMED']);
+  });
+});
+
+describe('what is refused, with the field, what is allowed and what came', () => {
+  test.each([
+    [{}, '', 'either holdSeconds or expiresAt'],
+    [{ holdSeconds: 1, expiresAt: '2027-02-01T00:00:00Z' }, '', 'either holdSeconds or expiresAt'],
+    [{ holdSeconds: 0 }, '/holdSeconds', 'from 1 to 31622400'],
+    [{ holdSeconds: 31_622_401 }, '/holdSeconds', 'from 1 to 31622400'],
+    [{ holdSeconds: 1.5 }, '/holdSeconds', 'whole number'],
+    [{ holdSeconds: '60' }, '/holdSeconds', 'whole number'],
+    [{ holdSeconds: null }, '/holdSeconds', 'whole number'],
+    [{ expiresAt: '2027-02-01T00:00:00' }, '/expiresAt', 'with Z or an offset'],
+    [{ expiresAt: '2027-02-01' }, '/expiresAt', 'with Z or an offset'],
+    [{ expiresAt: '2027-02-30T00:00:00Z' }, '/expiresAt', 'ISO 8601'],
+    [{ expiresAt: 1_790_000_000 }, '/expiresAt', 'ISO 8601'],
+    [{ expiresAt: '2020-01-01T00:00:00Z' }, '/expiresAt', '1 second to 366 days from now'],
+    [{ expiresAt: '2099-01-01T00:00:00Z' }, '/expiresAt', '1 second to 366 days from now'],
+    [{ holdSeconds: 60, bookingId: 'a b' }, '/bookingId', 'characters'],
+    [{ holdSeconds: 60, bookingId: 'x'.repeat(129) }, '/bookingId', '1 to 128'],
+    [{ holdSeconds: 60, bookingId: '' }, '/bookingId', '1 to 128'],
+    [{ holdSeconds: 60, holdMinutes: 1 }, '/holdMinutes', 'is not a field here'],
+    [{ holdSeconds: 60, details: [] }, '/details', 'must be an object'],
+    [{ holdSeconds: 60, details: { text: 'x'.repeat(8_192) } }, '/details', '8192 bytes'],
+    [{ holdSeconds: 60, details: { big: 1e300 } }, '/details', 'send others as text'],
+    [{ holdSeconds: 60, details: { id: 2 ** 53 } }, '/details', 'send others as text'],
+    [{ holdSeconds: 60, details: { '': 1 } }, '/details', 'names of 1 to 255'],
+    ['{"holdSeconds":60,"details":{"text":"\\ud800"}}', '/details', 'well-formed Unicode'],
+    ['{"holdSeconds":60,', '', 'must be JSON'],
+    ['[1]', '', 'JSON object'],
+    ['null', '', 'JSON object'],
+  ])('%j', async (request, pointer, allowed) => {
+    const { status, headers, body } = await call('POST', '/bookings', request);
+    expect(status).toBe(400);
+    expect(headers.get('content-type')).toBe('application/problem+json');
+    expect(body.errors).toEqual(
+      expect.arrayContaining([expect.objectContaining({ pointer, detail: expect.stringContaining(allowed) })]),
+    );
+  });
+
+  test('several fields at once, each with what came', async () => {
+    const { body } = await call('POST', '/bookings', { holdSeconds: -5, bookingId: 'ä', more: true });
+    expect(body.errors).toMatchObject([
+      { pointer: '/holdSeconds', received: -5 },
+      { pointer: '/bookingId', received: 'ä' },
+      { pointer: '/more', received: true },
+    ]);
+  });
+
+  test('a body that is too large, or no JSON by its type', async () => {
+    const large = await call('POST', '/bookings', { holdSeconds: 60, details: { text: 'x'.repeat(20_000) } });
+    expect(large.status).toBe(413);
+    const form = await call('POST', '/bookings', 'holdSeconds=60', {
+      'content-type': 'application/x-www-form-urlencoded',
+    });
+    expect(form.status).toBe(415);
+    expect(form.body.detail).toContain('got application/x-www-form-urlencoded');
+  });
+
+  test('a method or a path that is not there', async () => {
+    const wrongMethod = await call('DELETE', '/bookings/x');
+    expect([wrongMethod.status, wrongMethod.headers.get('allow')]).toEqual([405, 'GET']);
+    expect((await call('GET', '/nothing')).status).toBe(404);
+    expect((await call('GET', '/bookings/nobody')).body.type).toBe('urn:booking-expiry:problem:not-found');
+  });
+
+  test.each(['limit=0', 'limit=101', 'limit=ten', 'status=EXPIRED', 'cursor=abc', 'cursor=%20', 'page=2'])(
+    'a list with %s',
+    async (query) => {
+      expect((await call('GET', `/bookings?${query}`)).status).toBe(400);
+    },
+  );
+
+  test('anything at all is answered with less than 500', async () => {
+    const value = fc.oneof(fc.jsonValue(), fc.double(), fc.string({ unit: 'binary' }));
+    const request = fc.record(
+      {
+        holdSeconds: value,
+        expiresAt: value,
+        bookingId: value,
+        details: fc.oneof(value, fc.dictionary(fc.string({ unit: 'binary' }), value)),
+      },
+      { requiredKeys: [] },
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(request, fc.string({ unit: 'binary' })), async (body) => {
+        expect((await call('POST', '/bookings', body)).status).toBeLessThan(500);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('details that are accepted come back as they were sent', async () => {
+    const leaf = fc.oneof(
+      fc.boolean(),
+      fc.constant(null),
+      fc.integer(),
+      fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e9, max: 1e9 }),
+      fc.string(),
+    );
+    const details = fc.dictionary(
+      fc.string({ minLength: 1, maxLength: 10 }),
+      fc.oneof(leaf, fc.array(leaf), fc.dictionary(fc.string({ minLength: 1 }), leaf)),
+    );
+    await fc.assert(
+      fc.asyncProperty(details, async (given) => {
+        const { status, body } = await call('POST', '/bookings', { holdSeconds: 60, details: given });
+        if (status !== 201) return;
+        const read = await call('GET', `/bookings/${body.bookingId}`);
+        expect(read.body.details).toEqual(JSON.parse(JSON.stringify(given)));
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
+
+describe('a booking at its deadline', () => {
+  test('is read as EXPIRED although nothing has marked it, and the read writes nothing', async () => {
+    await create('unmarked', 60);
+    nowMs += 59_999;
+    expect((await call('GET', '/bookings/unmarked')).body).toMatchObject({ status: 'PENDING', remainingMs: 1 });
+    nowMs += 1;
+    expect((await call('GET', '/bookings/unmarked')).body).toMatchObject({ status: 'EXPIRED', remainingMs: 0 });
+    expect((await engines.store.get('unmarked'))?.status).toBe('PENDING');
+  });
+
+  test.each(['confirm', 'cancel', 'extend'])(
+    'refuses to %s with what was found, the deadline and when it was judged',
+    async (move) => {
+      const bookingId = `late-${move}`;
+      const { expiresAt } = await create(bookingId, 60);
+      nowMs += 60_000;
+      const { status, body } = await call(
+        'POST',
+        `/bookings/${bookingId}/${move}`,
+        move === 'extend' ? { holdSeconds: 60 } : undefined,
+      );
+      expect(status).toBe(409);
+      expect(body).toMatchObject({
+        type: 'urn:booking-expiry:problem:move-refused',
+        found: 'EXPIRED',
+        expiresAt,
+        judgedAt: new Date(nowMs).toISOString(),
+      });
+    },
+  );
+});
+
+describe('moves', () => {
+  test('that are repeated answer 200 with the booking as it is', async () => {
+    await create('repeat');
+    const first = await call('POST', '/bookings/repeat/confirm');
+    nowMs += 3_600_000;
+    const second = await call('POST', '/bookings/repeat/confirm', {});
+    expect([first.status, second.status]).toEqual([200, 200]);
+    expect(second.body.confirmedAt).toBe(first.body.confirmedAt);
+    expect((await call('POST', '/bookings/repeat/cancel')).body.status).toBe('CANCELLED');
+    expect((await call('POST', '/bookings/repeat/confirm')).body).toMatchObject({ status: 409, found: 'CANCELLED' });
+  });
+
+  test('that extend count from now, or to a time', async () => {
+    await create('longer', 60);
+    nowMs += 30_000;
+    expect((await call('POST', '/bookings/longer/extend', { holdSeconds: 60 })).body.remainingMs).toBe(60_000);
+    const expiresAt = new Date(nowMs + 777_000).toISOString();
+    expect((await call('POST', '/bookings/longer/extend', { expiresAt })).body.expiresAt).toBe(expiresAt);
+  });
+
+  test('with a body that would be ignored are refused', async () => {
+    await create('extra');
+    expect((await call('POST', '/bookings/extra/confirm', { paid: true })).status).toBe(400);
+    expect((await call('GET', '/bookings/extra')).body.status).toBe('PENDING');
+  });
+
+  test('reach bookings of other programs, whatever their id', async () => {
+    const bookingId = 'Tisch 7/außen';
+    const Item = { bookingId: { S: bookingId }, status: { S: 'PENDING' }, expiresAtMs: { N: String(nowMs + 5_000) } };
+    await engines.rawClient.send(new PutItemCommand({ TableName: engines.table, Item }));
+    const { body } = await call('POST', `/bookings/${encodeURIComponent(bookingId)}/confirm`);
+    expect(body).toMatchObject({ bookingId, status: 'CONFIRMED' });
+  });
+
+  test('of many at once around the deadline have exactly one outcome each', async () => {
+    const ids = Array.from({ length: 40 }, (_, index) => `race-${index}`);
+    await Promise.all(ids.map((id) => create(id, 60)));
+    const startMs = nowMs;
+    let tick = 0;
+    // Each request reads a clock one millisecond further: they judge on both sides of the deadline.
+    api = createBookingsApi(ports({ clock: () => startMs + 59_980 + (tick++ % 40) }));
+    const answers = await Promise.all(
+      ids.map(async (id) => {
+        const [confirm, cancel] = await Promise.all([
+          call('POST', `/bookings/${id}/confirm`),
+          call('POST', `/bookings/${id}/cancel`),
+        ]);
+        await engines.store.expire([id], 'timer', startMs + 60_000);
+        return { confirm: confirm.status, cancel: cancel.status, status: (await engines.store.get(id))?.status };
+      }),
+    );
+    for (const { confirm, cancel, status } of answers) {
+      // A cancel after a confirm is legal: what was answered 200 last is what stands.
+      if (cancel === 200) expect(status).toBe('CANCELLED');
+      else expect(status).toBe(confirm === 200 ? 'CONFIRMED' : 'EXPIRED');
+    }
+  });
+});
+
+describe('lists', () => {
+  test('give pending bookings soonest first, page by page, each once', async () => {
+    const ids = Array.from({ length: 23 }, (_, index) => `list-${sequence}-${index}`);
+    // Several share a deadline, and they lie in all shards.
+    await Promise.all(ids.map((id, index) => create(id, 100 + Math.floor(index / 4) * 10)));
+    await call('POST', `/bookings/${ids[0]}/confirm`);
+    const seen: { bookingId: string; expiresAt: string }[] = [];
+    let cursor: string | null = '';
+    let pages = 0;
+    while (cursor !== null) {
+      const { body } = await call('GET', `/bookings?limit=5${cursor && `&cursor=${cursor}`}`);
+      seen.push(
+        ...body.bookings.filter(({ bookingId }: { bookingId: string }) => bookingId.startsWith(`list-${sequence}-`)),
+      );
+      cursor = body.cursor;
+      pages += 1;
+    }
+    expect(seen.map(({ bookingId }) => bookingId).sort()).toEqual(ids.slice(1).sort());
+    expect(seen.map(({ expiresAt }) => expiresAt)).toEqual(seen.map(({ expiresAt }) => expiresAt).sort());
+    expect(pages).toBeGreaterThanOrEqual(5);
+  });
+
+  test('go on when the clock has passed where the last page ended', async () => {
+    await Promise.all([1, 2, 3, 4].map((index) => create(`going-${index}`, index * 10)));
+    const { body } = await call('GET', '/bookings?limit=2');
+    nowMs += 35_000;
+    const next = await call('GET', `/bookings?limit=2&cursor=${body.cursor}`);
+    expect(next.status).toBe(200);
+    expect(next.body.bookings.map(({ bookingId }: { bookingId: string }) => bookingId)).toEqual(['going-4']);
+  });
+
+  test('of what is overdue hold what lapsed and is not marked', async () => {
+    await call('POST', '/cron/expire-bookings', undefined, { authorization: 'Bearer right' });
+    await create('lapsed', 10);
+    await create('running', 1_000);
+    nowMs += 10_000;
+    const { body } = await call('GET', '/bookings?status=OVERDUE&limit=100');
+    const ids = body.bookings.map(({ bookingId }: { bookingId: string }) => bookingId);
+    expect(ids).toContain('lapsed');
+    expect(ids).not.toContain('running');
+    expect(body.bookings.every(({ status }: { status: string }) => status === 'EXPIRED')).toBe(true);
+  });
+});
+
+describe('the cron webhook', () => {
+  const cron = (authorization?: string) =>
+    call('POST', '/cron/expire-bookings', undefined, authorization === undefined ? {} : { authorization });
+
+  test('sweeps what has lapsed and says how much', async () => {
+    await create('for the sweep'.replaceAll(' ', '-'), 10);
+    nowMs += 10_000;
+    const { status, body } = await cron('Bearer right');
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ scheduled: 0, remaining: false });
+    expect(body.expired).toBeGreaterThanOrEqual(1);
+    expect(await engines.store.get('for-the-sweep')).toMatchObject({ status: 'EXPIRED', expiredBy: 'sweep' });
+  });
+
+  test.each([undefined, 'Bearer wrong', 'Bearer', 'right', 'Basic right', 'Bearer right right'])(
+    'sweeps nothing for %s',
+    async (authorization) => {
+      await create(`safe-${sequence}`, 10);
+      nowMs += 10_000;
+      expect((await cron(authorization)).status).toBe(401);
+      expect((await engines.store.get(`safe-${sequence}`))?.status).toBe('PENDING');
+    },
+  );
+
+  test('answers 500 when a part of the sweep failed, so that a scheduler notices', async () => {
+    const store = { ...engines.store, pendingPage: () => Promise.reject(new Error('throttled')) } as never;
+    api = createBookingsApi(ports({ sweepPorts: { store, clock: () => nowMs } }));
+    const { status, body } = await cron('Bearer right');
+    expect(status).toBe(500);
+    expect(body).toMatchObject({ type: 'urn:booking-expiry:problem:sweep-failed', remaining: true });
+  });
+
+  test('takes a rotated token without a deployment, and guesses cost no requests', async () => {
+    const secrets = mockClient(SecretsManagerClient);
+    secrets.on(GetSecretValueCommand).resolves({ SecretString: 'old' });
+    let clockMs = 0;
+    const isToken = cronTokenCheck(new SecretsManagerClient({ region: 'us-east-1' }), 'arn', () => clockMs);
+    expect(await isToken('old')).toBe(true);
+    for (let guess = 0; guess < 50; guess += 1) expect(await isToken(`guess-${guess}`)).toBe(false);
+    expect(secrets.commandCalls(GetSecretValueCommand)).toHaveLength(1);
+    secrets.on(GetSecretValueCommand).resolves({ SecretString: 'new' });
+    clockMs = 11_000;
+    expect(await isToken('new')).toBe(true);
+    expect(await isToken('old')).toBe(false);
+  });
+});
+
+describe('trouble', () => {
+  test('with a busy table is answered 503 with Retry-After, any other 500 without its details', async () => {
+    const failing = (name: string) =>
+      ({ ...engines.store, get: () => Promise.reject(Object.assign(new Error('secret detail'), { name })) }) as never;
+    api = createBookingsApi(ports({ store: failing('ThrottlingException') }));
+    const busy = await call('GET', '/bookings/x');
+    expect([busy.status, busy.headers.get('retry-after')]).toEqual([503, '1']);
+    api = createBookingsApi(ports({ store: failing('TypeError') }));
+    const broken = await call('GET', '/bookings/x');
+    expect(broken.status).toBe(500);
+    expect(JSON.stringify(broken.body)).not.toContain('secret detail');
+  });
+});
+
+test('the document describes every route and its schemas come from the validation', async () => {
+  const { body } = await call('GET', '/openapi.json');
+  expect(body.openapi).toBe('3.1.0');
+  expect(Object.keys(body.paths)).toHaveLength(8);
+  expect(body.components.schemas.CreateBooking).toMatchObject({
+    type: 'object',
+    additionalProperties: false,
+    properties: { holdSeconds: { type: 'integer', minimum: 1, maximum: 31_622_400 } },
+  });
+  expect((await call('GET', '/health')).body).toEqual({ status: 'ok', time: new Date(nowMs).toISOString() });
+});
