@@ -1,16 +1,20 @@
-/** `npm run expire-bookings`: one sweep now, against the running local runtime or a deployed table. */
-
+/** `npm run expire-bookings`: one sweep now, or with `--every` a worker that sweeps at a pace of its own. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { DescribeTableCommand, DynamoDBClient, ListTagsOfResourceCommand } from '@aws-sdk/client-dynamodb';
 import { SingleBar } from 'cli-progress';
-import { BookingStore } from '../functions/adapters/booking-store.ts';
-import { sweepScheduling } from '../functions/adapters/sweep-scheduling.ts';
-import { TABLE_TAGS } from '../functions/contract.ts';
-import { MINUTE_MS, SECOND_MS } from '../functions/core/hold-time.ts';
-import { SWEEP_STARTED, sweep, sweepFinished } from '../functions/core/sweep.ts';
-import { documentClient, queueClient } from '../functions/runtime/clients.ts';
+import type { BookingStore } from '../functions/adapters/booking-store.ts';
+import { SECOND_MS } from '../functions/core/hold-time.ts';
+import { SWEEP_STARTED, type SweepReport, sweep, sweepFinished } from '../functions/core/sweep.ts';
 import { systemClock } from '../functions/runtime/clock.ts';
-import { readRuntimeFile } from '../local/runtime-file.ts';
+import {
+  CONNECT_OPTIONS,
+  CONNECT_USAGE,
+  type Connection,
+  connect,
+  reasonOf,
+  runCommand,
+  UsageError,
+} from './connect.ts';
 
 const USAGE = `Usage: npm run expire-bookings -- [options]
 
@@ -18,137 +22,114 @@ Expires every booking whose hold has lapsed and that is still PENDING, now. With
 runtime that is running (npm start). For a deployed stack, give its table; region and credentials come from the
 ordinary AWS configuration.
 
-  --table <name>         the bookings table (output BookingsTableName), or the variable BOOKINGS_TABLE
-  --region <region>      its region (default: the AWS configuration's)
-  --endpoint-url <url>   another DynamoDB endpoint
-  --shard-count <n>      shards to look into, for a table without the stack's tags; then only what is overdue is swept
+  --every <seconds>      go on as a worker: a sweep every so many seconds, never two at once, until SIGTERM or Ctrl-C
   --dry-run              list what would expire, change nothing
-  --json                 one JSON object instead of text
+  --json                 JSON instead of text; with --every one line for each sweep
+${CONNECT_USAGE}
   -h, --help             this text
 
 Exit codes: 0 done, 1 the table could not be reached or a part of the sweep failed, 2 wrong usage.`;
 
 /** Bookings from which on a progress bar is worth its place. */
 const MUCH_TO_DO = 500;
-
-class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
+/** Pauses of a worker after a sweep that failed: twice as long each time, from one second to a minute. */
+const FIRST_BACK_OFF_MS = SECOND_MS;
+const LONGEST_BACK_OFF_MS = 60 * SECOND_MS;
+/** A worker that is told to stop ends within a second; a request that still hangs by then is left behind. */
+const TIME_TO_STOP_MS = 900;
 
 const readOptions = () => {
   try {
     const { values } = parseArgs({
       options: {
-        table: { type: 'string' },
-        region: { type: 'string' },
-        'endpoint-url': { type: 'string' },
-        'shard-count': { type: 'string' },
+        ...CONNECT_OPTIONS,
+        every: { type: 'string' },
         'dry-run': { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
     });
-    const shardCount = values['shard-count'];
-    if (shardCount !== undefined && !/^([1-9]\d?|1\d\d|200)$/.test(shardCount)) {
-      throw new UsageError(`--shard-count must be a whole number from 1 to 200, got ${shardCount}`);
+    if (values.every !== undefined && !/^[1-9]\d{0,5}$/.test(values.every)) {
+      throw new UsageError(`--every must be a whole number of seconds from 1 to 999999, got ${values.every}`);
     }
-    return { ...values, table: values.table ?? process.env.BOOKINGS_TABLE };
+    if (values.every !== undefined && values['dry-run'])
+      throw new UsageError('--every and --dry-run exclude each other');
+    return values;
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }
 };
 type Options = ReturnType<typeof readOptions>;
 
-/** Where the table is and how to sign: the local runtime's if no table is named. */
-const findTable = (options: Options) => {
-  const endpointUrl = options['endpoint-url'];
-  const given = { ...(options.region && { region: options.region }), ...(endpointUrl && { endpoint: endpointUrl }) };
-  if (options.table)
-    return { table: options.table, dynamodb: given, sqs: options.region ? { region: options.region } : {} };
-  const local = readRuntimeFile();
-  if (local === undefined) {
-    throw new Error('no local runtime is running: start it with npm start, or name a deployed table with --table');
-  }
-  const signing = { region: 'us-east-1', credentials: { accessKeyId: 'local', secretAccessKey: 'local' } };
-  return {
-    table: local.bookingsTable,
-    dynamodb: { ...signing, endpoint: local.dynamodb },
-    sqs: { ...signing, endpoint: local.sqs },
-  };
-};
-
-/** The stack's settings, which it noted in the table's tags. */
-const readTags = async (client: DynamoDBClient, table: string): Promise<Map<string, string>> => {
-  const { Table } = await client.send(new DescribeTableCommand({ TableName: table }));
-  const { Tags = [] } = await client
-    .send(new ListTagsOfResourceCommand({ ResourceArn: Table?.TableArn }))
-    // Not every engine has tags, and not every operator may read them.
-    .catch(() => ({ Tags: [] }));
-  return new Map(Tags.map(({ Key = '', Value = '' }) => [Key, Value]));
-};
-
-const run = async (): Promise<void> => {
-  const options = readOptions();
-  if (options.help) {
-    console.log(USAGE);
-    return;
-  }
-  const say = (line: string): void => {
-    if (!options.json) console.log(line);
-  };
-  const { table, dynamodb, sqs } = findTable(options);
-  const client = documentClient(dynamodb);
-  say(SWEEP_STARTED);
-  const tags = await readTags(new DynamoDBClient({ maxAttempts: 2, ...dynamodb }), table).catch((error) => {
-    const at = dynamodb.endpoint ? ` at ${dynamodb.endpoint}` : '';
-    const hint = options.table ? '' : ' (is npm start still running?)';
-    throw new Error(`cannot reach the table ${table}${at}: ${reasonOf(error)}${hint}`, { cause: error });
-  });
-  const shardCount = Number(options['shard-count'] ?? tags.get(TABLE_TAGS.shardCount) ?? 0);
-  if (shardCount === 0) {
-    throw new Error(`the table ${table} has no tag ${TABLE_TAGS.shardCount} that can be read: give --shard-count`);
-  }
-  const store = new BookingStore(client, table, shardCount);
-
-  if (options['dry-run']) {
-    await dryRun(store, shardCount, options.json);
-    return;
-  }
-  const stateTable = tags.get(TABLE_TAGS.sweepStateTable);
-  const queueUrl = tags.get(TABLE_TAGS.timerQueueUrl);
-  const settings = {
-    timerLeadMs: Number(tags.get(TABLE_TAGS.timerLeadMs) ?? SECOND_MS),
-    sweepIntervalMs: Number(tags.get(TABLE_TAGS.sweepIntervalMinutes) ?? 5) * MINUTE_MS,
-  };
-  const progress = process.stdout.isTTY && !options.json ? await progressBar(store, shardCount) : undefined;
-  let interrupted = false;
-  process.once('SIGINT', () => {
-    interrupted = true;
-  });
-  const report = await sweep(
-    {
-      store,
-      clock: systemClock,
-      ...(stateTable && queueUrl && { scheduling: sweepScheduling(client, queueClient(sqs), stateTable, queueUrl) }),
-    },
+const sweepOnce = async (
+  { store, scheduling, shardCount, settings }: Connection,
+  stopping: AbortSignal,
+  onProgress?: (overdueFound: number) => void,
+): Promise<SweepReport> =>
+  sweep(
+    { store, clock: systemClock, ...(scheduling && { scheduling }) },
     {
       overdueAfterMs: 0,
       shardCount,
       settings,
-      mayContinue: () => !interrupted,
-      onProgress: ({ overdueFound }) => progress?.update(overdueFound),
+      mayContinue: () => !stopping.aborted,
+      ...(onProgress && { onProgress: ({ overdueFound }) => onProgress(overdueFound) }),
     },
   );
-  progress?.stop();
+
+const tell = (report: SweepReport, { json }: Options): void => {
   const { expired, scheduled, remaining, overdueFound, errors } = report;
-  if (options.json)
-    console.log(JSON.stringify({ expired, scheduled, overdueFound, remaining, errors: errors.map(reasonOf) }));
+  if (json) console.log(JSON.stringify({ expired, scheduled, overdueFound, remaining, errors: errors.map(reasonOf) }));
   for (const error of errors) console.error(`expire-bookings: ${reasonOf(error)}`);
-  say(sweepFinished(expired));
-  process.exitCode = errors.length > 0 ? 1 : 0;
+  if (!json) console.log(sweepFinished(expired));
 };
 
-const dryRun = async (store: BookingStore, shardCount: number, json: boolean): Promise<void> => {
+const once = async (options: Options): Promise<void> => {
+  if (!options.json) console.log(SWEEP_STARTED);
+  const connection = await connect(options);
+  if (options['dry-run']) return dryRun(connection, options.json);
+  const stopping = new AbortController();
+  process.once('SIGINT', () => stopping.abort());
+  const bar = process.stdout.isTTY && !options.json ? await progressBar(connection) : undefined;
+  const report = await sweepOnce(connection, stopping.signal, (overdueFound) => bar?.update(overdueFound));
+  bar?.stop();
+  tell(report, options);
+  process.exitCode = report.errors.length > 0 ? 1 : 0;
+};
+
+const worker = async (options: Options, periodMs: number): Promise<void> => {
+  const stopping = new AbortController();
+  const stop = (): void => {
+    stopping.abort();
+    setTimeout(() => process.exit(0), TIME_TO_STOP_MS).unref();
+  };
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+
+  let connection: Connection | undefined;
+  let backOffMs = 0;
+  while (!stopping.signal.aborted) {
+    const startedAtMs = Date.now();
+    try {
+      if (!options.json) console.log(SWEEP_STARTED);
+      connection ??= await connect(options);
+      const report = await sweepOnce(connection, stopping.signal);
+      tell(report, options);
+      if (report.errors.length > 0) throw new Error(`${report.errors.length} error(s) in this sweep`);
+      backOffMs = 0;
+    } catch (error) {
+      if (error instanceof UsageError) throw error;
+      backOffMs = Math.min(LONGEST_BACK_OFF_MS, Math.max(FIRST_BACK_OFF_MS, backOffMs * 2));
+      console.error(`expire-bookings: ${reasonOf(error)}; trying again in ${backOffMs / SECOND_MS} s`);
+    }
+    // From start to start, so that a long sweep does not slow the pace; the next begins only when this one is through.
+    const pauseMs = backOffMs || Math.max(0, startedAtMs + periodMs - Date.now());
+    await sleep(pauseMs, undefined, { signal: stopping.signal }).catch(() => {});
+  }
+  process.exit(0);
+};
+
+const dryRun = async ({ store, shardCount }: Connection, json: boolean): Promise<void> => {
   const nowMs = systemClock();
   const found: { bookingId: string; expiresAt: string; overdueMs: number }[] = [];
   for (let shard = 0; shard < shardCount; shard += 1) {
@@ -171,11 +152,11 @@ const dryRun = async (store: BookingStore, shardCount: number, json: boolean): P
   console.log(`Would expire ${found.length} booking(s)`);
 };
 
-const progressBar = async (store: BookingStore, shardCount: number): Promise<SingleBar | undefined> => {
+const progressBar = async ({ store, shardCount }: Connection): Promise<SingleBar | undefined> => {
   const nowMs = systemClock();
-  const counts = await Promise.all(
-    Array.from({ length: shardCount }, (_, shard) => store.countPending(shard, nowMs)),
-  ).catch(() => []);
+  const countOf = (store: BookingStore) =>
+    Promise.all(Array.from({ length: shardCount }, (_, shard) => store.countPending(shard, nowMs)));
+  const counts = await countOf(store).catch(() => []);
   const total = counts.reduce((sum, count) => sum + count, 0);
   if (total < MUCH_TO_DO) return undefined;
   const bar = new SingleBar({ format: '  {bar} {value}/{total} bookings, {eta_formatted} left', hideCursor: true });
@@ -183,16 +164,9 @@ const progressBar = async (store: BookingStore, shardCount: number): Promise<Sin
   return bar;
 };
 
-/** The last reason in an error's chain of causes is the one that helps; some errors of the SDK have only a name. */
-const reasonOf = (error: unknown): string => {
-  if (error instanceof AggregateError && error.errors.length > 0) return error.errors.map(reasonOf).join('; ');
-  if (!(error instanceof Error)) return String(error);
-  const own = error.message || error.name;
-  return error.cause instanceof Error && !own.includes(error.cause.message) ? `${own}: ${reasonOf(error.cause)}` : own;
-};
-
-run().catch((error) => {
-  console.error(`expire-bookings: ${reasonOf(error)}`);
-  if (error instanceof UsageError) console.error(`\n${USAGE}`);
-  process.exitCode = error instanceof UsageError ? 2 : 1;
+runCommand('expire-bookings', USAGE, async () => {
+  const options = readOptions();
+  if (options.help) console.log(USAGE);
+  else if (options.every !== undefined) await worker(options, Number(options.every) * SECOND_MS);
+  else await once(options);
 });

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Engines, startEngines } from '../support/engines.ts';
+import { eventually } from '../support/lambda.ts';
 
 let engines: Engines;
 beforeAll(async () => {
@@ -95,6 +96,111 @@ describe('npm run expire-bookings', () => {
     expect(unreachable.err).toContain('cannot reach the table');
     expect(unreachable.err).toContain('ECONNREFUSED');
     expect(unreachable.out).not.toContain('Successfully');
+  });
+});
+
+describe('npm run expire-bookings -- --every', () => {
+  /** Starts the worker, waits until it has printed something, tells it to stop. */
+  const startWorker = (args: string[], environment: Record<string, string> = {}) => {
+    const script = fileURLToPath(new URL('../../bin/expire-bookings.ts', import.meta.url));
+    const child = spawn(process.execPath, [script, '--table', engines.table, ...args], {
+      env: {
+        ...process.env,
+        AWS_ACCESS_KEY_ID: 'local',
+        AWS_SECRET_ACCESS_KEY: 'local',
+        AWS_REGION: 'us-east-1',
+        AWS_ENDPOINT_URL_DYNAMODB: engines.dynamodb.endpoint,
+        AWS_ENDPOINT_URL_SQS: engines.sqs.endpoint,
+        ...environment,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const printed = { out: '', err: '' };
+    child.stdout.on('data', (chunk) => {
+      printed.out += chunk;
+    });
+    child.stderr.on('data', (chunk) => {
+      printed.err += chunk;
+    });
+    const stop = async (signal: 'SIGTERM' | 'SIGINT') => {
+      const startedAtMs = Date.now();
+      const code = await new Promise<number | null>((resolve) => {
+        child.once('exit', resolve);
+        child.kill(signal);
+      });
+      return { code, tookMs: Date.now() - startedAtMs };
+    };
+    return { printed, stop };
+  };
+
+  test.each(['SIGTERM', 'SIGINT'] as const)(
+    'sweeps at its pace until %s, and ends within a second with exit code 0',
+    async (signal) => {
+      const worker = startWorker(['--every', '1']);
+      await givenOverdue(2);
+      await eventually(
+        () => worker.printed.out,
+        (out) => out.split('Starting booking expiration process...').length > 3,
+      );
+      const { code, tookMs } = await worker.stop(signal);
+      expect(code).toBe(0);
+      expect(tookMs).toBeLessThan(1_500);
+      expect(worker.printed.out).toContain('Successfully expired 2 booking(s)');
+    },
+  );
+
+  test('survives a table that cannot be reached, says so and tries again later each time', async () => {
+    const worker = startWorker(['--every', '300'], { AWS_ENDPOINT_URL_DYNAMODB: 'http://127.0.0.1:1' });
+    const err = await eventually(
+      () => worker.printed.err,
+      (text) => text.includes('trying again in 2 s'),
+    );
+    expect(err).toContain('cannot reach the table');
+    expect(err).toContain('trying again in 1 s');
+    expect((await worker.stop('SIGTERM')).code).toBe(0);
+  });
+
+  test('prints one line of JSON for each sweep with --json', async () => {
+    const worker = startWorker(['--every', '1', '--json']);
+    const out = await eventually(
+      () => worker.printed.out,
+      (text) => text.split('\n').length > 2,
+    );
+    expect(JSON.parse(out.split('\n')[0] ?? '')).toMatchObject({ expired: expect.any(Number), remaining: false });
+    await worker.stop('SIGTERM');
+  });
+});
+
+describe('npm run bookings', () => {
+  const bookings = (...args: string[]) => run('bin/bookings.ts', [...args, '--table', engines.table]);
+
+  test('creates, shows, extends, lists, confirms and cancels', async () => {
+    const created = await bookings('create', 'by-hand', '--hold-seconds', '600', '--details', '{"seat":1}', '--json');
+    expect(JSON.parse(created.out)).toMatchObject({ bookingId: 'by-hand', status: 'PENDING', details: { seat: 1 } });
+    expect((await bookings('get', 'by-hand')).out).toMatch(/^PENDING {4}\S+Z {2}by-hand {2}59\d\.\d{3} s left\n$/);
+    expect((await bookings('extend', 'by-hand', '--hold-seconds', '900')).out).toMatch(/89\d\.\d{3} s left/);
+    expect((await bookings('list')).out).toContain('by-hand');
+    expect((await bookings('confirm', 'by-hand')).out).toContain('CONFIRMED');
+    expect((await bookings('cancel', 'by-hand')).out).toContain('CANCELLED');
+    const refused = await bookings('confirm', 'by-hand');
+    expect(refused.err).toContain('refused: the booking is CANCELLED');
+    expect(refused.code).toBe(1);
+  });
+
+  test.each([
+    [['fly'], 'the command must be one of create, get, list, confirm, cancel, extend, got "fly"'],
+    [['get'], 'get needs the id of a booking'],
+    [['create', '--hold-seconds', '0'], 'holdSeconds must be a whole number from 1 to 31622400, got 0'],
+    [['create', '--hold-seconds', 'ten'], 'holdSeconds must be a whole number from 1 to 31622400, got "ten"'],
+    [['create'], 'must have either --hold-seconds or --expires-at'],
+    [['create', '--hold-seconds', '5', '--details', '{'], '--details must be JSON, got {'],
+    [['list', '--limit', '0'], '--limit must be a whole number from 1 to 100, got 0'],
+    [['list', 'by-hand'], 'list does not take "by-hand"'],
+  ])('refuses %j with its usage', async (args, reason) => {
+    const { code, err } = await bookings(...args);
+    expect(err).toContain(reason);
+    expect(err).toContain('Usage: npm run bookings');
+    expect(code).toBe(2);
   });
 });
 

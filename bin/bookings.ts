@@ -1,0 +1,184 @@
+/** `npm run bookings`: bookings by hand and in scripts, on the local runtime or a deployed table. */
+import { randomUUID } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import * as v from 'valibot';
+import { type BookingJson, bookingJson } from '../functions/api/booking-json.ts';
+import { createRequest, extendRequest, requestedDeadlineMs } from '../functions/api/schemas.ts';
+import type { MoveOutcome } from '../functions/core/booking-status.ts';
+import { EARLIEST_DEADLINE_MS, LATEST_DEADLINE_MS } from '../functions/core/hold-time.ts';
+import { systemClock } from '../functions/runtime/clock.ts';
+import { CONNECT_OPTIONS, CONNECT_USAGE, type Connection, connect, runCommand, UsageError } from './connect.ts';
+
+const USAGE = `Usage: npm run bookings -- <command> [options]
+
+  create [<id>]          a PENDING booking, with --hold-seconds or --expires-at; without an id, one is made
+  get <id>               a booking with its effective status
+  list                   PENDING bookings, soonest deadline first; --overdue for those that lapsed and are not marked
+  confirm <id>           it was paid
+  cancel <id>
+  extend <id>            a new deadline, with --hold-seconds or --expires-at
+
+  --hold-seconds <n>     length of the hold from now on: 1 to 31622400
+  --expires-at <time>    the deadline, ISO 8601 with Z or an offset
+  --details <json>       your own data, a JSON object
+  --limit <n>            how many to list at the most: 1 to 100 (default 50)
+  --overdue              list what lapsed and is not marked
+  --json                 JSON instead of text
+${CONNECT_USAGE}
+  -h, --help             this text
+
+Exit codes: 0 done, or done before; 1 refused, not found or not reachable; 2 wrong usage.`;
+
+const readOptions = () => {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        ...CONNECT_OPTIONS,
+        'hold-seconds': { type: 'string' },
+        'expires-at': { type: 'string' },
+        details: { type: 'string' },
+        limit: { type: 'string' },
+        overdue: { type: 'boolean', default: false },
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+};
+type Options = ReturnType<typeof readOptions>['values'];
+
+/** The same rules as over HTTP. */
+const parse = <Schema extends v.GenericSchema>(schema: Schema, given: unknown): v.InferOutput<Schema> => {
+  const result = v.safeParse(schema, given);
+  if (result.success) return result.output;
+  const problems = result.issues.map(({ path, message, input }) => {
+    const name = path?.map(({ key }) => key).join('.');
+    return name
+      ? `${name} ${message}, got ${JSON.stringify(input)}`
+      : message.replace('holdSeconds or expiresAt', '--hold-seconds or --expires-at');
+  });
+  throw new UsageError(problems.join('; '));
+};
+
+const holdOf = (options: Options) => {
+  const seconds = options['hold-seconds'];
+  const expiresAt = options['expires-at'];
+  // What is no number stays text, so that the rules refuse it by name.
+  return {
+    ...(seconds !== undefined && { holdSeconds: /^-?\d+(\.\d+)?$/.test(seconds) ? Number(seconds) : seconds }),
+    ...(expiresAt !== undefined && { expiresAt }),
+  };
+};
+
+const detailsOf = ({ details }: Options): unknown => {
+  if (details === undefined) return undefined;
+  try {
+    return JSON.parse(details);
+  } catch {
+    throw new UsageError(`--details must be JSON, got ${details}`);
+  }
+};
+
+const show = (booking: BookingJson, { json }: Options): void => {
+  if (json) {
+    console.log(JSON.stringify(booking));
+    return;
+  }
+  const { bookingId, status, expiresAt, remainingMs } = booking;
+  const left = status === 'PENDING' ? `  ${(remainingMs / 1_000).toFixed(3)} s left` : '';
+  console.log(`${status.padEnd(9)}  ${expiresAt ?? 'no valid deadline'.padEnd(24)}  ${bookingId}${left}`);
+};
+
+const showMove = (outcome: MoveOutcome, bookingId: string, options: Options): void => {
+  if (outcome.kind === 'missing') throw new Error(`there is no booking ${bookingId}`);
+  show(bookingJson(outcome.booking, systemClock()), options);
+  if (outcome.kind === 'refused') throw new Error(`refused: the booking is ${outcome.found}`);
+};
+
+type Command = (connection: Connection, bookingId: string, options: Options) => Promise<void>;
+
+const COMMANDS: Record<string, { readonly takesId: 'always' | 'maybe' | 'never'; readonly run: Command }> = {
+  create: {
+    takesId: 'maybe',
+    run: async ({ store }, id, options) => {
+      const bookingId = id || randomUUID();
+      const details = detailsOf(options);
+      const request = parse(createRequest, {
+        ...holdOf(options),
+        bookingId,
+        ...(details !== undefined && { details }),
+      });
+      const nowMs = systemClock();
+      const holdMs = requestedDeadlineMs(request, nowMs) - nowMs;
+      const outcome = await store.create(
+        { bookingId, holdMs, ...(request.details && { details: request.details }) },
+        nowMs,
+      );
+      show(bookingJson(outcome.booking, systemClock()), options);
+      if (outcome.kind === 'exists') throw new Error(`there is a booking ${bookingId} already`);
+    },
+  },
+  get: {
+    takesId: 'always',
+    run: async ({ store }, bookingId, options) => {
+      const booking = await store.get(bookingId);
+      if (booking === undefined) throw new Error(`there is no booking ${bookingId}`);
+      show(bookingJson(booking, systemClock()), options);
+    },
+  },
+  list: {
+    takesId: 'never',
+    run: async ({ store }, _, options) => {
+      const limit = options.limit ?? '50';
+      if (!/^([1-9]\d?|100)$/.test(limit))
+        throw new UsageError(`--limit must be a whole number from 1 to 100, got ${limit}`);
+      const nowMs = systemClock();
+      const range = options.overdue
+        ? { fromMs: EARLIEST_DEADLINE_MS, throughMs: nowMs }
+        : { fromMs: nowMs + 1, throughMs: LATEST_DEADLINE_MS };
+      const { bookings, after } = await store.listPending({ ...range, limit: Number(limit), after: {} });
+      const shown = bookings.map((booking) => bookingJson(booking, nowMs));
+      if (options.json) console.log(JSON.stringify({ bookings: shown, more: after !== undefined }));
+      else for (const booking of shown) show(booking, options);
+      if (!options.json && after) console.log('… and more: raise --limit, or list by the HTTP API');
+    },
+  },
+  confirm: {
+    takesId: 'always',
+    run: async ({ store }, bookingId, options) =>
+      showMove(await store.confirm(bookingId, systemClock()), bookingId, options),
+  },
+  cancel: {
+    takesId: 'always',
+    run: async ({ store }, bookingId, options) =>
+      showMove(await store.cancel(bookingId, systemClock()), bookingId, options),
+  },
+  extend: {
+    takesId: 'always',
+    run: async ({ store }, bookingId, options) => {
+      const request = parse(extendRequest, holdOf(options));
+      const nowMs = systemClock();
+      const holdMs = requestedDeadlineMs(request, nowMs) - nowMs;
+      showMove(await store.extend(bookingId, holdMs, nowMs), bookingId, options);
+    },
+  },
+};
+
+runCommand('bookings', USAGE, async () => {
+  const { values: options, positionals } = readOptions();
+  if (options.help) {
+    console.log(USAGE);
+    return;
+  }
+  const [name = '', bookingId = '', ...others] = positionals;
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (command === undefined)
+    throw new UsageError(`the command must be one of ${Object.keys(COMMANDS).join(', ')}, got "${name}"`);
+  if (command.takesId === 'always' && bookingId === '') throw new UsageError(`${name} needs the id of a booking`);
+  const tooMany = command.takesId === 'never' ? positionals.length > 1 : others.length > 0;
+  if (tooMany) throw new UsageError(`${name} does not take "${others[0] ?? bookingId}"`);
+  await command.run(await connect(options), bookingId, options);
+});

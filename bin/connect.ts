@@ -1,0 +1,123 @@
+/** What the commands have in common: where the bookings table is, how to sign, and what its stack noted about itself. */
+import { DescribeTableCommand, DynamoDBClient, ListTagsOfResourceCommand } from '@aws-sdk/client-dynamodb';
+import { BookingStore } from '../functions/adapters/booking-store.ts';
+import { sweepScheduling } from '../functions/adapters/sweep-scheduling.ts';
+import { TABLE_TAGS } from '../functions/contract.ts';
+import { InvalidHoldError, MINUTE_MS, SECOND_MS, type TimerSettings } from '../functions/core/hold-time.ts';
+import type { SweepScheduling } from '../functions/core/sweep.ts';
+import { documentClient, queueClient } from '../functions/runtime/clients.ts';
+import { readRuntimeFile } from '../local/runtime-file.ts';
+
+/** Thrown for what the user typed wrong; the command ends with its usage and exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** Options of every command that works on the table, for `parseArgs`. */
+export const CONNECT_OPTIONS = {
+  table: { type: 'string' },
+  region: { type: 'string' },
+  'endpoint-url': { type: 'string' },
+  'shard-count': { type: 'string' },
+} as const;
+
+export const CONNECT_USAGE = `  --table <name>         the bookings table (output BookingsTableName), or the variable BOOKINGS_TABLE; without it the
+                         local runtime that is running (npm start)
+  --region <region>      its region (default: the AWS configuration's)
+  --endpoint-url <url>   another DynamoDB endpoint
+  --shard-count <n>      shards to look into, for a table without the stack's tags`;
+
+export interface ConnectOptions {
+  readonly table?: string | undefined;
+  readonly region?: string | undefined;
+  readonly 'endpoint-url'?: string | undefined;
+  readonly 'shard-count'?: string | undefined;
+}
+
+export interface Connection {
+  readonly store: BookingStore;
+  readonly shardCount: number;
+  readonly settings: TimerSettings;
+  /** Absent where the table's tags do not tell which queue and which state are its own. */
+  readonly scheduling?: SweepScheduling;
+}
+
+/**
+ * Connects to the bookings table.
+ *
+ * @throws UsageError for a shard count that is not allowed; Error with the way out if the table cannot be reached
+ */
+export const connect = async (options: ConnectOptions): Promise<Connection> => {
+  const givenShardCount = options['shard-count'];
+  if (givenShardCount !== undefined && !/^([1-9]\d?|1\d\d|200)$/.test(givenShardCount)) {
+    throw new UsageError(`--shard-count must be a whole number from 1 to 200, got ${givenShardCount}`);
+  }
+  const { table, dynamodb, sqs, isLocal } = findTable(options);
+  const tags = await readTags(new DynamoDBClient({ maxAttempts: 2, ...dynamodb }), table).catch((error) => {
+    const at = dynamodb.endpoint ? ` at ${dynamodb.endpoint}` : '';
+    const hint = isLocal ? ' (is npm start still running?)' : '';
+    throw new Error(`cannot reach the table ${table}${at}: ${reasonOf(error)}${hint}`, { cause: error });
+  });
+  const shardCount = Number(givenShardCount ?? tags.get(TABLE_TAGS.shardCount) ?? 0);
+  if (shardCount === 0) {
+    throw new Error(`the table ${table} has no tag ${TABLE_TAGS.shardCount} that can be read: give --shard-count`);
+  }
+  const client = documentClient(dynamodb);
+  const stateTable = tags.get(TABLE_TAGS.sweepStateTable);
+  const queueUrl = tags.get(TABLE_TAGS.timerQueueUrl);
+  return {
+    store: new BookingStore(client, table, shardCount),
+    shardCount,
+    settings: {
+      timerLeadMs: Number(tags.get(TABLE_TAGS.timerLeadMs) ?? SECOND_MS),
+      sweepIntervalMs: Number(tags.get(TABLE_TAGS.sweepIntervalMinutes) ?? 5) * MINUTE_MS,
+    },
+    ...(stateTable && queueUrl && { scheduling: sweepScheduling(client, queueClient(sqs), stateTable, queueUrl) }),
+  };
+};
+
+const findTable = (options: ConnectOptions) => {
+  const table = options.table ?? process.env.BOOKINGS_TABLE;
+  const endpoint = options['endpoint-url'];
+  const region = options.region && { region: options.region };
+  if (table)
+    return { table, dynamodb: { ...region, ...(endpoint && { endpoint }) }, sqs: { ...region }, isLocal: false };
+  const local = readRuntimeFile();
+  if (local === undefined) {
+    throw new Error('no local runtime is running: start it with npm start, or name a deployed table with --table');
+  }
+  const signing = { region: 'us-east-1', credentials: { accessKeyId: 'local', secretAccessKey: 'local' } };
+  return {
+    table: local.bookingsTable,
+    dynamodb: { ...signing, endpoint: local.dynamodb },
+    sqs: { ...signing, endpoint: local.sqs },
+    isLocal: true,
+  };
+};
+
+const readTags = async (client: DynamoDBClient, table: string): Promise<Map<string, string>> => {
+  const { Table } = await client.send(new DescribeTableCommand({ TableName: table }));
+  const { Tags = [] } = await client
+    .send(new ListTagsOfResourceCommand({ ResourceArn: Table?.TableArn }))
+    // Not every engine has tags, and not every operator may read them.
+    .catch(() => ({ Tags: [] }));
+  return new Map(Tags.map(({ Key = '', Value = '' }) => [Key, Value]));
+};
+
+/** The last reason in an error's chain of causes is the one that helps; some errors of the SDK have only a name. */
+export const reasonOf = (error: unknown): string => {
+  if (error instanceof AggregateError && error.errors.length > 0) return error.errors.map(reasonOf).join('; ');
+  if (!(error instanceof Error)) return String(error);
+  const own = error.message || error.name;
+  return error.cause instanceof Error && !own.includes(error.cause.message) ? `${own}: ${reasonOf(error.cause)}` : own;
+};
+
+/** Runs a command's body; an error ends it with its reason, and wrong usage with the usage too. */
+export const runCommand = (name: string, usage: string, body: () => Promise<void>): void => {
+  body().catch((error) => {
+    console.error(`${name}: ${reasonOf(error)}`);
+    const isUsage = error instanceof UsageError || error instanceof InvalidHoldError;
+    if (isUsage) console.error(`\n${usage}`);
+    process.exitCode = isUsage ? 2 : 1;
+  });
+};
