@@ -13,15 +13,19 @@ import { type Booking, effectiveStatus, type MoveOutcome } from '../functions/co
 import { encodeTimer } from '../functions/core/expiry-timer.ts';
 import { documentClient } from '../functions/runtime/clients.ts';
 import { waitUntil } from '../functions/runtime/clock.ts';
-import { lagHistogram, percentile } from './lag-report.ts';
+import { judge, verdictText } from './demo-verdict.ts';
+import { LOCAL_CREDENTIALS, REGION } from './engines.ts';
+import { percentile } from './lag-report.ts';
 import { readableLogLine } from './log-lines.ts';
 import { startLossyQueue } from './lossy-queue.ts';
-import { LOCAL_CREDENTIALS, type LocalRuntime, REGION, startRuntime } from './runtime.ts';
+import { type LocalRuntime, startRuntime } from './runtime.ts';
 
 /** The sweep calls a booking overdue after 30 s, so this decides how long the demo takes. */
 const SWEEP_PERIOD_MS = 5_000;
 const SWEEP_PATIENCE_MS = 40_000;
 const SHARD_COUNT = 10;
+/** Messages sent to the timer queue that are no timers. */
+const MALFORMED = 2;
 
 /** How many bookings meet which fate. Every second one of each is written by a foreign program: a bare PutItem. */
 const PLAN = [
@@ -152,7 +156,7 @@ const play = async (runtime: LocalRuntime, lostTimers: () => number): Promise<bo
   ]) {
     await sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: body }));
   }
-  tell('sent 2 malformed timers');
+  tell(`sent ${MALFORMED} malformed timers`);
 
   const answers = new Map<string, MoveOutcome>();
   const misreported: string[] = [];
@@ -209,7 +213,28 @@ const play = async (runtime: LocalRuntime, lostTimers: () => number): Promise<bo
     }),
   );
   const deadLetters = Number(attributes.Attributes?.ApproximateNumberOfMessages ?? 0);
-  return report(planned, found, answers, misreported, nonsense, deadLetters, lostTimers());
+  const verdict = judge({
+    nowMs: Date.now(),
+    bookingIds: planned.map(({ bookingId }) => bookingId),
+    found,
+    answers,
+    misreported,
+    nonsense,
+    deadLetters,
+    timersLost: lostTimers(),
+    malformedSent: MALFORMED,
+  });
+  const seconds = (Date.now() - startedAtMs) / 1_000;
+  if (options.json) {
+    console.log(JSON.stringify({ ...verdict, seconds }));
+    return verdict.kept;
+  }
+  console.log(verdictText(verdict));
+  if (seen.problems.length > 0) {
+    console.log(`  noted by the runtime:\n    ${[...new Set(seen.problems)].join('\n    ')}\n`);
+  }
+  console.log(verdict.kept ? `Every promise was kept, in ${seconds.toFixed(0)} s.` : 'A promise was broken.');
+  return verdict.kept;
 };
 
 const write = async (store: BookingStore, foreign: DynamoDBClient, table: string): Promise<Planned[]> => {
@@ -282,87 +307,6 @@ const watchUntilDone = async (
   await all;
   // The last log lines, and what may still come although it must not.
   await sleep(500);
-};
-
-const report = (
-  planned: Planned[],
-  found: Map<string, Booking>,
-  answers: Map<string, MoveOutcome>,
-  misreported: string[],
-  nonsense: (Booking | undefined)[],
-  deadLetters: number,
-  lostTimers: number,
-): boolean => {
-  const nowMs = Date.now();
-  const bookings = [...found.values()];
-  const expired = bookings.filter(({ status }) => status === 'EXPIRED');
-  const lagsMs = (by: string) =>
-    expired.flatMap(({ expiredBy, expiredAtMs = Number.NaN, expiresAtMs }) =>
-      expiredBy === by ? [expiredAtMs - expiresAtMs] : [],
-    );
-  const byTimer = lagsMs('timer');
-  const bySweep = lagsMs('sweep');
-  const wasPaid = ({ bookingId }: Planned) => {
-    const answer = answers.get(bookingId);
-    return answer?.kind === 'moved' && answer.booking.status === 'CONFIRMED';
-  };
-  const confirmed = planned.filter(wasPaid);
-  const refused = [...answers.values()].filter(({ kind }) => kind === 'refused').length;
-
-  const violations = {
-    early: [...byTimer, ...bySweep].filter((lagMs) => !(lagMs >= 0)).length,
-    missed: bookings.filter(({ status, expiresAtMs }) => status === 'PENDING' && expiresAtMs <= nowMs).length,
-    lost: planned.length - bookings.length,
-    paidButExpired: confirmed.filter(({ bookingId }) => found.get(bookingId)?.status !== 'CONFIRMED').length,
-    paidTooLateButConfirmed: bookings.filter(
-      ({ confirmedAtMs, expiresAtMs }) => confirmedAtMs !== undefined && confirmedAtMs >= expiresAtMs,
-    ).length,
-    readAsPendingAfterTheDeadline: misreported.length,
-    expiredWithoutADeadline: nonsense.filter((booking) => booking?.status !== 'PENDING').length,
-    malformedNotInTheDeadLetterQueue: Math.max(0, 2 - deadLetters),
-  };
-  const kept = Object.values(violations).every((count) => count === 0);
-  const lag = { p50: percentile(byTimer, 0.5), p99: percentile(byTimer, 0.99), max: percentile(byTimer, 1) };
-  const summary = {
-    bookings: planned.length,
-    expiredByTimer: byTimer.length,
-    expiredBySweep: bySweep.length,
-    confirmed: confirmed.length,
-    confirmsRefused: refused,
-    cancelled: bookings.filter(({ status }) => status === 'CANCELLED').length,
-    timersLost: lostTimers,
-    deadLetters,
-    timerLagMs: lag,
-    violations,
-    seconds: (nowMs - startedAtMs) / 1_000,
-  };
-  if (options.json) {
-    console.log(JSON.stringify(summary));
-    return kept;
-  }
-  const mark = (count: number) => (count === 0 ? '✓' : '✗');
-  console.log(`
-  expired by timer     ${byTimer.length}   lag p50 ${lag.p50} ms, p99 ${lag.p99} ms, max ${lag.max} ms
-  expired by sweep     ${bySweep.length}   (${lostTimers} timers were lost on purpose)
-  confirmed            ${confirmed.length}   ${refused} confirms came too late and were refused
-  cancelled            ${summary.cancelled}
-  dead letters         ${deadLetters}   (2 malformed timers were sent)
-
-  lag of the timers
-${lagHistogram(byTimer).join('\n')}
-
-  ${mark(violations.early)} early = ${violations.early}
-  ${mark(violations.missed + violations.lost)} missed = ${violations.missed + violations.lost}
-  ${mark(violations.paidButExpired)} paid but expired = ${violations.paidButExpired}
-  ${mark(violations.paidTooLateButConfirmed)} paid too late but confirmed = ${violations.paidTooLateButConfirmed}
-  ${mark(violations.readAsPendingAfterTheDeadline)} read as PENDING after the deadline = ${violations.readAsPendingAfterTheDeadline}
-  ${mark(violations.expiredWithoutADeadline)} expired without a usable deadline = ${violations.expiredWithoutADeadline}
-  ${mark(violations.malformedNotInTheDeadLetterQueue)} malformed timers missing in the dead-letter queue = ${violations.malformedNotInTheDeadLetterQueue}
-`);
-  if (seen.problems.length > 0)
-    console.log(`  noted by the runtime:\n    ${[...new Set(seen.problems)].join('\n    ')}\n`);
-  console.log(kept ? `Every promise was kept, in ${summary.seconds.toFixed(0)} s.` : 'A promise was broken.');
-  return kept;
 };
 
 run().then(

@@ -9,6 +9,13 @@ import { buildApp } from 'fauxqs';
 
 const HOST = '127.0.0.1';
 
+/** The region that all clients of the engines sign for. */
+export const REGION = 'us-east-1';
+/** The engines check no signature, but the SDKs want to sign. */
+export const LOCAL_CREDENTIALS = { accessKeyId: 'local', secretAccessKey: 'local' };
+/** The account that the embedded engines' ARNs and queue URLs name. */
+export const LOCAL_ACCOUNT_ID = '000000000000';
+
 /** An engine that serves an AWS protocol at an endpoint. */
 export interface Engine {
   readonly endpoint: string;
@@ -189,9 +196,6 @@ const fauxqsModules = async (): Promise<FauxqsModules> => {
   );
   return Object.assign({}, ...modules);
 };
-
-/** The account that the embedded engines' ARNs and queue URLs name. */
-export const LOCAL_ACCOUNT_ID = '000000000000';
 
 /** Starts the embedded SQS in this process. */
 export const startSqs = async (options: EngineOptions): Promise<Engine> => {

@@ -27,7 +27,8 @@ export interface AsyncInvokeSettings {
 }
 
 export interface ScheduleSettings extends AsyncInvokeSettings {
-  readonly periodMs: number;
+  /** Never: it fires only when it is told to. */
+  readonly periodMs: number | 'never';
   readonly input: unknown;
   readonly onProblem: (problem: string) => void;
 }
@@ -46,8 +47,10 @@ export class LocalSchedule {
   }
 
   start(): void {
+    const { periodMs } = this.#settings;
+    if (periodMs === 'never') return;
     void this.fire();
-    this.#timer = setInterval(() => void this.fire(), this.#settings.periodMs);
+    this.#timer = setInterval(() => void this.fire(), periodMs);
   }
 
   /** Fires now, beside the rate. Resolves when the invocation, with its retries, is through. */

@@ -3,10 +3,10 @@ import { createWriteStream, mkdirSync, type WriteStream } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import { EngineError } from './engines.ts';
+import { EngineError, REGION } from './engines.ts';
 import { InvocationError } from './lambda-host.ts';
 import { readableLogLine } from './log-lines.ts';
-import { type LocalRuntime, REGION, startRuntime } from './runtime.ts';
+import { type LocalRuntime, startRuntime } from './runtime.ts';
 import { PROJECT_DIRECTORY } from './synth.ts';
 import { UnsupportedTemplateError } from './template.ts';
 

@@ -5,8 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { encodeTimer } from '../../functions/core/expiry-timer.ts';
 import { documentClient } from '../../functions/runtime/clients.ts';
+import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { type LossyQueue, startLossyQueue } from '../../local/lossy-queue.ts';
-import { LOCAL_CREDENTIALS, type LocalRuntime, REGION, startRuntime } from '../../local/runtime.ts';
+import { type LocalRuntime, startRuntime } from '../../local/runtime.ts';
 import { eventually } from '../support/lambda.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 

@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { documentClient } from '../../functions/runtime/clients.ts';
-import { LOCAL_CREDENTIALS, REGION, startRuntime } from '../../local/runtime.ts';
+import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
+import { startRuntime } from '../../local/runtime.ts';
 import { eventually } from '../support/lambda.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 

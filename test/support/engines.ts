@@ -4,9 +4,8 @@ import { ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { TimerQueue } from '../../functions/adapters/timer-queue.ts';
 import { documentClient } from '../../functions/runtime/clients.ts';
-import { startDynamoDb, startSqs } from '../../local/engines.ts';
+import { LOCAL_CREDENTIALS, REGION, startDynamoDb, startSqs } from '../../local/engines.ts';
 import { createQueues, createTables } from '../../local/resources.ts';
-import { LOCAL_CREDENTIALS, REGION } from '../../local/runtime.ts';
 import { inertResources, References, readAssembly } from '../../local/template.ts';
 import { TEST_ASSEMBLY } from './synthesize.ts';
 

@@ -1,0 +1,76 @@
+/** Makes a host for each Lambda of the template, with its bundle and the environment that the template gives it. */
+import { join } from 'node:path';
+import { LOCAL_ACCOUNT_ID, LOCAL_CREDENTIALS, REGION } from './engines.ts';
+import { LambdaHost } from './lambda-host.ts';
+import type { RuntimeOptions } from './runtime.ts';
+import { type Assembly, bundleDirectory, type References, resourcesOf, UnsupportedTemplateError } from './template.ts';
+
+/**
+ * @param endpoints environment variables that tell the SDK where each service is
+ * @throws UnsupportedTemplateError if a Lambda wants another runtime than this one
+ */
+export const loadLambdas = async (
+  assembly: Assembly,
+  references: References,
+  { maxConcurrency = 50, onLogLine = () => {}, changeEnvironment = (same) => same }: RuntimeOptions,
+  endpoints: Record<string, string>,
+): Promise<Map<string, LambdaHost>> => {
+  const lambdas = new Map<string, LambdaHost>();
+  const problems: string[] = [];
+  const ownRuntime = `nodejs${process.versions.node.split('.')[0]}.x`;
+  for (const [logicalId, properties] of resourcesOf(assembly.template, 'AWS::Lambda::Function')) {
+    const functionName =
+      typeof properties.FunctionName === 'string' ? properties.FunctionName : `${assembly.stackName}-${logicalId}`;
+    references.set(logicalId, functionName, {
+      Arn: `arn:aws:lambda:${REGION}:${LOCAL_ACCOUNT_ID}:function:${functionName}`,
+    });
+    const { Code, Handler, Runtime, Timeout, MemorySize, Environment, ReservedConcurrentExecutions } =
+      references.resolve(properties) as LambdaFunction;
+    if (Runtime !== ownRuntime)
+      problems.push(`runtime ${Runtime} of ${logicalId}: this is ${ownRuntime}, start with npm start`);
+    const [file = '', handlerName = ''] = Handler.split('.');
+    lambdas.set(
+      logicalId,
+      new LambdaHost({
+        logicalId,
+        functionName,
+        bundle: join(bundleDirectory(assembly, logicalId, Code), `${file}.js`),
+        handlerName,
+        timeoutMs: (Timeout ?? 3) * 1_000,
+        memorySizeMb: MemorySize ?? 128,
+        maxConcurrency: Math.min(maxConcurrency, ReservedConcurrentExecutions ?? maxConcurrency),
+        onLogLine: (line) => onLogLine(logicalId, line),
+        environment: changeEnvironment({
+          // What Lambda sets, and endpoints: nothing in a bundle knows that it runs here.
+          PATH: process.env.PATH ?? '',
+          TZ: 'UTC',
+          AWS_REGION: REGION,
+          AWS_DEFAULT_REGION: REGION,
+          AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId,
+          AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey,
+          AWS_LAMBDA_FUNCTION_NAME: functionName,
+          AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(MemorySize ?? 128),
+          AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
+          AWS_EXECUTION_ENV: `AWS_Lambda_${Runtime}`,
+          // The developer's own AWS profile must not leak in.
+          AWS_CONFIG_FILE: '/dev/null',
+          AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+          ...endpoints,
+          ...Environment?.Variables,
+        }),
+      }),
+    );
+  }
+  if (problems.length > 0) throw new UnsupportedTemplateError(problems);
+  return lambdas;
+};
+
+interface LambdaFunction {
+  readonly Code: unknown;
+  readonly Handler: string;
+  readonly Runtime: string;
+  readonly Timeout?: number;
+  readonly MemorySize?: number;
+  readonly ReservedConcurrentExecutions?: number;
+  readonly Environment?: { readonly Variables?: Record<string, string> };
+}
