@@ -41,6 +41,7 @@ export const ENV = {
   timerLeadMs: 'TIMER_LEAD_MS',
   sweepIntervalMinutes: 'SWEEP_INTERVAL_MINUTES',
   cronTokenSecret: 'CRON_TOKEN_SECRET',
+  eventBus: 'EVENT_BUS_NAME',
 } as const;
 
 /**
@@ -93,6 +94,10 @@ export const METRICS = {
   failed: 'FailedTries',
   /** Overdue bookings that a sweep found in the index. */
   overdueFound: 'OverdueFound',
+  /** Events that the bus took. */
+  published: 'EventsPublished',
+  /** Events that the bus did not take in this try: their stream records come again. */
+  publishFailed: 'EventsNotPublished',
   /** 1 if a sweep ran out of time before it was through, else 0. */
   sweepUnfinished: 'SweepUnfinished',
 } as const;

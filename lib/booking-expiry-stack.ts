@@ -4,6 +4,7 @@ import { ENV, PENDING_INDEX } from '../functions/contract.ts';
 import { BookingTable } from './booking-table.ts';
 import { BookingsApi } from './bookings-api.ts';
 import { ExpireBooking, expireBookingTimeout } from './expire-booking.ts';
+import { PublishEvents } from './publish-events.ts';
 import { ScheduleExpiry } from './schedule-expiry.ts';
 import type { BookingExpirySettings } from './settings.ts';
 import { Sweep } from './sweep.ts';
@@ -50,6 +51,8 @@ export class BookingExpiryStack extends Stack {
       serviceName,
     });
 
+    const publish = new PublishEvents(this, 'PublishEvents', { bookings, settings, environment: {}, serviceName });
+
     const outputs: Record<string, [value: string, description: string]> = {
       BookingsTableName: [bookings.table.tableName, 'Table that bookings are written to'],
       PendingIndexName: [PENDING_INDEX, 'Index of PENDING bookings by shard and deadline'],
@@ -65,6 +68,12 @@ export class BookingExpiryStack extends Stack {
       ExpireBookingFunctionName: [expire.lambda.functionName, 'Expires bookings at their deadline'],
       SweepFunctionName: [sweep.lambda.functionName, 'Expires what the timers missed'],
       BookingsApiFunctionName: [api.lambda.functionName, 'Serves the HTTP API'],
+      PublishEventsFunctionName: [publish.lambda.functionName, 'Publishes events'],
+      PublishEventsDeadLetterQueueUrl: [
+        publish.deadLetterQueue.queueUrl,
+        'Stream records whose events were not published',
+      ],
+      EventBusName: [publish.busName, 'Bus that BookingExpired is published on'],
       ApiUrl: [api.url, 'The HTTP API'],
       CronTokenSecretArn: [api.cronTokenSecretArn, 'Secret that holds the token of the cron webhook'],
     };

@@ -16,6 +16,8 @@ export interface BookingExpirySettings {
   readonly shardCount: number;
   /** @default 'destroy' for stage dev, 'retain' for every other */
   readonly removalPolicy: BookingRemovalPolicy;
+  /** Whether BookingConfirmed and BookingCancelled are published too, beside BookingExpired. @default false */
+  readonly publishSettled: boolean;
   /** Issuer of the JWTs that the HTTP API takes, an https URL; only together with `jwtAudience`. @default - IAM (SigV4) */
   readonly jwtIssuer?: string;
   /** Audiences of those JWTs, separated by commas. @default - IAM (SigV4) */
@@ -30,6 +32,7 @@ const SETTING_NAMES: (keyof BookingExpirySettings)[] = [
   'timerLeadMs',
   'shardCount',
   'removalPolicy',
+  'publishSettled',
   'jwtIssuer',
   'jwtAudience',
   'corsOrigins',
@@ -58,7 +61,10 @@ export const bookingExpirySettings = (
   if (!isRemovalPolicy(removalPolicy)) {
     throw refused('removalPolicy', `be ${REMOVAL_POLICIES.join(' or ')}`, removalPolicy);
   }
-  const { jwtIssuer } = given;
+  const { jwtIssuer, publishSettled } = given;
+  if (publishSettled !== undefined && !['true', 'false', true, false].includes(publishSettled as string | boolean)) {
+    throw refused('publishSettled', 'be true or false', publishSettled);
+  }
   const jwtAudience = list('jwtAudience', given.jwtAudience, /^[^\s,]+$/, 'be one or more names, separated by commas');
   if (jwtIssuer !== undefined && (typeof jwtIssuer !== 'string' || !/^https:\/\/[^\s]+$/.test(jwtIssuer))) {
     throw refused('jwtIssuer', 'be an https URL', jwtIssuer);
@@ -76,6 +82,7 @@ export const bookingExpirySettings = (
     timerLeadMs: wholeNumber('timerLeadMs', given.timerLeadMs, DEFAULTS, 0, 10_000),
     shardCount: wholeNumber('shardCount', given.shardCount, DEFAULTS, 1, 200),
     removalPolicy,
+    publishSettled: publishSettled === true || publishSettled === 'true',
     ...(jwtIssuer !== undefined && { jwtIssuer }),
     ...(jwtAudience && { jwtAudience }),
     ...(corsOrigins && { corsOrigins }),

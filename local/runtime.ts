@@ -20,6 +20,7 @@ import {
   startDynamoDb,
   startSqs,
 } from './engines.ts';
+import { type PublishedEvent, startEventBus } from './event-bus.ts';
 import type { LambdaHost } from './lambda-host.ts';
 import { loadLambdas } from './lambdas.ts';
 import { createQueues, createTables } from './resources.ts';
@@ -54,6 +55,8 @@ export interface RuntimeOptions {
   readonly changeEnvironment?: (environment: Record<string, string>) => Record<string, string>;
   /** Called with every line that a Lambda prints. */
   readonly onLogLine?: (logicalId: string, line: string) => void;
+  /** Called with every event that is published on the bus. */
+  readonly onEvent?: (event: PublishedEvent) => void;
   /** Called with what goes wrong outside the Lambdas' own logs. */
   readonly onProblem?: (problem: string) => void;
 }
@@ -64,6 +67,8 @@ export interface LocalRuntime {
   readonly sqsEndpoint: string;
   /** What the cron webhook wants as its bearer token. */
   readonly cronToken: string;
+  /** Where the events on the bus can be listened to, as server-sent events. */
+  readonly eventsUrl: string;
   /** The template's outputs, resolved. */
   readonly outputs: Readonly<Record<string, string>>;
   readonly lambdas: ReadonlyMap<string, LambdaHost>;
@@ -130,9 +135,26 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   const secretsManager = await startSecrets(secrets);
   stops.push(() => secretsManager.stop());
 
+  const busNames = resourcesOf(assembly.template, 'AWS::Events::EventBus').map(([logicalId, { Name }]) => {
+    const busName = String(Name ?? logicalId);
+    references.set(logicalId, busName, {
+      Name: busName,
+      Arn: `arn:aws:events:${REGION}:${LOCAL_ACCOUNT_ID}:event-bus/${busName}`,
+    });
+    return busName;
+  });
+  const eventBus = await startEventBus({
+    region: REGION,
+    account: LOCAL_ACCOUNT_ID,
+    busNames,
+    onEvent: options.onEvent ?? (() => {}),
+  });
+  stops.push(() => eventBus.stop());
+
   const lambdas = await loadLambdas(assembly, references, options, {
     AWS_ENDPOINT_URL_DYNAMODB: dynamodb.endpoint,
     AWS_ENDPOINT_URL_SQS: sqs.endpoint,
+    AWS_ENDPOINT_URL_EVENTBRIDGE: eventBus.endpoint,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsManager.endpoint,
   });
   stops.push(() => Promise.all([...lambdas.values()].map((lambda) => lambda.stop())).then(() => {}));
@@ -172,6 +194,7 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
     dynamodbEndpoint: dynamodb.endpoint,
     sqsEndpoint: sqs.endpoint,
     cronToken,
+    eventsUrl: `${eventBus.endpoint}/events`,
     outputs,
     lambdas,
     fireSchedules: async () => {

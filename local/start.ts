@@ -83,6 +83,7 @@ booking-expiry is running; ${dataDir ? `bookings and timers are kept in ${dataDi
   HTTP API   ${outputs.ApiUrl}   cron token ${runtime.cronToken}
   DynamoDB   ${dynamodbEndpoint}   table ${outputs.BookingsTableName}
   SQS        ${sqsEndpoint}   timers in ${outputs.TimerQueueUrl}
+  Events     ${runtime.eventsUrl}   (curl -N: each as it is published)
   Logs       below, and whole in .local/logs
 
 In another terminal: a booking that holds for 10 seconds, and what has become of it. Nobody pays, so it expires.
@@ -127,6 +128,8 @@ const run = async (): Promise<void> => {
     ...options,
     announce: true,
     onLogLine: openLogs(),
+    onEvent: ({ time, 'detail-type': type, detail }) =>
+      console.log(`${time.slice(11, 23)} ${'event'.padEnd(16)} ${type} ${JSON.stringify(detail)}`),
     onProblem: (problem) => console.error(`${new Date().toISOString().slice(11, 23)} runtime          ${problem}`),
   });
   greet(runtime, options.dataDir);

@@ -60,6 +60,7 @@ const SUPPORTED_TYPES: Record<string, Support> = {
     used: ['ApiId', 'AutoDeploy', 'StageName'],
     inert: ['AccessLogSettings', 'DefaultRouteSettings', 'Tags'],
   },
+  'AWS::Events::EventBus': { used: ['Name'], inert: ['Description', 'Tags'] },
   'AWS::SecretsManager::Secret': { used: ['GenerateSecretString'], inert: ['Description', 'Tags'] },
   'AWS::DynamoDB::Table': {
     used: [

@@ -18,6 +18,7 @@ export const bookingsTableFromEnvironment = (): string => text(ENV.bookingsTable
 export const sweepStateTableFromEnvironment = (): string => text(ENV.sweepStateTable);
 export const timerQueueUrlFromEnvironment = (): string => text(ENV.timerQueueUrl);
 export const cronTokenSecretFromEnvironment = (): string => text(ENV.cronTokenSecret);
+export const eventBusFromEnvironment = (): string => text(ENV.eventBus);
 export const shardCountFromEnvironment = (): number => wholeNumber(ENV.shardCount);
 export const timerSettingsFromEnvironment = (): TimerSettings => ({
   timerLeadMs: wholeNumber(ENV.timerLeadMs),

@@ -1,11 +1,14 @@
 /** The whole flow: the synthesized template and its bundles on the local runtime, on real time. */
+import { request as httpRequest } from 'node:http';
 import { DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
+import type { BookingEventDetail } from '../../functions/core/booking-events.ts';
 import { encodeTimer } from '../../functions/core/expiry-timer.ts';
 import { documentClient } from '../../functions/runtime/clients.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
+import type { PublishedEvent } from '../../local/event-bus.ts';
 import { type LossyQueue, startLossyQueue } from '../../local/lossy-queue.ts';
 import { type LocalRuntime, startRuntime } from '../../local/runtime.ts';
 import { eventually } from '../support/lambda.ts';
@@ -17,6 +20,7 @@ let store: BookingStore;
 let foreign: DynamoDBClient;
 let sqs: SQSClient;
 const lines: string[] = [];
+const events: (PublishedEvent & { detail: BookingEventDetail })[] = [];
 
 beforeAll(async () => {
   lossyQueue = await startLossyQueue((body) => body.includes('"lost-'));
@@ -29,6 +33,7 @@ beforeAll(async () => {
       TIMER_QUEUE_URL: environment.TIMER_QUEUE_URL?.replace(/^http:\/\/[^/]+/, lossyQueue.endpoint) ?? '',
     }),
     onLogLine: (_, line) => lines.push(line),
+    onEvent: (event) => events.push(event as (typeof events)[number]),
   });
   lossyQueue.forwardTo(runtime.sqsEndpoint);
   const client = { region: REGION, credentials: LOCAL_CREDENTIALS };
@@ -154,6 +159,43 @@ test('malformed timers and timers of an unknown version end in the dead-letter q
   ).toBe('EXPIRED');
 });
 
+describe('on the event bus', () => {
+  test('each expiry is told at least once, no event twice with different content, and nothing else', async () => {
+    const ids = Array.from({ length: 40 }, (_, index) => `told-${index}`);
+    await Promise.all(ids.map((bookingId) => store.create({ bookingId, holdMs: 2_000 }, Date.now())));
+    await Promise.all(ids.slice(0, 10).map((id) => store.confirm(id, Date.now())));
+    const toldOf = () => events.filter(({ detail }) => detail.bookingId.startsWith('told-'));
+    await eventually(
+      () => new Set(toldOf().map(({ detail }) => detail.bookingId)).size,
+      (count) => count >= 30,
+    );
+    const contents = new Map<string, string>();
+    for (const { 'detail-type': type, detail } of toldOf()) {
+      expect(type).toBe('BookingExpired');
+      const content = JSON.stringify(detail);
+      expect(contents.get(detail.eventId) ?? content).toBe(content);
+      contents.set(detail.eventId, content);
+      const booking = await store.get(detail.bookingId);
+      expect(booking?.status).toBe('EXPIRED');
+      expect(detail.lagMs).toBe((booking?.expiredAtMs ?? 0) - (booking?.expiresAtMs ?? 0));
+    }
+    expect(contents.size).toBe(30);
+  });
+
+  test('any program on this machine can listen', async () => {
+    const listening = new AbortController();
+    const { body } = await fetch(runtime.eventsUrl, { signal: listening.signal });
+    await store.create({ bookingId: 'listened', holdMs: 1_000 }, Date.now());
+    let heard = '';
+    for await (const chunk of body ?? []) {
+      heard += Buffer.from(chunk).toString('utf8');
+      if (heard.includes('"bookingId":"listened"')) break;
+    }
+    expect(heard).toContain('event: BookingExpired');
+    listening.abort();
+  });
+});
+
 describe('over HTTP', () => {
   const request = async (path: string, init?: RequestInit) => {
     const response = await fetch(`${runtime.outputs.ApiUrl}/api/v1${path}`, init);
@@ -203,6 +245,18 @@ describe('over HTTP', () => {
     const { status, body } = await post('/cron/expire-bookings', {}, { authorization: `Bearer ${runtime.cronToken}` });
     expect(status).toBe(200);
     expect(body).toMatchObject({ remaining: false });
+  });
+
+  test('a GET that comes with a body is answered by the API all the same', async () => {
+    const { hostname, port } = new URL(runtime.outputs.ApiUrl ?? '');
+    const status = await new Promise<number | undefined>((resolve, reject) => {
+      const options = { hostname, port, path: '/api/v1/bookings/nobody', headers: { 'content-length': '2' } };
+      // fetch refuses to send one; other clients do not.
+      httpRequest(options, (response) => resolve(response.resume().statusCode))
+        .on('error', reject)
+        .end('{}');
+    });
+    expect(status).toBe(404);
   });
 
   test('what no route has, and what is too large, is refused by the gateway', async () => {

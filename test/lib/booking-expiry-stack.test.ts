@@ -95,7 +95,7 @@ describe('the queues', () => {
 
   test('are encrypted, take TLS only, and keep dead letters longer than any queue keeps its messages', () => {
     const queues = Object.entries(template.findResources('AWS::SQS::Queue'));
-    expect(queues).toHaveLength(4);
+    expect(queues).toHaveLength(5);
     for (const [logicalId, { Properties }] of queues) {
       expect(Properties.SqsManagedSseEnabled).toBe(true);
       expect(Properties.MessageRetentionPeriod).toBe(logicalId === 'TimerQueue' ? 86_400 : 1_209_600);
@@ -156,6 +156,28 @@ describe('the Lambdas', () => {
       FunctionName: { Ref: 'ExpireBookingFunction' },
       FunctionResponseTypes: ['ReportBatchItemFailures'],
     });
+  });
+
+  test('publish-events reads what has expired, and with publishSettled what was settled too', () => {
+    const filterOf = (from: Template) => {
+      const mappings = Object.values(from.findResources('AWS::Lambda::EventSourceMapping'));
+      const mapping = mappings.find(({ Properties }) => Properties.FunctionName.Ref === 'PublishEventsFunction');
+      return JSON.parse(mapping?.Properties.FilterCriteria.Filters[0].Pattern);
+    };
+    const became = (...statuses: string[]) => ({
+      eventName: ['MODIFY'],
+      dynamodb: { NewImage: { status: { S: statuses } } },
+    });
+    expect(filterOf(template)).toEqual(became('EXPIRED'));
+    expect(filterOf(synth({ publishSettled: 'true' }))).toEqual(became('EXPIRED', 'CONFIRMED', 'CANCELLED'));
+    expect(grantsOf(template, 'PublishEventsFunction')['events:PutEvents']).toEqual(arnOf('BookingEvents'));
+  });
+
+  test('two of them read the stream: more than two are not allowed', () => {
+    const readers = Object.values(template.findResources('AWS::Lambda::EventSourceMapping')).filter(
+      ({ Properties }) => Properties.EventSourceArn['Fn::GetAtt'][1] === 'StreamArn',
+    );
+    expect(readers).toHaveLength(2);
   });
 
   test('schedule-expiry may do exactly what it does', () => {
@@ -301,8 +323,11 @@ test('every name that an operator or a client needs is an output', () => {
     'BookingsApiFunctionName',
     'BookingsTableName',
     'CronTokenSecretArn',
+    'EventBusName',
     'ExpireBookingFunctionName',
     'PendingIndexName',
+    'PublishEventsDeadLetterQueueUrl',
+    'PublishEventsFunctionName',
     'ScheduleExpiryDeadLetterQueueUrl',
     'ScheduleExpiryFunctionName',
     'SweepDeadLetterQueueUrl',
@@ -333,6 +358,7 @@ describe('a setting', () => {
     ['jwtIssuer', 'https://login.example.com/', 'jwtIssuer and jwtAudience must be given together'],
     ['jwtIssuer', 'login', 'jwtIssuer must be an https URL, got "login"'],
     ['corsOrigins', 'shop.example.com', 'corsOrigins must be one or more origins'],
+    ['publishSettled', 'yes', 'publishSettled must be true or false, got "yes"'],
     ['removalPolicy', 'snapshot', 'removalPolicy must be destroy or retain, got "snapshot"'],
   ])('%s = %j fails with what is allowed', (name, value, message) => {
     expect(() => bookingExpirySettings({ [name]: value })).toThrow(InvalidSettingError);
@@ -342,7 +368,7 @@ describe('a setting', () => {
   test('with a name that does not exist fails, with the names that do', () => {
     const app = new App({ context: { sweepInterval: '5' } });
     expect(() => settingsFromContext(app)).toThrow(
-      '-c must set one of stage, sweepIntervalMinutes, timerLeadMs, shardCount, removalPolicy, jwtIssuer, jwtAudience, corsOrigins, got "sweepInterval"',
+      '-c must set one of stage, sweepIntervalMinutes, timerLeadMs, shardCount, removalPolicy, publishSettled, jwtIssuer, jwtAudience, corsOrigins, got "sweepInterval"',
     );
   });
 
@@ -354,6 +380,7 @@ describe('a setting', () => {
       timerLeadMs: 1_000,
       shardCount: 10,
       removalPolicy: 'retain',
+      publishSettled: false,
     });
   });
 });

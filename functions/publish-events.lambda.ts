@@ -1,0 +1,12 @@
+/** Entry point of the publish-events Lambda: DynamoDB stream → EventBridge bus. */
+import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
+import { EventBus } from './adapters/event-bus.ts';
+import { createHandler } from './publish-events.ts';
+import { PATIENCE } from './runtime/clients.ts';
+import { eventBusFromEnvironment } from './runtime/environment.ts';
+import { lambdaTelemetry } from './runtime/telemetry.ts';
+
+export const handler = createHandler({
+  bus: new EventBus(new EventBridgeClient(PATIENCE), eventBusFromEnvironment()),
+  telemetry: lambdaTelemetry('publish-events'),
+});

@@ -1,0 +1,117 @@
+/**
+ * A stand-in for EventBridge that speaks PutEvents to the real SDK client and shows every event that is published to
+ * whoever listens: `GET /events` streams them as server-sent events.
+ */
+import { randomUUID } from 'node:crypto';
+import { createServer, type ServerResponse } from 'node:http';
+import type { Engine } from './engines.ts';
+
+/** An event as EventBridge hands it to a rule's target. */
+export interface PublishedEvent {
+  readonly version: '0';
+  readonly id: string;
+  readonly source: string;
+  readonly 'detail-type': string;
+  readonly time: string;
+  readonly region: string;
+  readonly account: string;
+  readonly resources: readonly string[];
+  readonly detail: unknown;
+}
+
+interface Entry {
+  readonly EventBusName?: string;
+  readonly Source?: string;
+  readonly DetailType?: string;
+  readonly Detail?: string;
+  readonly Time?: number;
+  readonly Resources?: readonly string[];
+}
+
+/** Most entries of one PutEvents (Amazon EventBridge User Guide, PutEvents). */
+const MAX_ENTRIES = 10;
+/** How often a listener that hears nothing is told that the line is alive, ms. */
+const HEARTBEAT_MS = 15_000;
+
+export interface LocalEventBusOptions {
+  readonly region: string;
+  readonly account: string;
+  /** Names of the buses that there are. */
+  readonly busNames: readonly string[];
+  readonly onEvent: (event: PublishedEvent) => void;
+}
+
+export const startEventBus = async ({ region, account, busNames, onEvent }: LocalEventBusOptions): Promise<Engine> => {
+  const listeners = new Set<ServerResponse>();
+
+  const publish = (entry: Entry): { EventId: string } | { ErrorCode: string; ErrorMessage: string } => {
+    const refuse = (ErrorCode: string, ErrorMessage: string) => ({ ErrorCode, ErrorMessage });
+    const { EventBusName = 'default', Source, DetailType, Detail, Time, Resources = [] } = entry;
+    const busName = EventBusName.split('/').at(-1) ?? '';
+    if (!busNames.includes(busName)) return refuse('ResourceNotFoundException', `there is no event bus ${busName}`);
+    if (!Source || !DetailType) return refuse('InvalidArgument', 'Source and DetailType are required');
+    let detail: unknown;
+    try {
+      detail = JSON.parse(Detail ?? '');
+    } catch {
+      return refuse('MalformedDetail', 'Detail is malformed');
+    }
+    const event: PublishedEvent = {
+      version: '0',
+      id: randomUUID(),
+      source: Source,
+      'detail-type': DetailType,
+      time: new Date(Time === undefined ? Date.now() : Time * 1_000).toISOString(),
+      region,
+      account,
+      resources: Resources,
+      detail,
+    };
+    for (const listener of listeners)
+      listener.write(`id: ${event.id}\nevent: ${DetailType}\ndata: ${JSON.stringify(event)}\n\n`);
+    onEvent(event);
+    return { EventId: event.id };
+  };
+
+  const server = createServer(async (request, response) => {
+    if (request.method === 'GET' && request.url === '/events') {
+      response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+      response.write(': events of the local runtime, as they are published\n\n');
+      listeners.add(response);
+      request.once('close', () => listeners.delete(response));
+      return;
+    }
+    const answer = (status: number, body: object): void => {
+      response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(body));
+    };
+    if (request.method !== 'POST') return answer(404, { message: 'only PutEvents, and GET /events' });
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const action = String(request.headers['x-amz-target']).split('.').at(-1);
+    if (action !== 'PutEvents')
+      return answer(400, { __type: 'UnknownOperationException', message: `${action} is not supported` });
+    const { Entries = [] } = JSON.parse(Buffer.concat(chunks).toString('utf8')) as { Entries?: Entry[] };
+    if (Entries.length < 1 || Entries.length > MAX_ENTRIES) {
+      return answer(400, {
+        __type: 'ValidationException',
+        message: `Entries must be 1 to ${MAX_ENTRIES}, got ${Entries.length}`,
+      });
+    }
+    const results = Entries.map(publish);
+    answer(200, { Entries: results, FailedEntryCount: results.filter((result) => 'ErrorCode' in result).length });
+  });
+  const heartbeat = setInterval(() => {
+    for (const listener of listeners) listener.write(': still here\n\n');
+  }, HEARTBEAT_MS);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  return {
+    endpoint: `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`,
+    stop: () =>
+      new Promise<void>((resolve) => {
+        clearInterval(heartbeat);
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+};

@@ -1,0 +1,168 @@
+import { readFileSync } from 'node:fs';
+import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
+import type { DynamoDBRecord } from 'aws-lambda';
+import { mockClient } from 'aws-sdk-client-mock';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { EventBus } from '../../functions/adapters/event-bus.ts';
+import { METRICS } from '../../functions/contract.ts';
+import { createHandler } from '../../functions/publish-events.ts';
+import { LOCAL_CREDENTIALS } from '../../local/engines.ts';
+import { type PublishedEvent, startEventBus } from '../../local/event-bus.ts';
+import { image, streamEvent, streamRecord } from '../support/records.ts';
+import { recordingTelemetry } from '../support/telemetry.ts';
+
+const DEADLINE = 1_790_000_000_000;
+let told: ReturnType<typeof recordingTelemetry>;
+beforeEach(() => {
+  told = recordingTelemetry();
+});
+
+/** The record of a booking that went from one status to another. */
+const change = (
+  bookingId: string,
+  before: string,
+  after: string,
+  more: Record<string, unknown> = {},
+): DynamoDBRecord => {
+  const record = streamRecord({ bookingId, status: after, expiresAtMs: DEADLINE }, { bookingId, status: before });
+  Object.assign(record.dynamodb?.NewImage ?? {}, more);
+  return record;
+};
+const expired = (bookingId: string): DynamoDBRecord =>
+  change(bookingId, 'PENDING', 'EXPIRED', { expiredAtMs: { N: String(DEADLINE + 3) }, expiredBy: { S: 'timer' } });
+
+describe('on a bus that answers', () => {
+  let bus: Awaited<ReturnType<typeof startEventBus>>;
+  const events: PublishedEvent[] = [];
+  const handle = (...records: DynamoDBRecord[]) => {
+    const client = new EventBridgeClient({
+      region: 'us-east-1',
+      credentials: LOCAL_CREDENTIALS,
+      endpoint: bus.endpoint,
+    });
+    return createHandler({ bus: new EventBus(client, 'bookings'), telemetry: told.telemetry })(streamEvent(...records));
+  };
+  beforeEach(async () => {
+    events.length = 0;
+    bus = await startEventBus({
+      region: 'us-east-1',
+      account: '000000000000',
+      busNames: ['bookings'],
+      onEvent: (event) => events.push(event),
+    });
+  });
+  afterEach(() => bus.stop());
+
+  test('an expired booking is told with its deadline, its lag and what its writer kept with it', async () => {
+    const record = expired('seat-1');
+    Object.assign(record.dynamodb?.NewImage ?? {}, { details: { M: { seat: { S: '7A' } } } });
+    expect((await handle(record)).batchItemFailures).toEqual([]);
+    expect(events).toMatchObject([
+      {
+        source: 'booking-expiry',
+        'detail-type': 'BookingExpired',
+        time: '2026-09-21T14:13:20.003Z',
+        detail: {
+          version: 1,
+          eventId: `seat-1:EXPIRED:${DEADLINE + 3}`,
+          bookingId: 'seat-1',
+          expiresAt: '2026-09-21T14:13:20.000Z',
+          expiredAt: '2026-09-21T14:13:20.003Z',
+          lagMs: 3,
+          expiredBy: 'timer',
+          details: { seat: '7A' },
+        },
+      },
+    ]);
+    expect(told.counts).toEqual({ [METRICS.published]: 1 });
+  });
+
+  test('the same record twice gives the same event id', async () => {
+    await handle(expired('seat-1'));
+    await handle(expired('seat-1'));
+    const ids = events.map(({ detail }) => (detail as { eventId: string }).eventId);
+    expect(ids).toHaveLength(2);
+    expect(new Set(ids).size).toBe(1);
+  });
+
+  test('a change that left the status as it was is not told', async () => {
+    await handle(change('seat-1', 'EXPIRED', 'EXPIRED'), change('seat-2', 'PENDING', 'PENDING'));
+    expect(events).toEqual([]);
+  });
+
+  test('a booking that a foreign writer expired or settled is told with what is known', async () => {
+    const record = change('seat-1', 'PENDING', 'EXPIRED');
+    Object.assign(record.dynamodb ?? {}, {
+      ApproximateCreationDateTime: DEADLINE / 1_000 + 60,
+      NewImage: image({ bookingId: 'seat-1', status: 'EXPIRED' }),
+    });
+    await handle(record, change('seat-2', 'PENDING', 'CONFIRMED', { confirmedAtMs: { N: String(DEADLINE - 1) } }));
+    expect(events.map(({ 'detail-type': type, detail }) => [type, detail])).toMatchObject([
+      ['BookingExpired', { expiresAt: null, expiredAt: '2026-09-21T14:14:20.000Z' }],
+      ['BookingConfirmed', { confirmedAt: '2026-09-21T14:13:19.999Z' }],
+    ]);
+  });
+
+  test('25 events go in three requests, and only what the schema names is in them', async () => {
+    await handle(...Array.from({ length: 25 }, (_, index) => expired(`many-${index}`)));
+    expect(events).toHaveLength(25);
+    const schema = JSON.parse(readFileSync(new URL('../../docs/booking-events.schema.json', import.meta.url), 'utf8'));
+    const detail = events[0]?.detail as Record<string, unknown>;
+    for (const name of schema.required) expect(detail).toHaveProperty(name);
+    expect(Object.keys(schema.properties)).toEqual(expect.arrayContaining(Object.keys(detail)));
+  });
+
+  test('large details are spread over as many requests as their size needs', async () => {
+    const text = { M: { text: { S: 'x'.repeat(60_000) } } };
+    const records = Array.from({ length: 9 }, (_, index) =>
+      change(`large-${index}`, 'PENDING', 'EXPIRED', { details: text }),
+    );
+    await handle(...records);
+    expect(events).toHaveLength(9);
+  });
+});
+
+describe('on a bus that fails', () => {
+  const mockEventBridge = () => mockClient(EventBridgeClient);
+  let eventbridge: ReturnType<typeof mockEventBridge>;
+  const handle = (...records: DynamoDBRecord[]) => {
+    const bus = new EventBus(new EventBridgeClient({ region: 'us-east-1' }), 'bookings');
+    return createHandler({ bus, telemetry: told.telemetry })(streamEvent(...records));
+  };
+  beforeEach(() => {
+    eventbridge = mockEventBridge();
+  });
+  afterEach(() => eventbridge.restore());
+
+  test('an entry that fails is sent again alone', async () => {
+    let calls = 0;
+    eventbridge.on(PutEventsCommand).callsFake(({ Entries }: { Entries: { Detail: string }[] }) => {
+      calls += 1;
+      return {
+        Entries: Entries.map((_, index) =>
+          calls === 1 && index === 1 ? { ErrorCode: 'ThrottlingException' } : { EventId: `${calls}-${index}` },
+        ),
+      };
+    });
+    expect((await handle(expired('a'), expired('b'), expired('c'))).batchItemFailures).toEqual([]);
+    const sizes = eventbridge.commandCalls(PutEventsCommand).map(({ args }) => args[0].input.Entries?.length);
+    expect(sizes).toEqual([3, 1]);
+  });
+
+  test('a record whose event stays unpublished is reported, and no other', async () => {
+    eventbridge.on(PutEventsCommand).callsFake(({ Entries }: { Entries: { Detail: string }[] }) => ({
+      Entries: Entries.map(({ Detail }) =>
+        Detail.includes('"bookingId":"b"') ? { ErrorCode: 'InternalFailure', ErrorMessage: 'sorry' } : { EventId: 'x' },
+      ),
+    }));
+    const failing = expired('b');
+    const { batchItemFailures } = await handle(expired('a'), failing, expired('c'));
+    expect(batchItemFailures).toEqual([{ itemIdentifier: failing.dynamodb?.SequenceNumber }]);
+    expect(told.counts).toEqual({ [METRICS.published]: 2, [METRICS.publishFailed]: 1 });
+  });
+
+  test('all records are reported when the bus cannot be reached', async () => {
+    eventbridge.on(PutEventsCommand).rejects(new Error('connect ECONNREFUSED'));
+    expect((await handle(expired('a'), expired('b'))).batchItemFailures).toHaveLength(2);
+  });
+});
