@@ -1,8 +1,10 @@
 import { CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { ENV, PENDING_INDEX } from '../functions/contract.ts';
+import { Alarms } from './alarms.ts';
 import { BookingTable } from './booking-table.ts';
 import { BookingsApi } from './bookings-api.ts';
+import { OperatorsDashboard } from './dashboard.ts';
 import { ExpireBooking, expireBookingTimeout } from './expire-booking.ts';
 import { PublishEvents } from './publish-events.ts';
 import { ScheduleExpiry } from './schedule-expiry.ts';
@@ -53,6 +55,31 @@ export class BookingExpiryStack extends Stack {
 
     const publish = new PublishEvents(this, 'PublishEvents', { bookings, settings, environment: {}, serviceName });
 
+    const watched = {
+      serviceName,
+      sweepInterval: Duration.minutes(settings.sweepIntervalMinutes),
+      lambdas: {
+        'schedule-expiry': schedule.lambda,
+        'expire-booking': expire.lambda,
+        sweep: sweep.lambda,
+        'publish-events': publish.lambda,
+        'bookings-api': api.lambda,
+      },
+      deadLetterQueues: {
+        timer: timers.deadLetterQueue,
+        'schedule-expiry': schedule.deadLetterQueue,
+        sweep: sweep.deadLetterQueue,
+        'publish-events': publish.deadLetterQueue,
+      },
+      streamReaders: { 'schedule-expiry': schedule.lambda, 'publish-events': publish.lambda },
+      timerQueue: timers.queue,
+      timerConsumer: expire.lambda,
+      sweep: sweep.lambda,
+      email: settings.alarmEmail,
+    };
+    const alarms = new Alarms(this, 'Alarms', watched);
+    new OperatorsDashboard(this, 'Operators', { ...watched, alarms });
+
     const outputs: Record<string, [value: string, description: string]> = {
       BookingsTableName: [bookings.table.tableName, 'Table that bookings are written to'],
       PendingIndexName: [PENDING_INDEX, 'Index of PENDING bookings by shard and deadline'],
@@ -74,6 +101,7 @@ export class BookingExpiryStack extends Stack {
         'Stream records whose events were not published',
       ],
       EventBusName: [publish.busName, 'Bus that BookingExpired is published on'],
+      AlarmTopicArn: [alarms.topic.topicArn, 'Topic that the alarms go to'],
       ApiUrl: [api.url, 'The HTTP API'],
       CronTokenSecretArn: [api.cronTokenSecretArn, 'Secret that holds the token of the cron webhook'],
     };

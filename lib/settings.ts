@@ -18,6 +18,8 @@ export interface BookingExpirySettings {
   readonly removalPolicy: BookingRemovalPolicy;
   /** Whether BookingConfirmed and BookingCancelled are published too, beside BookingExpired. @default false */
   readonly publishSettled: boolean;
+  /** Who gets the alarms by e-mail. @default - nobody, until somebody subscribes to the topic */
+  readonly alarmEmail?: string;
   /** Issuer of the JWTs that the HTTP API takes, an https URL; only together with `jwtAudience`. @default - IAM (SigV4) */
   readonly jwtIssuer?: string;
   /** Audiences of those JWTs, separated by commas. @default - IAM (SigV4) */
@@ -33,6 +35,7 @@ const SETTING_NAMES: (keyof BookingExpirySettings)[] = [
   'shardCount',
   'removalPolicy',
   'publishSettled',
+  'alarmEmail',
   'jwtIssuer',
   'jwtAudience',
   'corsOrigins',
@@ -61,7 +64,10 @@ export const bookingExpirySettings = (
   if (!isRemovalPolicy(removalPolicy)) {
     throw refused('removalPolicy', `be ${REMOVAL_POLICIES.join(' or ')}`, removalPolicy);
   }
-  const { jwtIssuer, publishSettled } = given;
+  const { jwtIssuer, publishSettled, alarmEmail } = given;
+  if (alarmEmail !== undefined && (typeof alarmEmail !== 'string' || !/^[^\s@]+@[^\s@]+$/.test(alarmEmail))) {
+    throw refused('alarmEmail', 'be an e-mail address', alarmEmail);
+  }
   if (publishSettled !== undefined && !['true', 'false', true, false].includes(publishSettled as string | boolean)) {
     throw refused('publishSettled', 'be true or false', publishSettled);
   }
@@ -83,6 +89,7 @@ export const bookingExpirySettings = (
     shardCount: wholeNumber('shardCount', given.shardCount, DEFAULTS, 1, 200),
     removalPolicy,
     publishSettled: publishSettled === true || publishSettled === 'true',
+    ...(alarmEmail !== undefined && { alarmEmail }),
     ...(jwtIssuer !== undefined && { jwtIssuer }),
     ...(jwtAudience && { jwtAudience }),
     ...(corsOrigins && { corsOrigins }),

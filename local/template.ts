@@ -42,6 +42,7 @@ interface Support {
 }
 
 const NO_IAM = 'nothing is shared on one machine: no identity is checked';
+const NO_ALARMS = 'whoever runs it sees its log lines; nobody is paged';
 /** Resource types that are left aside whole, and why that changes nothing. */
 const INERT_TYPES: Record<string, string> = {
   'AWS::IAM::Role': NO_IAM,
@@ -49,6 +50,11 @@ const INERT_TYPES: Record<string, string> = {
   'AWS::SQS::QueuePolicy': NO_IAM,
   'AWS::Lambda::Permission': NO_IAM,
   'AWS::ApiGatewayV2::Authorizer': NO_IAM,
+  'AWS::SNS::Topic': NO_ALARMS,
+  'AWS::SNS::TopicPolicy': NO_ALARMS,
+  'AWS::SNS::Subscription': NO_ALARMS,
+  'AWS::CloudWatch::Alarm': NO_ALARMS,
+  'AWS::CloudWatch::Dashboard': NO_ALARMS,
   'AWS::Logs::LogGroup': 'logs go to the terminal and to .local/logs',
 };
 

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { App } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
@@ -317,8 +318,68 @@ describe('the HTTP API', () => {
   });
 });
 
+describe('the alarms', () => {
+  const alarms = Object.values(template.findResources('AWS::CloudWatch::Alarm')).map(({ Properties }) => Properties);
+  const runbook = readFileSync(new URL('../../docs/runbook.md', import.meta.url), 'utf8');
+  const sections = [...runbook.matchAll(/^## (.+)$/gm)].map(([, title = '']) =>
+    title.toLowerCase().replaceAll(' ', '-'),
+  );
+
+  test('each has a name of its own, goes to the topic both ways, and names a section that the runbook has', () => {
+    expect(new Set(alarms.map(({ AlarmName }) => AlarmName)).size).toBe(alarms.length);
+    for (const { AlarmName, AlarmDescription, AlarmActions, OKActions } of alarms) {
+      expect(AlarmName).toMatch(/^booking-expiry-dev\/[a-z-]+$/);
+      expect([AlarmActions, OKActions]).toEqual([[{ Ref: 'AlarmTopic' }], [{ Ref: 'AlarmTopic' }]]);
+      const [, section] = /Runbook: docs\/runbook\.md#([a-z-]+)$/.exec(AlarmDescription) ?? [];
+      expect(sections).toContain(section);
+    }
+  });
+
+  test('every section of the runbook that an alarm can name has its three parts', () => {
+    for (const section of runbook.split(/^## /m).slice(1)) {
+      if (!/^### Description$/m.test(section)) continue;
+      expect(section).toMatch(/### Description[\s\S]+### Investigation[\s\S]+### Resolution/);
+    }
+  });
+
+  test('only the one for a sweep that does not run takes silence for a problem', () => {
+    const breaching = alarms.filter(({ TreatMissingData }) => TreatMissingData !== 'notBreaching');
+    expect(breaching.map(({ AlarmName }) => AlarmName)).toEqual(['booking-expiry-dev/sweep-not-running']);
+  });
+
+  test('watch each dead-letter queue by its visible messages', () => {
+    const watched = alarms.filter(({ MetricName }) => MetricName === 'ApproximateNumberOfMessagesVisible');
+    expect(watched.map(({ Dimensions }) => Dimensions[0].Value['Fn::GetAtt'][0]).sort()).toEqual([
+      'PublishEventsDeadLetterQueue',
+      'ScheduleExpiryDeadLetterQueue',
+      'SweepDeadLetterQueue',
+      'TimerDeadLetterQueue',
+    ]);
+  });
+
+  test('look at metrics that the Lambdas send, under the service that they send them for', () => {
+    const own = alarms.filter(({ Namespace }) => Namespace === 'BookingExpiry');
+    expect(own.map(({ MetricName }) => MetricName).sort()).toEqual([
+      'InvalidDeadlines',
+      'LagMs',
+      'OverdueFound',
+      'SweepUnfinished',
+    ]);
+    for (const { Dimensions } of own) expect(Dimensions).toEqual([{ Name: 'service', Value: 'booking-expiry-dev' }]);
+    const { Environment } = template.toJSON().Resources.SweepFunction.Properties;
+    expect(Environment.Variables.POWERTOOLS_SERVICE_NAME).toBe('booking-expiry-dev');
+  });
+
+  test('go to an address by e-mail if one is given', () => {
+    synth({ alarmEmail: 'ops@example.com' }).hasResourceProperties('AWS::SNS::Subscription', {
+      Endpoint: 'ops@example.com',
+    });
+  });
+});
+
 test('every name that an operator or a client needs is an output', () => {
   expect(Object.keys(template.findOutputs('*')).sort()).toEqual([
+    'AlarmTopicArn',
     'ApiUrl',
     'BookingsApiFunctionName',
     'BookingsTableName',
@@ -358,6 +419,7 @@ describe('a setting', () => {
     ['jwtIssuer', 'https://login.example.com/', 'jwtIssuer and jwtAudience must be given together'],
     ['jwtIssuer', 'login', 'jwtIssuer must be an https URL, got "login"'],
     ['corsOrigins', 'shop.example.com', 'corsOrigins must be one or more origins'],
+    ['alarmEmail', 'nobody', 'alarmEmail must be an e-mail address, got "nobody"'],
     ['publishSettled', 'yes', 'publishSettled must be true or false, got "yes"'],
     ['removalPolicy', 'snapshot', 'removalPolicy must be destroy or retain, got "snapshot"'],
   ])('%s = %j fails with what is allowed', (name, value, message) => {
@@ -368,7 +430,7 @@ describe('a setting', () => {
   test('with a name that does not exist fails, with the names that do', () => {
     const app = new App({ context: { sweepInterval: '5' } });
     expect(() => settingsFromContext(app)).toThrow(
-      '-c must set one of stage, sweepIntervalMinutes, timerLeadMs, shardCount, removalPolicy, publishSettled, jwtIssuer, jwtAudience, corsOrigins, got "sweepInterval"',
+      '-c must set one of stage, sweepIntervalMinutes, timerLeadMs, shardCount, removalPolicy, publishSettled, alarmEmail, jwtIssuer, jwtAudience, corsOrigins, got "sweepInterval"',
     );
   });
 

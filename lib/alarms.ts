@@ -1,0 +1,211 @@
+import { Duration } from 'aws-cdk-lib';
+import {
+  Alarm,
+  ComparisonOperator,
+  type IMetric,
+  Metric,
+  Stats,
+  TreatMissingData,
+  Unit,
+} from 'aws-cdk-lib/aws-cloudwatch';
+import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import { Topic } from 'aws-cdk-lib/aws-sns';
+import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import { METRICS, METRICS_NAMESPACE, type MetricName } from '../functions/contract.ts';
+import { MAX_SQS_DELAY_SECONDS } from '../functions/core/hold-time.ts';
+import { keepLogicalId } from './names.ts';
+
+const MINUTE = Duration.minutes(1);
+const FIVE_MINUTES = Duration.minutes(5);
+/** A booking this late, ms, has waited for more than a cold start and a retry. */
+const LATE_MS = 5_000;
+/** A stream record this old, ms, belongs to a booking whose timer may come too late. */
+const OLD_RECORD_MS = 60_000;
+/** Beyond its delay a timer should be gone in seconds; this is when the queue is not being read. */
+const OLD_TIMER_SECONDS = MAX_SQS_DELAY_SECONDS + 300;
+
+export interface AlarmsProps {
+  /** Stack's name: begins every alarm's name, and is the metrics' `service`. */
+  readonly serviceName: string;
+  readonly sweepInterval: Duration;
+  /** By the name that the runbook uses. */
+  readonly lambdas: Readonly<Record<string, IFunction>>;
+  readonly deadLetterQueues: Readonly<Record<string, IQueue>>;
+  readonly streamReaders: Readonly<Record<string, IFunction>>;
+  readonly timerQueue: IQueue;
+  readonly timerConsumer: IFunction;
+  readonly sweep: IFunction;
+  /** Who gets the alarms by e-mail. @default - nobody, until somebody subscribes to the topic */
+  readonly email?: string | undefined;
+}
+
+interface AlarmRule {
+  readonly name: string;
+  /** What it means, in a sentence that whoever is paged reads first. */
+  readonly description: string;
+  /** Its section of docs/runbook.md. */
+  readonly section: string;
+  readonly metric: IMetric;
+  readonly threshold: number;
+  readonly comparison?: ComparisonOperator;
+  readonly evaluationPeriods?: number;
+  readonly datapointsToAlarm?: number;
+  readonly missing: TreatMissingData;
+}
+
+/** Every alarm of the service, and the topic that they go to. Each names its section of the runbook. */
+export class Alarms extends Construct {
+  readonly topic: Topic;
+  readonly alarms: readonly Alarm[];
+
+  constructor(scope: Construct, id: string, props: AlarmsProps) {
+    super(scope, id);
+    this.topic = new Topic(this, 'Topic', { displayName: `${props.serviceName} alarms`, enforceSSL: true });
+    keepLogicalId(this.topic, 'AlarmTopic');
+    if (props.email) this.topic.addSubscription(new EmailSubscription(props.email));
+    this.alarms = this.#rules(props).map((rule) => this.#alarm(props.serviceName, rule));
+  }
+
+  #alarm(serviceName: string, rule: AlarmRule): Alarm {
+    const alarm = new Alarm(this, rule.name, {
+      alarmName: `${serviceName}/${rule.name}`,
+      alarmDescription: `${rule.description} Runbook: docs/runbook.md#${rule.section}`,
+      metric: rule.metric,
+      threshold: rule.threshold,
+      comparisonOperator: rule.comparison ?? ComparisonOperator.GREATER_THAN_THRESHOLD,
+      evaluationPeriods: rule.evaluationPeriods ?? 1,
+      datapointsToAlarm: rule.datapointsToAlarm ?? rule.evaluationPeriods ?? 1,
+      treatMissingData: rule.missing,
+    });
+    alarm.addAlarmAction(new SnsAction(this.topic));
+    alarm.addOkAction(new SnsAction(this.topic));
+    return alarm;
+  }
+
+  #rules(props: AlarmsProps): AlarmRule[] {
+    const { serviceName, lambdas, deadLetterQueues, streamReaders } = props;
+    const own = (metricName: MetricName, statistic: string, period: Duration, unit = Unit.COUNT): Metric =>
+      new Metric({
+        namespace: METRICS_NAMESPACE,
+        metricName,
+        dimensionsMap: { service: serviceName },
+        statistic,
+        period,
+        unit,
+      });
+    // SQS sends nothing for a queue that has been empty for a while, and Lambda nothing where nothing ran: both are good.
+    const missing = TreatMissingData.NOT_BREACHING;
+
+    return [
+      ...Object.entries(deadLetterQueues).map(([name, queue]) => ({
+        name: `${name}-dead-letters`,
+        description: `Something could not be processed and waits in the dead-letter queue of ${name}.`,
+        section: 'dead-letters',
+        // Visible messages: what was redriven by SQS does not count as sent.
+        metric: queue.metricApproximateNumberOfMessagesVisible({ statistic: Stats.MAXIMUM, period: MINUTE }),
+        threshold: 0,
+        missing,
+      })),
+      {
+        name: 'overdue-found',
+        description: 'The sweep found bookings that were overdue: timers are being lost or come late.',
+        section: 'overdue-found',
+        metric: own(METRICS.overdueFound, Stats.SUM, FIVE_MINUTES),
+        threshold: 0,
+        missing,
+      },
+      {
+        name: 'sweep-not-running',
+        description: 'No sweep has run for three intervals: what the timers miss is marked by nobody.',
+        section: 'sweep-not-running',
+        metric: props.sweep.metricInvocations({ statistic: Stats.SUM, period: props.sweepInterval }),
+        threshold: 1,
+        comparison: ComparisonOperator.LESS_THAN_THRESHOLD,
+        evaluationPeriods: 3,
+        // Silence is what this alarm is for.
+        missing: TreatMissingData.BREACHING,
+      },
+      {
+        name: 'sweep-unfinished',
+        description: 'A sweep could not finish: it ran out of time, or a part of it failed. The next one goes on.',
+        section: 'sweep-unfinished',
+        metric: own(METRICS.sweepUnfinished, Stats.MAXIMUM, props.sweepInterval),
+        threshold: 0,
+        // One alone is made good by the next.
+        evaluationPeriods: 2,
+        missing,
+      },
+      {
+        name: 'late',
+        description: `One booking in a hundred was marked more than ${LATE_MS / 1_000} s after its deadline.`,
+        section: 'late',
+        metric: own(METRICS.lagMs, Stats.percentile(99), MINUTE, Unit.MILLISECONDS),
+        threshold: LATE_MS,
+        // A single cold start or retry is no trend.
+        evaluationPeriods: 5,
+        datapointsToAlarm: 3,
+        missing,
+      },
+      {
+        name: 'invalid-deadlines',
+        description: 'Somebody writes bookings with no usable deadline: they never expire.',
+        section: 'invalid-deadlines',
+        metric: own(METRICS.invalidDeadline, Stats.SUM, FIVE_MINUTES),
+        threshold: 0,
+        missing,
+      },
+      ...Object.entries(streamReaders).map(([name, reader]) => ({
+        name: `${name}-behind`,
+        description: `${name} is more than a minute behind the table’s stream.`,
+        section: 'stream-behind',
+        metric: reader.metric('IteratorAge', { statistic: Stats.MAXIMUM, period: MINUTE }),
+        threshold: OLD_RECORD_MS,
+        evaluationPeriods: 3,
+        missing,
+      })),
+      {
+        name: 'timers-not-read',
+        description: 'A timer has waited in the queue for longer than any delay: the queue is not being read.',
+        section: 'timers-not-read',
+        metric: props.timerQueue.metricApproximateAgeOfOldestMessage({ statistic: Stats.MAXIMUM, period: MINUTE }),
+        threshold: OLD_TIMER_SECONDS,
+        missing,
+      },
+      ...Object.entries(lambdas).flatMap(([name, lambda]) => [
+        {
+          name: `${name}-errors`,
+          description: `${name} throws, crashes or runs out of time.`,
+          section: 'errors',
+          metric: lambda.metricErrors({ statistic: Stats.SUM, period: FIVE_MINUTES }),
+          threshold: 0,
+          // Each event is tried again; errors that come back in the next five minutes do not go by themselves.
+          evaluationPeriods: 2,
+          missing,
+        },
+        {
+          name: `${name}-throttled`,
+          description: `${name} is not run because the account’s concurrency is used up.`,
+          section: 'throttled',
+          metric: lambda.metricThrottles({ statistic: Stats.SUM, period: FIVE_MINUTES }),
+          threshold: 0,
+          evaluationPeriods: 2,
+          missing,
+        },
+      ]),
+      {
+        name: 'timers-dropped',
+        description: 'Lambda took timers that are sent again for an endless loop and dropped them.',
+        section: 'timers-dropped',
+        metric: props.timerConsumer.metric('RecursiveInvocationsDropped', {
+          statistic: Stats.SUM,
+          period: FIVE_MINUTES,
+        }),
+        threshold: 0,
+        missing,
+      },
+    ];
+  }
+}
