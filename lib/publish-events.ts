@@ -8,7 +8,7 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { BOOKING_ATTRIBUTES, ENV } from '../functions/contract.ts';
 import type { BookingTable } from './booking-table.ts';
-import { keepLogicalId } from './names.ts';
+import { acceptListStreams, keepLogicalId } from './names.ts';
 import { NodeFunction, type NodeFunctionProps } from './node-function.ts';
 import type { BookingExpirySettings } from './settings.ts';
 import { deadLetterQueue } from './timer-queue.ts';
@@ -64,5 +64,6 @@ export class PublishEvents extends Construct {
         onFailure: new SqsDlq(this.deadLetterQueue),
       }),
     );
+    acceptListStreams(lambda.role);
   }
 }

@@ -6,6 +6,7 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { BOOKING_ATTRIBUTES } from '../functions/contract.ts';
 import type { BookingTable } from './booking-table.ts';
+import { acceptListStreams } from './names.ts';
 import { NodeFunction, type NodeFunctionProps } from './node-function.ts';
 import { deadLetterQueue, type TimerQueue } from './timer-queue.ts';
 
@@ -54,5 +55,6 @@ export class ScheduleExpiry extends Construct {
         onFailure: new SqsDlq(this.deadLetterQueue),
       }),
     );
+    acceptListStreams(lambda.role);
   }
 }

@@ -1,4 +1,5 @@
 import { Duration } from 'aws-cdk-lib';
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { SqsDestination } from 'aws-cdk-lib/aws-lambda-destinations';
 import { Schedule, ScheduleExpression } from 'aws-cdk-lib/aws-scheduler';
@@ -6,6 +7,7 @@ import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { BookingTable } from './booking-table.ts';
+import { acceptFinding } from './names.ts';
 import { NodeFunction, type NodeFunctionProps } from './node-function.ts';
 import { deadLetterQueue, type TimerQueue } from './timer-queue.ts';
 
@@ -43,9 +45,16 @@ export class Sweep extends Construct {
       onFailure: new SqsDestination(this.deadLetterQueue),
     });
 
+    const role = new Role(this, 'ScheduleRole', { assumedBy: new ServicePrincipal('scheduler.amazonaws.com') });
+    acceptFinding(
+      role,
+      'AwsSolutions-IAM5[Resource::<SweepFunction.Arn>:*]',
+      'CDK grants every version of the one function that the schedule invokes; there is only $LATEST',
+    );
     new Schedule(this, 'Schedule', {
       schedule: ScheduleExpression.rate(interval),
       target: new LambdaInvoke(lambda, {
+        role,
         retryAttempts: 3,
         maxEventAge: interval,
         deadLetterQueue: this.deadLetterQueue,

@@ -2,7 +2,7 @@ import { Duration } from 'aws-cdk-lib';
 import { type IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { keepLogicalId } from './names.ts';
+import { acceptFinding, keepLogicalId } from './names.ts';
 
 /** Longest that SQS keeps a message: dead letters wait this long for somebody to look at them. */
 const DEAD_LETTER_RETENTION = Duration.days(14);
@@ -15,6 +15,7 @@ export const deadLetterQueue = (scope: Construct, logicalId: string): Queue => {
     enforceSSL: true,
   });
   keepLogicalId(queue, logicalId);
+  acceptFinding(queue, 'AwsSolutions-SQS3', 'it is a dead-letter queue itself, of a queue, a stream or a schedule');
   return queue;
 };
 
