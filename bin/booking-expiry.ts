@@ -1,11 +1,13 @@
 /** The CDK app: reads the settings from the context and builds the one stack. */
-import { App } from 'aws-cdk-lib';
+import { App, Tags } from 'aws-cdk-lib';
 import { BookingExpiryStack } from '../lib/booking-expiry-stack.ts';
 import { InvalidSettingError, settingsFromContext } from '../lib/settings.ts';
 
 const app = new App();
 try {
   const settings = settingsFromContext(app);
+  Tags.of(app).add('service', 'booking-expiry');
+  Tags.of(app).add('stage', settings.stage);
   new BookingExpiryStack(app, `booking-expiry-${settings.stage}`, { settings });
 } catch (error) {
   if (!(error instanceof InvalidSettingError)) throw error;

@@ -1,8 +1,9 @@
 /** What the commands have in common: where the bookings table is, how to sign, and what its stack noted about itself. */
 import { DescribeTableCommand, DynamoDBClient, ListTagsOfResourceCommand } from '@aws-sdk/client-dynamodb';
+import type { SQSClient } from '@aws-sdk/client-sqs';
 import { BookingStore } from '../functions/adapters/booking-store.ts';
 import { sweepScheduling } from '../functions/adapters/sweep-scheduling.ts';
-import { TABLE_TAGS } from '../functions/contract.ts';
+import { DEAD_LETTERS_TAG_PREFIX, TABLE_TAGS } from '../functions/contract.ts';
 import { InvalidHoldError, MINUTE_MS, SECOND_MS, type TimerSettings } from '../functions/core/hold-time.ts';
 import type { SweepScheduling } from '../functions/core/sweep.ts';
 import { documentClient, queueClient } from '../functions/runtime/clients.ts';
@@ -40,6 +41,11 @@ export interface Connection {
   readonly settings: TimerSettings;
   /** Absent where the table's tags do not tell which queue and which state are its own. */
   readonly scheduling?: SweepScheduling;
+  readonly table: string;
+  readonly sqsClient: SQSClient;
+  readonly timerQueueUrl?: string;
+  /** URLs of the dead-letter queues, by the names that their alarms and the runbook use. */
+  readonly deadLetterQueueUrls: ReadonlyMap<string, string>;
 }
 
 /**
@@ -63,6 +69,7 @@ export const connect = async (options: ConnectOptions): Promise<Connection> => {
     throw new Error(`the table ${table} has no tag ${TABLE_TAGS.shardCount} that can be read: give --shard-count`);
   }
   const client = documentClient(dynamodb);
+  const sqsClient = queueClient(sqs);
   const stateTable = tags.get(TABLE_TAGS.sweepStateTable);
   const queueUrl = tags.get(TABLE_TAGS.timerQueueUrl);
   return {
@@ -72,7 +79,15 @@ export const connect = async (options: ConnectOptions): Promise<Connection> => {
       timerLeadMs: Number(tags.get(TABLE_TAGS.timerLeadMs) ?? SECOND_MS),
       sweepIntervalMs: Number(tags.get(TABLE_TAGS.sweepIntervalMinutes) ?? 5) * MINUTE_MS,
     },
-    ...(stateTable && queueUrl && { scheduling: sweepScheduling(client, queueClient(sqs), stateTable, queueUrl) }),
+    ...(stateTable && queueUrl && { scheduling: sweepScheduling(client, sqsClient, stateTable, queueUrl) }),
+    table,
+    sqsClient,
+    ...(queueUrl && { timerQueueUrl: queueUrl }),
+    deadLetterQueueUrls: new Map(
+      [...tags]
+        .filter(([name]) => name.startsWith(DEAD_LETTERS_TAG_PREFIX))
+        .map(([name, url]) => [name.slice(DEAD_LETTERS_TAG_PREFIX.length), url]),
+    ),
   };
 };
 

@@ -56,6 +56,9 @@ export const TABLE_TAGS = {
   sweepStateTable: 'booking-expiry:sweep-state-table',
 } as const;
 
+/** Begins the tag of each dead-letter queue; what follows is the name that its alarm and the runbook use. */
+export const DEAD_LETTERS_TAG_PREFIX = 'booking-expiry:dead-letters:';
+
 /** Namespace of every metric. */
 export const METRICS_NAMESPACE = 'BookingExpiry';
 

@@ -1,6 +1,6 @@
-import { CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
+import { CfnOutput, Duration, Stack, type StackProps, Tags } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import { ENV, PENDING_INDEX } from '../functions/contract.ts';
+import { DEAD_LETTERS_TAG_PREFIX, ENV, PENDING_INDEX } from '../functions/contract.ts';
 import { Alarms } from './alarms.ts';
 import { BookingTable } from './booking-table.ts';
 import { BookingsApi } from './bookings-api.ts';
@@ -77,6 +77,9 @@ export class BookingExpiryStack extends Stack {
       sweep: sweep.lambda,
       email: settings.alarmEmail,
     };
+    for (const [name, queue] of Object.entries(watched.deadLetterQueues)) {
+      Tags.of(bookings.table).add(`${DEAD_LETTERS_TAG_PREFIX}${name}`, queue.queueUrl);
+    }
     const alarms = new Alarms(this, 'Alarms', watched);
     new OperatorsDashboard(this, 'Operators', { ...watched, alarms });
 

@@ -1,6 +1,7 @@
 /** The commands as their users call them: in processes of their own. */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { PurgeQueueCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Engines, startEngines } from '../support/engines.ts';
 import { eventually } from '../support/lambda.ts';
@@ -200,6 +201,48 @@ describe('npm run bookings', () => {
     const { code, err } = await bookings(...args);
     expect(err).toContain(reason);
     expect(err).toContain('Usage: npm run bookings');
+    expect(code).toBe(2);
+  });
+});
+
+describe('npm run status', () => {
+  const status = (...args: string[]) => run('bin/status.ts', ['--table', engines.table, ...args]);
+  const problemsNow = async () => {
+    const { out, code } = await status('--json');
+    return { problems: JSON.parse(out).problems.join('; '), code };
+  };
+
+  test('counts what waits and says that all is well, with exit code 0', async () => {
+    await expireBookings();
+    await engines.drain(engines.timerQueueUrl.replace('TimerQueue', 'TimerDeadLetterQueue'));
+    await engines.store.create({ bookingId: 'next', holdMs: 45_000 }, Date.now());
+    const { out, code } = await status();
+    expect(out).toMatch(/next deadlines \S+Z {2}in 4\d\.\d s {2}next/);
+    expect(out).toContain('All is well.');
+    expect(code).toBe(0);
+  });
+
+  test('says what is overdue, and ends with exit code 1 until it is swept', async () => {
+    await givenOverdue(2);
+    expect(await problemsNow()).toMatchObject({
+      problems: expect.stringMatching(/^2 overdue, the oldest for 5\d\.\d s$/),
+      code: 1,
+    });
+    await expireBookings();
+    expect(await problemsNow()).toEqual({ problems: '', code: 0 });
+  });
+
+  test('says which dead letters wait', async () => {
+    const QueueUrl = engines.timerQueueUrl.replace('TimerQueue', 'TimerDeadLetterQueue');
+    await engines.sqsClient.send(new SendMessageCommand({ QueueUrl, MessageBody: 'dead' }));
+    expect(await problemsNow()).toEqual({ problems: '1 dead letter(s) of timer', code: 1 });
+    expect((await status()).out).toContain('dead letters   publish-events 0, schedule-expiry 0, sweep 0, timer 1');
+    await engines.sqsClient.send(new PurgeQueueCommand({ QueueUrl }));
+  });
+
+  test('refuses what it does not know with its usage', async () => {
+    const { code, err } = await status('--next', '101');
+    expect(err).toContain('--next must be a whole number from 0 to 100, got 101');
     expect(code).toBe(2);
   });
 });

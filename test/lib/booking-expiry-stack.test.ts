@@ -377,6 +377,28 @@ describe('the alarms', () => {
   });
 });
 
+test('what carries data or is named by operators keeps its logical id: another would replace it', () => {
+  const { Resources } = template.toJSON();
+  const kept = {
+    BookingsTable: 'AWS::DynamoDB::Table',
+    SweepStateTable: 'AWS::DynamoDB::Table',
+    TimerQueue: 'AWS::SQS::Queue',
+    TimerDeadLetterQueue: 'AWS::SQS::Queue',
+    ScheduleExpiryDeadLetterQueue: 'AWS::SQS::Queue',
+    SweepDeadLetterQueue: 'AWS::SQS::Queue',
+    PublishEventsDeadLetterQueue: 'AWS::SQS::Queue',
+    BookingEvents: 'AWS::Events::EventBus',
+    CronTokenSecret: 'AWS::SecretsManager::Secret',
+    HttpApi: 'AWS::ApiGatewayV2::Api',
+    AlarmTopic: 'AWS::SNS::Topic',
+  };
+  for (const [logicalId, type] of Object.entries(kept)) expect(Resources[logicalId]?.Type).toBe(type);
+});
+
+test('the same app gives the same template', () => {
+  expect(synth().toJSON()).toEqual(template.toJSON());
+});
+
 test('every name that an operator or a client needs is an output', () => {
   expect(Object.keys(template.findOutputs('*')).sort()).toEqual([
     'AlarmTopicArn',

@@ -1,0 +1,133 @@
+/** `npm run status`: what waits, what is overdue, what has died, and whether the sweep runs. Also a health check. */
+
+import { parseArgs } from 'node:util';
+import { GetQueueAttributesCommand, type QueueAttributeName } from '@aws-sdk/client-sqs';
+import { iso } from '../functions/api/booking-json.ts';
+import { comeNearHorizonMs, LATEST_DEADLINE_MS, OVERDUE_AFTER_MS, SECOND_MS } from '../functions/core/hold-time.ts';
+import { systemClock } from '../functions/runtime/clock.ts';
+import { CONNECT_OPTIONS, CONNECT_USAGE, type Connection, connect, runCommand, UsageError } from './connect.ts';
+
+const USAGE = `Usage: npm run status -- [options]
+
+  --next <n>             how many of the next deadlines to show: 0 to 100 (default 5)
+  --json                 JSON instead of text
+${CONNECT_USAGE}
+  -h, --help             this text
+
+Exit codes: 0 all is well, 1 something is wrong or the table cannot be reached, 2 wrong usage.`;
+
+/** A sweep is missed after three intervals: what the alarm says too. */
+const INTERVALS_WITHOUT_A_SWEEP = 3;
+
+const readOptions = () => {
+  try {
+    const { values } = parseArgs({
+      options: {
+        ...CONNECT_OPTIONS,
+        next: { type: 'string', default: '5' },
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+    if (!/^(\d{1,2}|100)$/.test(values.next))
+      throw new UsageError(`--next must be a whole number from 0 to 100, got ${values.next}`);
+    return values;
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+};
+
+const messagesIn = async ({ sqsClient }: Connection, QueueUrl: string) => {
+  const AttributeNames: QueueAttributeName[] = [
+    'ApproximateNumberOfMessages',
+    'ApproximateNumberOfMessagesDelayed',
+    'ApproximateNumberOfMessagesNotVisible',
+  ];
+  const { Attributes = {} } = await sqsClient.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames }));
+  const [visible, delayed, inFlight] = AttributeNames.map((name) => Number(Attributes[name] ?? 0));
+  return { visible: visible ?? 0, delayed: delayed ?? 0, inFlight: inFlight ?? 0 };
+};
+
+/** Counts and ages as they are now, and each thing that is wrong, in words. */
+const lookAt = async (connection: Connection, next: number) => {
+  const { store, shardCount, settings, scheduling } = connection;
+  const nowMs = systemClock();
+  const shards = Array.from({ length: shardCount }, (_, shard) => shard);
+  const sum = async (throughMs: number) =>
+    (await Promise.all(shards.map((shard) => store.countPending(shard, throughMs)))).reduce(
+      (total, count) => total + count,
+      0,
+    );
+  const deadLetters: Record<string, number> = {};
+  const [pendingOrOverdue, overdue, oldest, upcoming, state, timers] = await Promise.all([
+    sum(LATEST_DEADLINE_MS),
+    sum(nowMs),
+    store.listPending({ fromMs: 0, throughMs: nowMs, limit: 1, after: {} }),
+    next === 0
+      ? { bookings: [] }
+      : store.listPending({ fromMs: nowMs + 1, throughMs: LATEST_DEADLINE_MS, limit: next, after: {} }),
+    scheduling?.readState(),
+    connection.timerQueueUrl === undefined ? undefined : messagesIn(connection, connection.timerQueueUrl),
+    ...Array.from(connection.deadLetterQueueUrls, async ([name, url]) => {
+      const { visible, inFlight } = await messagesIn(connection, url);
+      deadLetters[name] = visible + inFlight;
+    }),
+  ]);
+
+  const oldestOverdueMs = oldest.bookings[0] ? nowMs - oldest.bookings[0].expiresAtMs : 0;
+  // A sweep that finishes notes how far ahead it has scheduled, which is this far beyond its own start.
+  const lastSweepMs = state?.scheduledThroughMs ? state.scheduledThroughMs - comeNearHorizonMs(settings) : undefined;
+  const problems: string[] = [];
+  if (oldestOverdueMs > OVERDUE_AFTER_MS)
+    problems.push(`${overdue} overdue, the oldest for ${seconds(oldestOverdueMs)}`);
+  for (const [name, count] of Object.entries(deadLetters))
+    if (count > 0) problems.push(`${count} dead letter(s) of ${name}`);
+  if (scheduling && lastSweepMs === undefined) problems.push('no sweep has finished yet');
+  if (lastSweepMs !== undefined && nowMs - lastSweepMs > INTERVALS_WITHOUT_A_SWEEP * settings.sweepIntervalMs) {
+    problems.push(`the last sweep that finished began ${seconds(nowMs - lastSweepMs)} ago`);
+  }
+  return {
+    table: connection.table,
+    pending: pendingOrOverdue - overdue,
+    overdue,
+    oldestOverdueMs,
+    timers,
+    deadLetters,
+    lastSweepAt: lastSweepMs === undefined ? null : iso(lastSweepMs),
+    lastSweepAgoMs: lastSweepMs === undefined ? null : nowMs - lastSweepMs,
+    nextDeadlines: upcoming.bookings.map(({ bookingId, expiresAtMs }) => ({
+      bookingId,
+      expiresAt: iso(expiresAtMs),
+      inMs: expiresAtMs - nowMs,
+    })),
+    problems,
+  };
+};
+
+const seconds = (ms: number): string => `${(ms / SECOND_MS).toFixed(1)} s`;
+
+runCommand('status', USAGE, async () => {
+  const options = readOptions();
+  if (options.help) {
+    console.log(USAGE);
+    return;
+  }
+  const status = await lookAt(await connect(options), Number(options.next));
+  process.exitCode = status.problems.length > 0 ? 1 : 0;
+  if (options.json) {
+    console.log(JSON.stringify(status));
+    return;
+  }
+  const { timers, deadLetters, lastSweepAgoMs, nextDeadlines, problems } = status;
+  const dead = Object.entries(deadLetters).map(([name, count]) => `${name} ${count}`);
+  console.log(`table          ${status.table}
+pending        ${status.pending}
+overdue        ${status.overdue}${status.overdue > 0 ? `, the oldest for ${seconds(status.oldestOverdueMs)}` : ''}
+timers         ${timers ? `${timers.delayed} delayed, ${timers.visible} waiting, ${timers.inFlight} in flight` : 'not known'}
+dead letters   ${dead.join(', ') || 'not known'}
+last sweep     ${lastSweepAgoMs === null ? 'not known' : `began ${seconds(lastSweepAgoMs)} ago`}`);
+  for (const [index, { bookingId, expiresAt, inMs }] of nextDeadlines.entries()) {
+    console.log(`${index === 0 ? 'next deadlines' : ''.padEnd(14)} ${expiresAt}  in ${seconds(inMs)}  ${bookingId}`);
+  }
+  console.log(problems.length === 0 ? '\nAll is well.' : `\nWrong: ${problems.join('; ')}.`);
+});
