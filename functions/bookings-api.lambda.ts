@@ -37,7 +37,7 @@ const api = createBookingsApi({
   },
   isCronToken: cronTokenCheck(new SecretsManagerClient(PATIENCE), cronTokenSecretFromEnvironment(), systemClock),
   clock: systemClock,
-  telemetry: lambdaTelemetry('bookings-api'),
+  telemetry: lambdaTelemetry('bookings-api', []),
   shardCount,
   settings: timerSettingsFromEnvironment(),
 });

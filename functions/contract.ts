@@ -63,8 +63,8 @@ export const DEAD_LETTERS_TAG_PREFIX = 'booking-expiry:dead-letters:';
 export const METRICS_NAMESPACE = 'BookingExpiry';
 
 /**
- * Metrics. Counts are sent by the invocation that counted them, and only when they are not zero,
- * except those of the sweep, which sends its counts always, zeros included: its silence means that it did not run.
+ * Metrics, all with the dimension `service`, the stack's name. Each invocation of a Lambda sends all of its counts
+ * (METRICS_OF), zeros included, and no other Lambda's. docs/metrics.md says the same to operators.
  */
 export const METRICS = {
   /** `expiredAtMs - expiresAtMs` of each expired booking, in ms. Not sent for a booking that was settled. */
@@ -103,6 +103,23 @@ export const METRICS = {
   publishFailed: 'EventsNotPublished',
   /** 1 if a sweep ran out of time before it was through, else 0. */
   sweepUnfinished: 'SweepUnfinished',
+} as const;
+
+/** The counts that each invocation sends, by Lambda. `LagMs` is sent with every expired booking, and never without one. */
+export const METRICS_OF = {
+  scheduleExpiry: [METRICS.scheduled, METRICS.leftToSweep, METRICS.adopted, METRICS.invalidDeadline, METRICS.failed],
+  expireBooking: [
+    METRICS.expiredByTimer,
+    METRICS.settledInTime,
+    METRICS.alreadyExpired,
+    METRICS.extended,
+    METRICS.missing,
+    METRICS.malformed,
+    METRICS.sentAgain,
+    METRICS.failed,
+  ],
+  sweep: [METRICS.expiredBySweep, METRICS.overdueFound, METRICS.scheduled, METRICS.failed, METRICS.sweepUnfinished],
+  publishEvents: [METRICS.published, METRICS.publishFailed],
 } as const;
 
 export type MetricName = (typeof METRICS)[keyof typeof METRICS];

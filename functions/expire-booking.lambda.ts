@@ -1,6 +1,7 @@
 /** Entry point of the expire-booking Lambda: timers → conditional writes. */
 import { BookingStore } from './adapters/booking-store.ts';
 import { TimerQueue } from './adapters/timer-queue.ts';
+import { METRICS_OF } from './contract.ts';
 import { createHandler } from './expire-booking.ts';
 import { documentClient, queueClient } from './runtime/clients.ts';
 import { systemClock, waitUntil } from './runtime/clock.ts';
@@ -17,6 +18,6 @@ export const handler = createHandler({
   queue: new TimerQueue(queueClient(), timerQueueUrlFromEnvironment()),
   clock: systemClock,
   waitUntil,
-  telemetry: lambdaTelemetry('expire-booking'),
+  telemetry: lambdaTelemetry('expire-booking', METRICS_OF.expireBooking),
   timerLeadMs: timerSettingsFromEnvironment().timerLeadMs,
 });

@@ -1,6 +1,7 @@
 /** Entry point of the publish-events Lambda: DynamoDB stream → EventBridge bus. */
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { EventBus } from './adapters/event-bus.ts';
+import { METRICS_OF } from './contract.ts';
 import { createHandler } from './publish-events.ts';
 import { PATIENCE } from './runtime/clients.ts';
 import { eventBusFromEnvironment } from './runtime/environment.ts';
@@ -8,5 +9,5 @@ import { lambdaTelemetry } from './runtime/telemetry.ts';
 
 export const handler = createHandler({
   bus: new EventBus(new EventBridgeClient(PATIENCE), eventBusFromEnvironment()),
-  telemetry: lambdaTelemetry('publish-events'),
+  telemetry: lambdaTelemetry('publish-events', METRICS_OF.publishEvents),
 });

@@ -1,6 +1,7 @@
 /** Entry point of the sweep Lambda: EventBridge Scheduler → overdue and near bookings. */
 import { BookingStore } from './adapters/booking-store.ts';
 import { sweepScheduling } from './adapters/sweep-scheduling.ts';
+import { METRICS_OF } from './contract.ts';
 import { documentClient, queueClient } from './runtime/clients.ts';
 import { systemClock } from './runtime/clock.ts';
 import {
@@ -20,7 +21,7 @@ export const handler = createHandler({
   store: new BookingStore(client, bookingsTableFromEnvironment(), shardCount),
   scheduling: sweepScheduling(client, queueClient(), sweepStateTableFromEnvironment(), timerQueueUrlFromEnvironment()),
   clock: systemClock,
-  telemetry: lambdaTelemetry('sweep'),
+  telemetry: lambdaTelemetry('sweep', METRICS_OF.sweep),
   shardCount,
   settings: timerSettingsFromEnvironment(),
 });

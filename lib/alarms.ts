@@ -9,6 +9,7 @@ import {
   Unit,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
@@ -40,6 +41,11 @@ export interface AlarmsProps {
   readonly sweep: IFunction;
   /** Who gets the alarms by e-mail. @default - nobody, until somebody subscribes to the topic */
   readonly email?: string | undefined;
+  /**
+   * Key for the topic; its policy must let cloudwatch.amazonaws.com use it, or no alarm gets through.
+   * @default - none: the key that AWS keeps for SNS cannot be used by alarms, and an alarm's text holds no customer's data
+   */
+  readonly key?: IKey | undefined;
 }
 
 interface AlarmRule {
@@ -63,7 +69,11 @@ export class Alarms extends Construct {
 
   constructor(scope: Construct, id: string, props: AlarmsProps) {
     super(scope, id);
-    this.topic = new Topic(this, 'Topic', { displayName: `${props.serviceName} alarms`, enforceSSL: true });
+    this.topic = new Topic(this, 'Topic', {
+      displayName: `${props.serviceName} alarms`,
+      enforceSSL: true,
+      ...(props.key && { masterKey: props.key }),
+    });
     keepLogicalId(this.topic, 'AlarmTopic');
     if (props.email) this.topic.addSubscription(new EmailSubscription(props.email));
     this.alarms = this.#rules(props).map((rule) => this.#alarm(props.serviceName, rule));

@@ -1,4 +1,5 @@
 import { CfnOutput, Duration, Stack, type StackProps, Tags } from 'aws-cdk-lib';
+import { Key } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
 import { DEAD_LETTERS_TAG_PREFIX, ENV, PENDING_INDEX } from '../functions/contract.ts';
 import { Alarms } from './alarms.ts';
@@ -23,9 +24,10 @@ export class BookingExpiryStack extends Stack {
       description: 'Bookings whose hold lapses become EXPIRED, on time and never after they were paid',
       ...props,
     });
+    const key = settings.kmsKeyArn === undefined ? undefined : Key.fromKeyArn(this, 'Key', settings.kmsKeyArn);
     const timeout = expireBookingTimeout(settings.timerLeadMs);
-    const timers = new TimerQueue(this, 'Timers', { consumerTimeout: timeout });
-    const bookings = new BookingTable(this, 'Bookings', { settings, timerQueueUrl: timers.queue.queueUrl });
+    const timers = new TimerQueue(this, 'Timers', { consumerTimeout: timeout, key });
+    const bookings = new BookingTable(this, 'Bookings', { settings, timerQueueUrl: timers.queue.queueUrl, key });
     const serviceName = id;
     const environment = {
       [ENV.bookingsTable]: bookings.table.tableName,
@@ -35,14 +37,22 @@ export class BookingExpiryStack extends Stack {
       [ENV.sweepIntervalMinutes]: String(settings.sweepIntervalMinutes),
     };
 
-    const schedule = new ScheduleExpiry(this, 'ScheduleExpiry', { bookings, timers, environment, serviceName });
-    const expire = new ExpireBooking(this, 'ExpireBooking', { bookings, timers, timeout, environment, serviceName });
+    const schedule = new ScheduleExpiry(this, 'ScheduleExpiry', { bookings, timers, environment, serviceName, key });
+    const expire = new ExpireBooking(this, 'ExpireBooking', {
+      bookings,
+      timers,
+      timeout,
+      environment,
+      serviceName,
+      key,
+    });
     const sweep = new Sweep(this, 'Sweep', {
       bookings,
       timers,
       interval: Duration.minutes(settings.sweepIntervalMinutes),
       environment: { ...environment, [ENV.sweepStateTable]: bookings.sweepStateTable.tableName },
       serviceName,
+      key,
     });
 
     const api = new BookingsApi(this, 'BookingsApi', {
@@ -51,9 +61,10 @@ export class BookingExpiryStack extends Stack {
       settings,
       environment: { ...environment, [ENV.sweepStateTable]: bookings.sweepStateTable.tableName },
       serviceName,
+      key,
     });
 
-    const publish = new PublishEvents(this, 'PublishEvents', { bookings, settings, environment: {}, serviceName });
+    const publish = new PublishEvents(this, 'PublishEvents', { bookings, settings, environment: {}, serviceName, key });
 
     const watched = {
       serviceName,
@@ -76,6 +87,7 @@ export class BookingExpiryStack extends Stack {
       timerConsumer: expire.lambda,
       sweep: sweep.lambda,
       email: settings.alarmEmail,
+      key,
     };
     for (const [name, queue] of Object.entries(watched.deadLetterQueues)) {
       Tags.of(bookings.table).add(`${DEAD_LETTERS_TAG_PREFIX}${name}`, queue.queueUrl);

@@ -8,6 +8,7 @@ import {
   TableEncryption,
 } from 'aws-cdk-lib/aws-dynamodb';
 import { type IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
 import { BOOKING_ATTRIBUTES, PENDING_INDEX, SWEEP_STATE_ATTRIBUTES, TABLE_TAGS } from '../functions/contract.ts';
 import { keepLogicalId } from './names.ts';
@@ -17,6 +18,8 @@ export interface BookingTableProps {
   readonly settings: BookingExpirySettings;
   /** URL of the timer queue, noted in the table's tags so that the table's name is enough for a sweep by command. */
   readonly timerQueueUrl: string;
+  /** @default - a key that AWS owns */
+  readonly key?: IKey | undefined;
 }
 
 /** The bookings table with its stream and its sparse index of PENDING bookings, and the sweep's own state. */
@@ -24,17 +27,21 @@ export class BookingTable extends Construct {
   readonly table: Table;
   readonly sweepStateTable: Table;
 
-  constructor(scope: Construct, id: string, { settings, timerQueueUrl }: BookingTableProps) {
+  constructor(scope: Construct, id: string, { settings, timerQueueUrl, key }: BookingTableProps) {
     super(scope, id);
     const destroy = settings.removalPolicy === 'destroy';
     const removalPolicy = destroy ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN;
+
+    const encryption = key
+      ? { encryption: TableEncryption.CUSTOMER_MANAGED, encryptionKey: key }
+      : { encryption: TableEncryption.DEFAULT };
 
     this.table = new Table(this, 'Table', {
       partitionKey: { name: BOOKING_ATTRIBUTES.bookingId, type: AttributeType.STRING },
       billingMode: BillingMode.PAY_PER_REQUEST,
       stream: StreamViewType.NEW_AND_OLD_IMAGES,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
-      encryption: TableEncryption.DEFAULT,
+      ...encryption,
       deletionProtection: !destroy,
       removalPolicy,
     });
@@ -51,7 +58,7 @@ export class BookingTable extends Construct {
       partitionKey: { name: SWEEP_STATE_ATTRIBUTES.stateId, type: AttributeType.STRING },
       billingMode: BillingMode.PAY_PER_REQUEST,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
-      encryption: TableEncryption.DEFAULT,
+      ...encryption,
       deletionProtection: !destroy,
       removalPolicy,
     });

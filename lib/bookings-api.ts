@@ -20,7 +20,7 @@ import { NodeFunction, type NodeFunctionProps } from './node-function.ts';
 import type { BookingExpirySettings } from './settings.ts';
 import type { TimerQueue } from './timer-queue.ts';
 
-export interface BookingsApiProps extends Pick<NodeFunctionProps, 'environment' | 'serviceName'> {
+export interface BookingsApiProps extends Pick<NodeFunctionProps, 'environment' | 'serviceName' | 'key'> {
   readonly bookings: BookingTable;
   readonly timers: TimerQueue;
   readonly settings: BookingExpirySettings;
@@ -42,11 +42,12 @@ export class BookingsApi extends Construct {
   constructor(
     scope: Construct,
     id: string,
-    { bookings, timers, settings, environment, serviceName }: BookingsApiProps,
+    { bookings, timers, settings, environment, serviceName, key }: BookingsApiProps,
   ) {
     super(scope, id);
     const cronToken = new Secret(this, 'CronToken', {
       description: 'Bearer token of the cron webhook',
+      ...(key && { encryptionKey: key }),
       generateSecretString: { passwordLength: 48, excludePunctuation: true },
       removalPolicy: RemovalPolicy.DESTROY,
     });
@@ -65,6 +66,7 @@ export class BookingsApi extends Construct {
       memorySize: 512,
       environment: { ...environment, [ENV.cronTokenSecret]: cronToken.secretArn },
       serviceName,
+      key,
     });
     this.lambda = lambda;
     bookings.grantApi(lambda);

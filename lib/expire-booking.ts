@@ -14,7 +14,7 @@ const TIME_TO_WRITE = Duration.seconds(14);
 export const expireBookingTimeout = (timerLeadMs: number): Duration =>
   Duration.seconds(Math.ceil(longestWaitMs(timerLeadMs) / 1000) + TIME_TO_WRITE.toSeconds());
 
-export interface ExpireBookingProps extends Pick<NodeFunctionProps, 'environment' | 'serviceName'> {
+export interface ExpireBookingProps extends Pick<NodeFunctionProps, 'environment' | 'serviceName' | 'key'> {
   readonly bookings: BookingTable;
   readonly timers: TimerQueue;
   readonly timeout: Duration;
@@ -27,7 +27,7 @@ export class ExpireBooking extends Construct {
   constructor(
     scope: Construct,
     id: string,
-    { bookings, timers, timeout, environment, serviceName }: ExpireBookingProps,
+    { bookings, timers, timeout, environment, serviceName, key }: ExpireBookingProps,
   ) {
     super(scope, id);
     const lambda = new NodeFunction(this, 'ExpireBookingFunction', {
@@ -37,6 +37,7 @@ export class ExpireBooking extends Construct {
       memorySize: 192,
       environment,
       serviceName,
+      key,
     });
     this.lambda = lambda;
     bookings.grantExpire(lambda);

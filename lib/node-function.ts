@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { type Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Architecture, Runtime } from 'aws-cdk-lib/aws-lambda';
 import { NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -16,6 +17,8 @@ export interface NodeFunctionProps {
   readonly environment: Record<string, string>;
   /** Service name in logs and metrics. */
   readonly serviceName: string;
+  /** Key of the tables and queues that it works on. @default - keys that AWS owns, which need no permission */
+  readonly key?: IKey | undefined;
 }
 
 const UNUSED_CREDENTIAL_PROVIDERS = [
@@ -35,7 +38,7 @@ export class NodeFunction extends NodejsFunction {
   constructor(
     scope: Construct,
     id: string,
-    { entry, timeout, memorySize, environment, serviceName }: NodeFunctionProps,
+    { entry, timeout, memorySize, environment, serviceName, key }: NodeFunctionProps,
   ) {
     const logGroup = new LogGroup(scope, `${id}Logs`, {
       retention: RetentionDays.ONE_MONTH,
@@ -72,6 +75,7 @@ export class NodeFunction extends NodejsFunction {
         mainFields: ['module', 'main'],
       },
     });
+    key?.grant(role, 'kms:Decrypt', 'kms:GenerateDataKey');
     keepLogicalId(this, id);
   }
 }

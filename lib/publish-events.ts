@@ -13,7 +13,7 @@ import { NodeFunction, type NodeFunctionProps } from './node-function.ts';
 import type { BookingExpirySettings } from './settings.ts';
 import { deadLetterQueue } from './timer-queue.ts';
 
-export interface PublishEventsProps extends Pick<NodeFunctionProps, 'environment' | 'serviceName'> {
+export interface PublishEventsProps extends Pick<NodeFunctionProps, 'environment' | 'serviceName' | 'key'> {
   readonly bookings: BookingTable;
   readonly settings: BookingExpirySettings;
 }
@@ -28,18 +28,19 @@ export class PublishEvents extends Construct {
   /** Stream records whose events could not be published. */
   readonly deadLetterQueue: IQueue;
 
-  constructor(scope: Construct, id: string, { bookings, settings, environment, serviceName }: PublishEventsProps) {
+  constructor(scope: Construct, id: string, { bookings, settings, environment, serviceName, key }: PublishEventsProps) {
     super(scope, id);
     const bus = new EventBus(this, 'Bus', { description: 'BookingExpired, and what else becomes of bookings' });
     keepLogicalId(bus, 'BookingEvents');
     this.busName = bus.eventBusName;
-    this.deadLetterQueue = deadLetterQueue(this, 'PublishEventsDeadLetterQueue');
+    this.deadLetterQueue = deadLetterQueue(this, 'PublishEventsDeadLetterQueue', key);
     const lambda = new NodeFunction(this, 'PublishEventsFunction', {
       entry: 'publish-events',
       timeout: Duration.seconds(30),
       memorySize: 256,
       environment: { ...environment, [ENV.eventBus]: bus.eventBusName },
       serviceName,
+      key,
     });
     this.lambda = lambda;
     lambda.addToRolePolicy(new PolicyStatement({ actions: ['events:PutEvents'], resources: [bus.eventBusArn] }));

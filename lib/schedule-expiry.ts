@@ -10,7 +10,7 @@ import { acceptListStreams } from './names.ts';
 import { NodeFunction, type NodeFunctionProps } from './node-function.ts';
 import { deadLetterQueue, type TimerQueue } from './timer-queue.ts';
 
-export interface ScheduleExpiryProps extends Pick<NodeFunctionProps, 'environment' | 'serviceName'> {
+export interface ScheduleExpiryProps extends Pick<NodeFunctionProps, 'environment' | 'serviceName' | 'key'> {
   readonly bookings: BookingTable;
   readonly timers: TimerQueue;
 }
@@ -21,7 +21,7 @@ export class ScheduleExpiry extends Construct {
   /** Stream records that could not be processed. */
   readonly deadLetterQueue: IQueue;
 
-  constructor(scope: Construct, id: string, { bookings, timers, environment, serviceName }: ScheduleExpiryProps) {
+  constructor(scope: Construct, id: string, { bookings, timers, environment, serviceName, key }: ScheduleExpiryProps) {
     super(scope, id);
     const lambda = new NodeFunction(this, 'ScheduleExpiryFunction', {
       entry: 'schedule-expiry',
@@ -29,9 +29,10 @@ export class ScheduleExpiry extends Construct {
       memorySize: 256,
       environment,
       serviceName,
+      key,
     });
     this.lambda = lambda;
-    this.deadLetterQueue = deadLetterQueue(this, 'ScheduleExpiryDeadLetterQueue');
+    this.deadLetterQueue = deadLetterQueue(this, 'ScheduleExpiryDeadLetterQueue', key);
     bookings.grantAdopt(lambda);
     timers.grantSend(lambda);
 

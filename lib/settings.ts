@@ -20,6 +20,8 @@ export interface BookingExpirySettings {
   readonly publishSettled: boolean;
   /** Who gets the alarms by e-mail. @default - nobody, until somebody subscribes to the topic */
   readonly alarmEmail?: string;
+  /** A customer-managed KMS key for the tables, the queues and the secret, by ARN. @default - keys that AWS owns */
+  readonly kmsKeyArn?: string;
   /** Issuer of the JWTs that the HTTP API takes, an https URL; only together with `jwtAudience`. @default - IAM (SigV4) */
   readonly jwtIssuer?: string;
   /** Audiences of those JWTs, separated by commas. @default - IAM (SigV4) */
@@ -36,6 +38,7 @@ const SETTING_NAMES: (keyof BookingExpirySettings)[] = [
   'removalPolicy',
   'publishSettled',
   'alarmEmail',
+  'kmsKeyArn',
   'jwtIssuer',
   'jwtAudience',
   'corsOrigins',
@@ -64,7 +67,13 @@ export const bookingExpirySettings = (
   if (!isRemovalPolicy(removalPolicy)) {
     throw refused('removalPolicy', `be ${REMOVAL_POLICIES.join(' or ')}`, removalPolicy);
   }
-  const { jwtIssuer, publishSettled, alarmEmail } = given;
+  const { jwtIssuer, publishSettled, alarmEmail, kmsKeyArn } = given;
+  if (
+    kmsKeyArn !== undefined &&
+    (typeof kmsKeyArn !== 'string' || !/^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/.+$/.test(kmsKeyArn))
+  ) {
+    throw refused('kmsKeyArn', 'be the ARN of a KMS key', kmsKeyArn);
+  }
   if (alarmEmail !== undefined && (typeof alarmEmail !== 'string' || !/^[^\s@]+@[^\s@]+$/.test(alarmEmail))) {
     throw refused('alarmEmail', 'be an e-mail address', alarmEmail);
   }
@@ -89,6 +98,7 @@ export const bookingExpirySettings = (
     shardCount: wholeNumber('shardCount', given.shardCount, DEFAULTS, 1, 200),
     removalPolicy,
     publishSettled: publishSettled === true || publishSettled === 'true',
+    ...(kmsKeyArn !== undefined && { kmsKeyArn }),
     ...(alarmEmail !== undefined && { alarmEmail }),
     ...(jwtIssuer !== undefined && { jwtIssuer }),
     ...(jwtAudience && { jwtAudience }),

@@ -11,7 +11,7 @@ import { acceptFinding } from './names.ts';
 import { NodeFunction, type NodeFunctionProps } from './node-function.ts';
 import { deadLetterQueue, type TimerQueue } from './timer-queue.ts';
 
-export interface SweepProps extends Pick<NodeFunctionProps, 'environment' | 'serviceName'> {
+export interface SweepProps extends Pick<NodeFunctionProps, 'environment' | 'serviceName' | 'key'> {
   readonly bookings: BookingTable;
   readonly timers: TimerQueue;
   /** Time between two sweeps. */
@@ -24,9 +24,9 @@ export class Sweep extends Construct {
   /** Invocations that failed for good, at the schedule or in the Lambda. */
   readonly deadLetterQueue: IQueue;
 
-  constructor(scope: Construct, id: string, { bookings, timers, interval, environment, serviceName }: SweepProps) {
+  constructor(scope: Construct, id: string, { bookings, timers, interval, environment, serviceName, key }: SweepProps) {
     super(scope, id);
-    this.deadLetterQueue = deadLetterQueue(this, 'SweepDeadLetterQueue');
+    this.deadLetterQueue = deadLetterQueue(this, 'SweepDeadLetterQueue', key);
     const lambda = new NodeFunction(this, 'SweepFunction', {
       entry: 'sweep',
       // A sweep that is not through when the next one starts would only do the same work beside it.
@@ -34,6 +34,7 @@ export class Sweep extends Construct {
       memorySize: 512,
       environment,
       serviceName,
+      key,
     });
     this.lambda = lambda;
     bookings.grantSweep(lambda);

@@ -1,5 +1,6 @@
 import { Duration } from 'aws-cdk-lib';
 import { type IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { acceptFinding, keepLogicalId } from './names.ts';
@@ -7,11 +8,14 @@ import { acceptFinding, keepLogicalId } from './names.ts';
 /** Longest that SQS keeps a message: dead letters wait this long for somebody to look at them. */
 const DEAD_LETTER_RETENTION = Duration.days(14);
 
+const encryptionOf = (key: IKey | undefined) =>
+  key ? { encryption: QueueEncryption.KMS, encryptionMasterKey: key } : { encryption: QueueEncryption.SQS_MANAGED };
+
 /** A queue for what could not be processed: encrypted, TLS only, kept for 14 days. */
-export const deadLetterQueue = (scope: Construct, logicalId: string): Queue => {
+export const deadLetterQueue = (scope: Construct, logicalId: string, key?: IKey): Queue => {
   const queue = new Queue(scope, logicalId, {
     retentionPeriod: DEAD_LETTER_RETENTION,
-    encryption: QueueEncryption.SQS_MANAGED,
+    ...encryptionOf(key),
     enforceSSL: true,
   });
   keepLogicalId(queue, logicalId);
@@ -22,6 +26,8 @@ export const deadLetterQueue = (scope: Construct, logicalId: string): Queue => {
 export interface TimerQueueProps {
   /** Time limit of the Lambda that reads the queue. */
   readonly consumerTimeout: Duration;
+  /** @default - a key that SQS owns */
+  readonly key?: IKey | undefined;
 }
 
 /**
@@ -32,9 +38,9 @@ export class TimerQueue extends Construct {
   readonly queue: Queue;
   readonly deadLetterQueue: IQueue;
 
-  constructor(scope: Construct, id: string, { consumerTimeout }: TimerQueueProps) {
+  constructor(scope: Construct, id: string, { consumerTimeout, key }: TimerQueueProps) {
     super(scope, id);
-    this.deadLetterQueue = deadLetterQueue(this, 'TimerDeadLetterQueue');
+    this.deadLetterQueue = deadLetterQueue(this, 'TimerDeadLetterQueue', key);
     this.queue = new Queue(this, 'Queue', {
       // Six times the function's timeout (AWS Lambda Developer Guide, SQS event sources, queue configuration).
       visibilityTimeout: Duration.seconds(6 * consumerTimeout.toSeconds()),
@@ -42,7 +48,7 @@ export class TimerQueue extends Construct {
       retentionPeriod: Duration.days(1),
       // Counts receives, not failures. Ten with back-off outlast an outage of some minutes; the sweep outlasts the rest.
       deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: 10 },
-      encryption: QueueEncryption.SQS_MANAGED,
+      ...encryptionOf(key),
       enforceSSL: true,
     });
     keepLogicalId(this.queue, 'TimerQueue');

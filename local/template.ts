@@ -67,7 +67,7 @@ const SUPPORTED_TYPES: Record<string, Support> = {
     inert: ['AccessLogSettings', 'DefaultRouteSettings', 'Tags'],
   },
   'AWS::Events::EventBus': { used: ['Name'], inert: ['Description', 'Tags'] },
-  'AWS::SecretsManager::Secret': { used: ['GenerateSecretString'], inert: ['Description', 'Tags'] },
+  'AWS::SecretsManager::Secret': { used: ['GenerateSecretString'], inert: ['Description', 'KmsKeyId', 'Tags'] },
   'AWS::DynamoDB::Table': {
     used: [
       'TableName',

@@ -20,8 +20,10 @@ export interface Telemetry {
  * Telemetry of one Lambda. Level and service name come from POWERTOOLS_LOG_LEVEL and POWERTOOLS_SERVICE_NAME.
  *
  * @param functionName short name of the Lambda, on every line
+ * @param always counts that each invocation sends, zeros included: a metric without gaps can be told from one without a
+ *   sender
  */
-export const lambdaTelemetry = (functionName: string): Telemetry => {
+export const lambdaTelemetry = (functionName: string, always: readonly MetricName[]): Telemetry => {
   const logger = new Logger({ persistentKeys: { function: functionName } });
   const metrics = new Metrics({ namespace: METRICS_NAMESPACE });
   const counts = new Map<MetricName, number>();
@@ -33,6 +35,7 @@ export const lambdaTelemetry = (functionName: string): Telemetry => {
     warn: (message, data = {}) => logger.warn(message, data),
     error: (message, data = {}) => logger.error(message, data),
     flush: () => {
+      for (const metric of always) if (!counts.has(metric)) counts.set(metric, 0);
       for (const [metric, value] of counts) metrics.addMetric(metric, MetricUnit.Count, value);
       for (const lagMs of lagsMs) metrics.addMetric(METRICS.lagMs, MetricUnit.Milliseconds, lagMs);
       if (counts.size > 0 || lagsMs.length > 0) metrics.publishStoredMetrics();

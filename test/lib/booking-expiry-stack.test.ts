@@ -241,6 +241,23 @@ describe('the Lambdas', () => {
   });
 });
 
+test('a key of the customer’s own encrypts tables, queues and secret, and the Lambdas may use it', () => {
+  const kmsKeyArn = 'arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555';
+  const withKey = synth({ kmsKeyArn });
+  const { Resources } = withKey.toJSON();
+  expect(Resources.BookingsTable.Properties.SSESpecification).toMatchObject({
+    SSEType: 'KMS',
+    KMSMasterKeyId: kmsKeyArn,
+  });
+  for (const { Properties } of Object.values(withKey.findResources('AWS::SQS::Queue')))
+    expect(Properties.KmsMasterKeyId).toBe(kmsKeyArn);
+  expect(Resources.CronTokenSecret.Properties.KmsKeyId).toBe(kmsKeyArn);
+  for (const name of ['ScheduleExpiry', 'ExpireBooking', 'Sweep', 'PublishEvents', 'BookingsApi']) {
+    expect(grantsOf(withKey, `${name}Function`)).toMatchObject({ 'kms:Decrypt': kmsKeyArn });
+  }
+  expect(() => checkSupport(withKey.toJSON() as LocalTemplate)).not.toThrow();
+});
+
 describe('the schedule', () => {
   test.each([
     [1, 'rate(1 minute)'],
@@ -441,6 +458,7 @@ describe('a setting', () => {
     ['jwtIssuer', 'https://login.example.com/', 'jwtIssuer and jwtAudience must be given together'],
     ['jwtIssuer', 'login', 'jwtIssuer must be an https URL, got "login"'],
     ['corsOrigins', 'shop.example.com', 'corsOrigins must be one or more origins'],
+    ['kmsKeyArn', 'alias/mine', 'kmsKeyArn must be the ARN of a KMS key, got "alias/mine"'],
     ['alarmEmail', 'nobody', 'alarmEmail must be an e-mail address, got "nobody"'],
     ['publishSettled', 'yes', 'publishSettled must be true or false, got "yes"'],
     ['removalPolicy', 'snapshot', 'removalPolicy must be destroy or retain, got "snapshot"'],
@@ -452,7 +470,7 @@ describe('a setting', () => {
   test('with a name that does not exist fails, with the names that do', () => {
     const app = new App({ context: { sweepInterval: '5' } });
     expect(() => settingsFromContext(app)).toThrow(
-      '-c must set one of stage, sweepIntervalMinutes, timerLeadMs, shardCount, removalPolicy, publishSettled, alarmEmail, jwtIssuer, jwtAudience, corsOrigins, got "sweepInterval"',
+      '-c must set one of stage, sweepIntervalMinutes, timerLeadMs, shardCount, removalPolicy, publishSettled, alarmEmail, kmsKeyArn, jwtIssuer, jwtAudience, corsOrigins, got "sweepInterval"',
     );
   });
 
