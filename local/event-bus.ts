@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { createServer, type ServerResponse } from 'node:http';
-import type { Engine } from './engines.ts';
+import { type LoopbackServer, listenOnLoopback } from './loopback.ts';
 
 /** An event as EventBridge hands it to a rule's target. */
 export interface PublishedEvent {
@@ -41,7 +41,12 @@ export interface LocalEventBusOptions {
   readonly onEvent: (event: PublishedEvent) => void;
 }
 
-export const startEventBus = async ({ region, account, busNames, onEvent }: LocalEventBusOptions): Promise<Engine> => {
+export const startEventBus = async ({
+  region,
+  account,
+  busNames,
+  onEvent,
+}: LocalEventBusOptions): Promise<LoopbackServer> => {
   const listeners = new Set<ServerResponse>();
 
   const publish = (entry: Entry): { EventId: string } | { ErrorCode: string; ErrorMessage: string } => {
@@ -103,15 +108,12 @@ export const startEventBus = async ({ region, account, busNames, onEvent }: Loca
   const heartbeat = setInterval(() => {
     for (const listener of listeners) listener.write(': still here\n\n');
   }, HEARTBEAT_MS);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
+  const { endpoint, stop } = await listenOnLoopback(server);
   return {
-    endpoint: `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`,
-    stop: () =>
-      new Promise<void>((resolve) => {
-        clearInterval(heartbeat);
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    endpoint,
+    stop: () => {
+      clearInterval(heartbeat);
+      return stop();
+    },
   };
 };

@@ -1,6 +1,7 @@
 /** A stand-in between a Lambda and SQS that loses chosen messages: SQS says that it has them, and nobody ever gets them. */
 import { createHash, randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
+import { listenOnLoopback } from './loopback.ts';
 
 interface Entry {
   readonly Id: string;
@@ -57,20 +58,14 @@ export const startLossyQueue = async (isLost: (body: string) => boolean): Promis
     };
   };
 
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const { endpoint, stop } = await listenOnLoopback(server);
   return {
-    endpoint: `http://127.0.0.1:${port}`,
+    endpoint,
     lost,
-    forwardTo: (endpoint) => {
-      target = endpoint;
+    forwardTo: (to) => {
+      target = to;
     },
-    stop: () =>
-      new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    stop,
   };
 };
 

@@ -1,9 +1,9 @@
 /** A stand-in for Secrets Manager that speaks its protocol to the real SDK client, as far as the Lambdas use it. */
 import { createServer } from 'node:http';
-import type { Engine } from './engines.ts';
+import { type LoopbackServer, listenOnLoopback } from './loopback.ts';
 
 /** @param secrets values by ARN */
-export const startSecrets = async (secrets: ReadonlyMap<string, string>): Promise<Engine> => {
+export const startSecrets = async (secrets: ReadonlyMap<string, string>): Promise<LoopbackServer> => {
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
@@ -19,14 +19,5 @@ export const startSecrets = async (secrets: ReadonlyMap<string, string>): Promis
       return answer(400, { __type: 'ResourceNotFoundException', message: `no secret ${SecretId}` });
     answer(200, { ARN: SecretId, Name: SecretId, SecretString, VersionStages: ['AWSCURRENT'] });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  return {
-    endpoint: `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`,
-    stop: () =>
-      new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  return listenOnLoopback(server);
 };

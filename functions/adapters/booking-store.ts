@@ -1,17 +1,13 @@
-/** The only file that reads and writes the bookings table. Every move is decided by the condition of its write. */
+/** Reads and writes bookings, one by one and many at once. Every move is decided by the condition of its write. */
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import {
   BatchExecuteStatementCommand,
   BatchGetCommand,
-  type DynamoDBDocumentClient,
   GetCommand,
   PutCommand,
-  QueryCommand,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
-import pMap from 'p-map';
-import { PENDING_INDEX } from '../contract.ts';
 import {
   type Adoption,
   adoptStatement,
@@ -29,15 +25,9 @@ import {
   refusalOf,
   type Statement,
 } from '../core/booking-status.ts';
-import { deadlineOf, EARLIEST_DEADLINE_MS } from '../core/hold-time.ts';
+import { deadlineOf } from '../core/hold-time.ts';
 import { shardOf } from '../core/pending-shard.ts';
-
-/** Most statements of one BatchExecuteStatement (Amazon DynamoDB API Reference). */
-const MAX_STATEMENTS = 25;
-/** Most keys of one BatchGetItem (Amazon DynamoDB API Reference). */
-const MAX_KEYS = 100;
-/** Queries under way at once when a list looks into every shard. */
-const CONCURRENT_QUERIES = 16;
+import { chunks, MAX_KEYS, MAX_STATEMENTS, PendingIndex } from './pending-index.ts';
 
 /** What creating a booking takes. */
 export interface NewBooking {
@@ -48,61 +38,12 @@ export interface NewBooking {
   readonly details?: Record<string, unknown>;
 }
 
-/** How far a list has come in each shard: deadline and id of the last booking that was listed. */
-export type ShardPositions = Readonly<Record<string, [expiresAtMs: number, bookingId: string]>>;
-
-export interface ListRange {
-  readonly fromMs: number;
-  readonly throughMs: number;
-  readonly limit: number;
-  /** Where the last page ended; empty for the first. */
-  readonly after: ShardPositions;
-}
-
 /** exists: there is a booking with this id already; it is left as it is. */
 export type CreateOutcome =
   | { readonly kind: 'created'; readonly booking: Booking }
   | { readonly kind: 'exists'; readonly booking: Booking };
 
-/** A row of the index: a booking that was PENDING when the index last heard of it. */
-export interface PendingRow {
-  readonly bookingId: string;
-  readonly expiresAtMs: number;
-  readonly holdStartedAtMs?: number;
-}
-
-/** One page of a shard of the index, soonest deadline first. `cursor` is absent on the last. */
-export interface PendingPage {
-  readonly rows: readonly PendingRow[];
-  readonly cursor?: Record<string, unknown>;
-}
-
-export interface PendingRange {
-  readonly shard: number;
-  /** Deadlines from here, epoch ms; never below the earliest deadline that anyone acts on. */
-  readonly fromMs?: number;
-  /** Deadlines up to and including here, epoch ms. */
-  readonly throughMs: number;
-  readonly limit: number;
-  readonly cursor?: Record<string, unknown> | undefined;
-}
-
-export class BookingStore {
-  readonly #client: DynamoDBDocumentClient;
-  readonly #tableName: string;
-  readonly #shardCount: number;
-
-  /**
-   * @param client a document client; its retries are this store's
-   * @param tableName the bookings table
-   * @param shardCount number of shards of the index that bookings are spread over
-   */
-  constructor(client: DynamoDBDocumentClient, tableName: string, shardCount: number) {
-    this.#client = client;
-    this.#tableName = tableName;
-    this.#shardCount = shardCount;
-  }
-
+export class BookingStore extends PendingIndex {
   /**
    * Creates a PENDING booking whose hold starts now.
    *
@@ -114,15 +55,15 @@ export class BookingStore {
       status: 'PENDING',
       expiresAtMs: deadlineOf(holdMs, nowMs),
       holdStartedAtMs: nowMs,
-      pendingShard: shardOf(bookingId, this.#shardCount),
+      pendingShard: shardOf(bookingId, this.shardCount),
       createdAtMs: nowMs,
       ...(requestHash && { requestHash }),
       ...(details && { details }),
     };
     try {
-      await this.#client.send(
+      await this.client.send(
         new PutCommand({
-          TableName: this.#tableName,
+          TableName: this.tableName,
           Item: booking,
           ConditionExpression: 'attribute_not_exists(bookingId)',
           ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
@@ -139,8 +80,8 @@ export class BookingStore {
 
   /** The booking as stored, read consistently. Report its status through `effectiveStatus`. */
   async get(bookingId: string): Promise<Booking | undefined> {
-    const { Item } = await this.#client.send(
-      new GetCommand({ TableName: this.#tableName, Key: { bookingId }, ConsistentRead: true }),
+    const { Item } = await this.client.send(
+      new GetCommand({ TableName: this.tableName, Key: { bookingId }, ConsistentRead: true }),
     );
     return Item as Booking | undefined;
   }
@@ -159,15 +100,15 @@ export class BookingStore {
    * @throws InvalidHoldError if the hold is too short or too long
    */
   async extend(bookingId: string, holdMs: number, nowMs: number): Promise<MoveOutcome> {
-    const pendingShard = shardOf(bookingId, this.#shardCount);
+    const pendingShard = shardOf(bookingId, this.shardCount);
     return this.#move(bookingId, { kind: 'extend', expiresAtMs: deadlineOf(holdMs, nowMs), pendingShard }, nowMs);
   }
 
   async #move(bookingId: string, move: Move, nowMs: number): Promise<MoveOutcome> {
     try {
-      const { Attributes } = await this.#client.send(
+      const { Attributes } = await this.client.send(
         new UpdateCommand({
-          TableName: this.#tableName,
+          TableName: this.tableName,
           Key: { bookingId },
           ...moveUpdate(move, nowMs),
           ReturnValues: 'ALL_NEW',
@@ -197,10 +138,10 @@ export class BookingStore {
   async #snapshots(bookingIds: readonly string[], consistent: boolean): Promise<Map<string, BookingSnapshot>> {
     const snapshots = new Map<string, BookingSnapshot>();
     for (const ids of chunks(bookingIds, MAX_KEYS)) {
-      const { Responses } = await this.#client.send(
+      const { Responses } = await this.client.send(
         new BatchGetCommand({
           RequestItems: {
-            [this.#tableName]: {
+            [this.tableName]: {
               Keys: ids.map((bookingId) => ({ bookingId })),
               ConsistentRead: consistent,
               ProjectionExpression: 'bookingId, #status, expiresAtMs',
@@ -209,7 +150,7 @@ export class BookingStore {
           },
         }),
       );
-      for (const item of Responses?.[this.#tableName] ?? []) {
+      for (const item of Responses?.[this.tableName] ?? []) {
         const { bookingId, ...snapshot } = item as BookingSnapshot & { bookingId: string };
         snapshots.set(bookingId, snapshot);
       }
@@ -251,7 +192,7 @@ export class BookingStore {
     expiredBy: ExpiredBy,
     nowMs: number,
   ): Promise<(ExpireOutcome | 'unexplained' | 'second-try')[]> {
-    const statements = bookingIds.map((id) => expireStatement(this.#tableName, id, nowMs, expiredBy));
+    const statements = bookingIds.map((id) => expireStatement(this.tableName, id, nowMs, expiredBy));
     const answers = await this.#execute(statements);
     return answers.map((answer) => {
       if (answer === 'made') return { kind: 'expired', expiredAtMs: nowMs };
@@ -266,7 +207,7 @@ export class BookingStore {
    */
   async #execute(statements: readonly Statement[]): Promise<('made' | 'failed' | { found?: BookingSnapshot })[]> {
     try {
-      const { Responses = [] } = await this.#client.send(
+      const { Responses = [] } = await this.client.send(
         new BatchExecuteStatementCommand({
           Statements: statements.map((each) => ({ ...each, ReturnValuesOnConditionCheckFailure: 'ALL_OLD' })),
         }),
@@ -287,9 +228,9 @@ export class BookingStore {
   /** The SDK does not retry the statements of a batch one by one; this plain update has its retries. */
   async #expireAlone(bookingId: string, expiredBy: ExpiredBy, nowMs: number): Promise<ExpireOutcome> {
     try {
-      await this.#client.send(
+      await this.client.send(
         new UpdateCommand({
-          TableName: this.#tableName,
+          TableName: this.tableName,
           Key: { bookingId },
           ...expireUpdate(nowMs, expiredBy),
           ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
@@ -326,7 +267,7 @@ export class BookingStore {
     const failures = new Map<string, Error>();
     await Promise.all(
       chunks(adoptions, MAX_STATEMENTS).map(async (together) => {
-        const answers = await this.#execute(together.map((adoption) => adoptStatement(this.#tableName, adoption)));
+        const answers = await this.#execute(together.map((adoption) => adoptStatement(this.tableName, adoption)));
         const secondTries = together.filter((_, index) => answers[index] === 'failed');
         await Promise.all(
           secondTries.map(async (adoption) => {
@@ -342,125 +283,15 @@ export class BookingStore {
   async #adoptAlone(adoption: Adoption): Promise<Error | undefined> {
     try {
       const Key = { bookingId: adoption.bookingId };
-      await this.#client.send(new UpdateCommand({ TableName: this.#tableName, Key, ...adoptUpdate(adoption) }));
+      await this.client.send(new UpdateCommand({ TableName: this.tableName, Key, ...adoptUpdate(adoption) }));
       return undefined;
     } catch (error) {
       return error instanceof ConditionalCheckFailedException ? undefined : asError(error);
-    }
-  }
-
-  /** One page of a shard's PENDING bookings with deadlines in a range, soonest first. */
-  async pendingPage({ shard, fromMs, throughMs, limit, cursor }: PendingRange): Promise<PendingPage> {
-    const { Items = [], LastEvaluatedKey } = await this.#client.send(
-      new QueryCommand({
-        TableName: this.#tableName,
-        IndexName: PENDING_INDEX,
-        KeyConditionExpression: 'pendingShard = :shard AND expiresAtMs BETWEEN :fromMs AND :throughMs',
-        ExpressionAttributeValues: {
-          ':shard': shard,
-          ':fromMs': Math.max(EARLIEST_DEADLINE_MS, fromMs ?? 0),
-          ':throughMs': throughMs,
-        },
-        Limit: limit,
-        ExclusiveStartKey: cursor,
-      }),
-    );
-    return { rows: Items as PendingRow[], ...(LastEvaluatedKey && { cursor: LastEvaluatedKey }) };
-  }
-
-  /** All PENDING bookings of a shard with deadlines up to a time, soonest first, read page by page as they are asked for. */
-  async *pendingRows(shard: number, throughMs: number): AsyncGenerator<PendingRow> {
-    let cursor: Record<string, unknown> | undefined;
-    do {
-      const page = await this.pendingPage({ shard, throughMs, limit: 1_000, cursor });
-      yield* page.rows;
-      cursor = page.cursor;
-    } while (cursor !== undefined);
-  }
-
-  /** How many PENDING bookings of a shard have deadlines up to a time. */
-  async countPending(shard: number, throughMs: number): Promise<number> {
-    let count = 0;
-    for await (const _ of this.pendingRows(shard, throughMs)) count += 1;
-    return count;
-  }
-
-  /**
-   * One page of all shards' PENDING bookings with deadlines in a range, soonest first. Every shard is asked for a whole
-   * page, because the next bookings may all be in one of them.
-   */
-  async listPending({
-    fromMs,
-    throughMs,
-    limit,
-    after,
-  }: ListRange): Promise<{ bookings: Booking[]; after?: ShardPositions }> {
-    const pages = await pMap(
-      Array.from({ length: this.#shardCount }, (_, shard) => shard),
-      async (shard) => {
-        const [expiresAtMs = 0, bookingId] = after[shard] ?? [];
-        if (expiresAtMs > throughMs) return [];
-        // A position before the range, because time has gone on, is none: DynamoDB refuses to start outside of it.
-        const isWithin = bookingId !== undefined && expiresAtMs >= fromMs;
-        const cursor = isWithin ? { bookingId, expiresAtMs, pendingShard: shard } : undefined;
-        const page = await this.pendingPage({ shard, fromMs, throughMs, limit, cursor });
-        return page.rows.map((row, index) => ({ ...row, shard, hasMore: index < page.rows.length - 1 || page.cursor }));
-      },
-      { concurrency: CONCURRENT_QUERIES },
-    );
-    // A stable sort: rows of one shard keep the index's own order, which is what its cursor goes by.
-    const rows = pages.flat().sort((a, b) => a.expiresAtMs - b.expiresAtMs);
-    const taken = rows.slice(0, limit);
-    const isLast = rows.length === taken.length && !pages.some((page) => page.at(-1)?.hasMore);
-    const positions = Object.fromEntries(
-      taken.map(({ shard, expiresAtMs, bookingId }) => [shard, [expiresAtMs, bookingId] as [number, string]]),
-    );
-    const bookings = await this.#read(taken.map(({ bookingId }) => bookingId));
-    return { bookings, ...(!isLast && { after: { ...after, ...positions } }) };
-  }
-
-  /** Whole bookings in the order of their ids; those that are not PENDING any more are left out. */
-  async #read(bookingIds: readonly string[]): Promise<Booking[]> {
-    const found = new Map<string, Booking>();
-    let keys = bookingIds.map((bookingId) => ({ bookingId }));
-    while (keys.length > 0) {
-      const { Responses, UnprocessedKeys } = await this.#client.send(
-        new BatchGetCommand({ RequestItems: { [this.#tableName]: { Keys: keys.slice(0, MAX_KEYS) } } }),
-      );
-      for (const item of Responses?.[this.#tableName] ?? []) found.set(item.bookingId, item as Booking);
-      const unprocessed = (UnprocessedKeys?.[this.#tableName]?.Keys ?? []) as typeof keys;
-      keys = [...unprocessed, ...keys.slice(MAX_KEYS)];
-    }
-    return bookingIds.flatMap((bookingId) => {
-      const booking = found.get(bookingId);
-      return booking?.status === 'PENDING' ? [booking] : [];
-    });
-  }
-
-  /**
-   * Takes bookings out of the index that a foreign writer settled without doing so; else every sweep would find them
-   * again. Does nothing to a PENDING booking.
-   */
-  async dropFromIndex(bookingIds: readonly string[]): Promise<void> {
-    for (const ids of chunks(bookingIds, MAX_STATEMENTS)) {
-      await this.#client.send(
-        new BatchExecuteStatementCommand({
-          Statements: ids.map((bookingId) => ({
-            Statement:
-              `UPDATE "${this.#tableName}" REMOVE "pendingShard" ` +
-              `WHERE "bookingId" = ? AND "status" <> 'PENDING' AND "pendingShard" >= 0`,
-            Parameters: [bookingId],
-          })),
-        }),
-      );
     }
   }
 }
 
 /** Numbers of foreign writers may be beyond what a JavaScript number holds exactly; no read may fail because of one. */
 export const UNMARSHALL = { wrapNumbers: Number };
-
-const chunks = <T>(items: readonly T[], size: number): T[][] =>
-  Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size));
 
 const asError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)));

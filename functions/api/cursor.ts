@@ -1,7 +1,7 @@
 /** Where a page of a list ended, in each shard of the index, as text that a client hands back. */
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import * as v from 'valibot';
-import type { ShardPositions } from '../adapters/booking-store.ts';
+import type { ShardPositions } from '../adapters/pending-index.ts';
 
 const positions = v.record(
   v.pipe(v.string(), v.regex(/^\d{1,3}$/)),

@@ -12,18 +12,19 @@ beforeAll(async () => {
 });
 afterAll(() => engines.stop());
 
+/** The ordinary AWS configuration, pointed at the engines. */
+const awsConfiguration = () => ({
+  AWS_ACCESS_KEY_ID: 'local',
+  AWS_SECRET_ACCESS_KEY: 'local',
+  AWS_REGION: 'us-east-1',
+  AWS_ENDPOINT_URL_DYNAMODB: engines.dynamodb.endpoint,
+  AWS_ENDPOINT_URL_SQS: engines.sqs.endpoint,
+});
+
 const run = (script: string, args: string[], environment: Record<string, string> = {}) =>
   new Promise<{ code: number | null; out: string; err: string }>((resolve) => {
     const child = spawn(process.execPath, [fileURLToPath(new URL(`../../${script}`, import.meta.url)), ...args], {
-      env: {
-        ...process.env,
-        AWS_ACCESS_KEY_ID: 'local',
-        AWS_SECRET_ACCESS_KEY: 'local',
-        AWS_REGION: 'us-east-1',
-        AWS_ENDPOINT_URL_DYNAMODB: engines.dynamodb.endpoint,
-        AWS_ENDPOINT_URL_SQS: engines.sqs.endpoint,
-        ...environment,
-      },
+      env: { ...process.env, ...awsConfiguration(), ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let out = '';
@@ -105,15 +106,7 @@ describe('npm run expire-bookings -- --every', () => {
   const startWorker = (args: string[], environment: Record<string, string> = {}) => {
     const script = fileURLToPath(new URL('../../bin/expire-bookings.ts', import.meta.url));
     const child = spawn(process.execPath, [script, '--table', engines.table, ...args], {
-      env: {
-        ...process.env,
-        AWS_ACCESS_KEY_ID: 'local',
-        AWS_SECRET_ACCESS_KEY: 'local',
-        AWS_REGION: 'us-east-1',
-        AWS_ENDPOINT_URL_DYNAMODB: engines.dynamodb.endpoint,
-        AWS_ENDPOINT_URL_SQS: engines.sqs.endpoint,
-        ...environment,
-      },
+      env: { ...process.env, ...awsConfiguration(), ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const printed = { out: '', err: '' };

@@ -24,7 +24,9 @@ const grantsOf = (from: Template, functionId: string): Record<string, unknown> =
     if (!Roles.some((role: { Ref: string }) => role.Ref === roleId)) continue;
     for (const { Effect, Action, Resource } of PolicyDocument.Statement) {
       expect(Effect).toBe('Allow');
-      for (const action of [Action].flat()) grants[action] = Resource;
+      for (const action of [Action].flat()) {
+        grants[action] = action in grants ? [grants[action], Resource].flat() : Resource;
+      }
     }
   }
   return grants;
@@ -195,8 +197,8 @@ describe('the Lambdas', () => {
       'dynamodb:DescribeStream': stream,
       'dynamodb:GetRecords': stream,
       'dynamodb:GetShardIterator': stream,
-      // The first is its own, to send timers; the second hands over discarded records.
-      'sqs:SendMessage': expect.anything(),
+      // To send timers, and to hand over discarded records.
+      'sqs:SendMessage': [arnOf('TimerQueue'), arnOf('ScheduleExpiryDeadLetterQueue')],
       'sqs:GetQueueAttributes': arnOf('ScheduleExpiryDeadLetterQueue'),
       'sqs:GetQueueUrl': arnOf('ScheduleExpiryDeadLetterQueue'),
     });
@@ -221,23 +223,51 @@ describe('the Lambdas', () => {
     });
   });
 
+  const index = { 'Fn::Join': ['', [arnOf('BookingsTable'), '/index/pending-by-expiry']] };
+  const withoutLogs = (functionId: string) => {
+    const { 'logs:CreateLogStream': _stream, 'logs:PutLogEvents': _events, ...grants } = grantsOf(template, functionId);
+    return grants;
+  };
+
   test('sweep may query the index, not the table, and write what it writes', () => {
-    const grants = grantsOf(template, 'SweepFunction');
-    expect(grants['dynamodb:Query']).toEqual({
-      'Fn::Join': ['', [arnOf('BookingsTable'), '/index/pending-by-expiry']],
+    expect(withoutLogs('SweepFunction')).toEqual({
+      'dynamodb:BatchGetItem': arnOf('BookingsTable'),
+      'dynamodb:PartiQLUpdate': arnOf('BookingsTable'),
+      'dynamodb:Query': index,
+      'dynamodb:GetItem': arnOf('SweepStateTable'),
+      'dynamodb:UpdateItem': [arnOf('BookingsTable'), arnOf('SweepStateTable')],
+      'sqs:SendMessage': [arnOf('TimerQueue'), arnOf('SweepDeadLetterQueue')],
+      'sqs:GetQueueAttributes': arnOf('SweepDeadLetterQueue'),
+      'sqs:GetQueueUrl': arnOf('SweepDeadLetterQueue'),
     });
-    expect(grants['dynamodb:PartiQLUpdate']).toEqual(arnOf('BookingsTable'));
-    expect(
-      Object.keys(grants)
-        .filter((action) => action.startsWith('dynamodb:'))
-        .sort(),
-    ).toEqual([
-      'dynamodb:BatchGetItem',
-      'dynamodb:GetItem',
-      'dynamodb:PartiQLUpdate',
-      'dynamodb:Query',
-      'dynamodb:UpdateItem',
-    ]);
+  });
+
+  test('publish-events may read the stream and put events on its bus', () => {
+    const stream = { 'Fn::GetAtt': ['BookingsTable', 'StreamArn'] };
+    expect(withoutLogs('PublishEventsFunction')).toEqual({
+      'events:PutEvents': arnOf('BookingEvents'),
+      'dynamodb:ListStreams': '*',
+      'dynamodb:DescribeStream': stream,
+      'dynamodb:GetRecords': stream,
+      'dynamodb:GetShardIterator': stream,
+      'sqs:SendMessage': arnOf('PublishEventsDeadLetterQueue'),
+      'sqs:GetQueueAttributes': arnOf('PublishEventsDeadLetterQueue'),
+      'sqs:GetQueueUrl': arnOf('PublishEventsDeadLetterQueue'),
+    });
+  });
+
+  test('bookings-api may make, read and move bookings, sweep, and read its one secret; it deletes nothing', () => {
+    expect(withoutLogs('BookingsApiFunction')).toEqual({
+      'dynamodb:BatchGetItem': arnOf('BookingsTable'),
+      'dynamodb:PartiQLUpdate': arnOf('BookingsTable'),
+      'dynamodb:PutItem': arnOf('BookingsTable'),
+      'dynamodb:Query': index,
+      'dynamodb:GetItem': [arnOf('SweepStateTable'), arnOf('BookingsTable')],
+      'dynamodb:UpdateItem': [arnOf('BookingsTable'), arnOf('SweepStateTable')],
+      'sqs:SendMessage': arnOf('TimerQueue'),
+      'secretsmanager:GetSecretValue': { Ref: 'CronTokenSecret' },
+      'secretsmanager:DescribeSecret': { Ref: 'CronTokenSecret' },
+    });
   });
 });
 
@@ -253,7 +283,7 @@ test('a key of the customer’s own encrypts tables, queues and secret, and the 
     expect(Properties.KmsMasterKeyId).toBe(kmsKeyArn);
   expect(Resources.CronTokenSecret.Properties.KmsKeyId).toBe(kmsKeyArn);
   for (const name of ['ScheduleExpiry', 'ExpireBooking', 'Sweep', 'PublishEvents', 'BookingsApi']) {
-    expect(grantsOf(withKey, `${name}Function`)).toMatchObject({ 'kms:Decrypt': kmsKeyArn });
+    expect([grantsOf(withKey, `${name}Function`)['kms:Decrypt']].flat()).toContain(kmsKeyArn);
   }
   expect(() => checkSupport(withKey.toJSON() as LocalTemplate)).not.toThrow();
 });
