@@ -138,7 +138,8 @@ describe('npm run expire-bookings -- --every', () => {
       );
       const { code, tookMs } = await worker.stop(signal);
       expect(code).toBe(0);
-      expect(tookMs).toBeLessThan(1_500);
+      // Itself it takes a second at most; a busy machine may take a while to say so.
+      expect(tookMs).toBeLessThan(3_000);
       expect(worker.printed.out).toContain('Successfully expired 2 booking(s)');
     },
   );
