@@ -2,7 +2,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { SingleBar } from 'cli-progress';
-import type { BookingStore } from '../functions/adapters/booking-store.ts';
 import { SECOND_MS } from '../functions/core/hold-time.ts';
 import { SWEEP_STARTED, type SweepReport, sweep, sweepFinished } from '../functions/core/sweep.ts';
 import { systemClock } from '../functions/runtime/clock.ts';
@@ -152,12 +151,8 @@ const dryRun = async ({ store, shardCount }: Connection, json: boolean): Promise
   console.log(`Would expire ${found.length} booking(s)`);
 };
 
-const progressBar = async ({ store, shardCount }: Connection): Promise<SingleBar | undefined> => {
-  const nowMs = systemClock();
-  const countOf = (store: BookingStore) =>
-    Promise.all(Array.from({ length: shardCount }, (_, shard) => store.countPending(shard, nowMs)));
-  const counts = await countOf(store).catch(() => []);
-  const total = counts.reduce((sum, count) => sum + count, 0);
+const progressBar = async ({ store }: Connection): Promise<SingleBar | undefined> => {
+  const total = await store.countPending(0, systemClock()).catch(() => 0);
   if (total < MUCH_TO_DO) return undefined;
   const bar = new SingleBar({ format: '  {bar} {value}/{total} bookings, {eta_formatted} left', hideCursor: true });
   bar.start(total, 0);

@@ -50,18 +50,12 @@ const messagesIn = async ({ sqsClient }: Connection, QueueUrl: string) => {
 
 /** Counts and ages as they are now, and each thing that is wrong, in words. */
 const lookAt = async (connection: Connection, next: number) => {
-  const { store, shardCount, settings, scheduling } = connection;
+  const { store, settings, scheduling } = connection;
   const nowMs = systemClock();
-  const shards = Array.from({ length: shardCount }, (_, shard) => shard);
-  const sum = async (throughMs: number) =>
-    (await Promise.all(shards.map((shard) => store.countPending(shard, throughMs)))).reduce(
-      (total, count) => total + count,
-      0,
-    );
   const deadLetters: Record<string, number> = {};
-  const [pendingOrOverdue, overdue, oldest, upcoming, state, timers] = await Promise.all([
-    sum(LATEST_DEADLINE_MS),
-    sum(nowMs),
+  const [pending, overdue, oldest, upcoming, state, timers] = await Promise.all([
+    store.countPending(nowMs + 1, LATEST_DEADLINE_MS),
+    store.countPending(0, nowMs),
     store.listPending({ fromMs: 0, throughMs: nowMs, limit: 1, after: {} }),
     next === 0
       ? { bookings: [] }
@@ -88,7 +82,7 @@ const lookAt = async (connection: Connection, next: number) => {
   }
   return {
     table: connection.table,
-    pending: pendingOrOverdue - overdue,
+    pending,
     overdue,
     oldestOverdueMs,
     timers,

@@ -1,7 +1,7 @@
 import { Duration } from 'aws-cdk-lib';
 import { AlarmStatusWidget, Dashboard, GraphWidget, Metric, Stats, Unit } from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
-import { METRICS, METRICS_NAMESPACE, type MetricName } from '../functions/contract.ts';
+import { METRICS, METRICS_NAMESPACE, METRICS_OF, type MetricName } from '../functions/contract.ts';
 import type { Alarms, AlarmsProps } from './alarms.ts';
 
 export interface OperatorsDashboardProps extends AlarmsProps {
@@ -37,15 +37,9 @@ export class OperatorsDashboard extends Construct {
       new GraphWidget({
         ...half,
         title: 'What else became of timers',
-        left: [
-          METRICS.settledInTime,
-          METRICS.alreadyExpired,
-          METRICS.extended,
-          METRICS.missing,
-          METRICS.malformed,
-          METRICS.sentAgain,
-          METRICS.failed,
-        ].map((metric) => own(metric)),
+        left: METRICS_OF.expireBooking
+          .filter((metric) => metric !== METRICS.expiredByTimer)
+          .map((metric) => own(metric)),
       }),
       new GraphWidget({
         ...half,

@@ -64,7 +64,8 @@ export class LocalHttpApi {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      const url = new URL(request.url ?? '/', 'http://127.0.0.1');
+      // Not resolved against a base: a path of two slashes would be taken for a host.
+      const url = new URL(`http://127.0.0.1${request.url ?? '/'}`);
       for (const [name, value] of this.#corsHeaders(request)) response.setHeader(name, value);
       if (this.#cors && request.method === 'OPTIONS' && request.headers.origin) {
         response.writeHead(204).end();

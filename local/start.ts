@@ -88,7 +88,7 @@ booking-expiry is running; ${dataDir ? `bookings and timers are kept in ${dataDi
 
 In another terminal: a booking that holds for 10 seconds, and what has become of it. Nobody pays, so it expires.
 
-  curl -s ${outputs.ApiUrl}/api/v1/bookings --json '{"bookingId":"seat-1","holdSeconds":10}'
+  curl -s ${outputs.ApiUrl}/api/v1/bookings -H 'content-type: application/json' -d '{"bookingId":"seat-1","holdSeconds":10}'
   curl -s ${outputs.ApiUrl}/api/v1/bookings/seat-1
 
 Any AWS SDK or the AWS CLI works with the engines too:

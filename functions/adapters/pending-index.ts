@@ -71,22 +71,25 @@ export class PendingIndex {
   }
 
   /** One page of a shard's PENDING bookings with deadlines in a range, soonest first. */
-  async pendingPage({ shard, fromMs, throughMs, limit, cursor }: PendingRange): Promise<PendingPage> {
+  async pendingPage({ limit, ...range }: PendingRange): Promise<PendingPage> {
     const { Items = [], LastEvaluatedKey } = await this.client.send(
-      new QueryCommand({
-        TableName: this.tableName,
-        IndexName: PENDING_INDEX,
-        KeyConditionExpression: 'pendingShard = :shard AND expiresAtMs BETWEEN :fromMs AND :throughMs',
-        ExpressionAttributeValues: {
-          ':shard': shard,
-          ':fromMs': Math.max(EARLIEST_DEADLINE_MS, fromMs ?? 0),
-          ':throughMs': throughMs,
-        },
-        Limit: limit,
-        ExclusiveStartKey: cursor,
-      }),
+      new QueryCommand({ ...this.#rangeQuery(range), Limit: limit }),
     );
     return { rows: Items as PendingRow[], ...(LastEvaluatedKey && { cursor: LastEvaluatedKey }) };
+  }
+
+  #rangeQuery({ shard, fromMs = 0, throughMs, cursor }: Omit<PendingRange, 'limit'>) {
+    return {
+      TableName: this.tableName,
+      IndexName: PENDING_INDEX,
+      KeyConditionExpression: 'pendingShard = :shard AND expiresAtMs BETWEEN :fromMs AND :throughMs',
+      ExpressionAttributeValues: {
+        ':shard': shard,
+        ':fromMs': Math.max(EARLIEST_DEADLINE_MS, fromMs),
+        ':throughMs': throughMs,
+      },
+      ExclusiveStartKey: cursor,
+    };
   }
 
   /** All PENDING bookings of a shard with deadlines up to a time, soonest first, read page by page as they are asked for. */
@@ -99,11 +102,25 @@ export class PendingIndex {
     } while (cursor !== undefined);
   }
 
-  /** How many PENDING bookings of a shard have deadlines up to a time. */
-  async countPending(shard: number, throughMs: number): Promise<number> {
-    let count = 0;
-    for await (const _ of this.pendingRows(shard, throughMs)) count += 1;
-    return count;
+  /** How many PENDING bookings of all shards have deadlines in a range. Reads the index, but transfers none of it. */
+  async countPending(fromMs: number, throughMs: number): Promise<number> {
+    const counts = await pMap(
+      Array.from({ length: this.shardCount }, (_, shard) => shard),
+      async (shard) => {
+        let count = 0;
+        let cursor: Record<string, unknown> | undefined;
+        do {
+          const { Count = 0, LastEvaluatedKey } = await this.client.send(
+            new QueryCommand({ ...this.#rangeQuery({ shard, fromMs, throughMs, cursor }), Select: 'COUNT' }),
+          );
+          count += Count;
+          cursor = LastEvaluatedKey;
+        } while (cursor !== undefined);
+        return count;
+      },
+      { concurrency: CONCURRENT_QUERIES },
+    );
+    return counts.reduce((sum, count) => sum + count, 0);
   }
 
   /**
@@ -120,19 +137,19 @@ export class PendingIndex {
       Array.from({ length: this.shardCount }, (_, shard) => shard),
       async (shard) => {
         const [expiresAtMs = 0, bookingId] = after[shard] ?? [];
-        if (expiresAtMs > throughMs) return [];
+        if (expiresAtMs > throughMs) return { rows: [], isLast: true };
         // A position before the range, because time has gone on, is none: DynamoDB refuses to start outside of it.
         const isWithin = bookingId !== undefined && expiresAtMs >= fromMs;
         const cursor = isWithin ? { bookingId, expiresAtMs, pendingShard: shard } : undefined;
         const page = await this.pendingPage({ shard, fromMs, throughMs, limit, cursor });
-        return page.rows.map((row, index) => ({ ...row, shard, hasMore: index < page.rows.length - 1 || page.cursor }));
+        return { rows: page.rows.map((row) => ({ ...row, shard })), isLast: page.cursor === undefined };
       },
       { concurrency: CONCURRENT_QUERIES },
     );
     // A stable sort: rows of one shard keep the index's own order, which is what its cursor goes by.
-    const rows = pages.flat().sort((a, b) => a.expiresAtMs - b.expiresAtMs);
+    const rows = pages.flatMap((page) => page.rows).sort((a, b) => a.expiresAtMs - b.expiresAtMs);
     const taken = rows.slice(0, limit);
-    const isLast = rows.length === taken.length && !pages.some((page) => page.at(-1)?.hasMore);
+    const isLast = rows.length === taken.length && pages.every((page) => page.isLast);
     const positions = Object.fromEntries(
       taken.map(({ shard, expiresAtMs, bookingId }) => [shard, [expiresAtMs, bookingId] as [number, string]]),
     );

@@ -10,6 +10,7 @@ import {
   extendRequest,
   healthResponse,
   LISTED_STATUSES,
+  MAX_BODY_BYTES,
   MAX_ID_LENGTH_IN_PATH,
   MAX_PAGE_SIZE,
   problemResponse,
@@ -53,7 +54,7 @@ const failures = {
   503: problem('The table is throttled or cannot be reached: try again.'),
 };
 const withBody = {
-  413: problem('The body is larger than 16,384 bytes.'),
+  413: problem(`The body is larger than ${MAX_BODY_BYTES} bytes.`),
   415: problem('The body is not application/json.'),
 };
 const notFound = { 404: problem('There is no such booking.') };

@@ -131,7 +131,7 @@ export const listQuery = v.strictObject({
   cursor: v.optional(v.pipe(v.string(), v.regex(CURSOR_PATTERN, 'must be a cursor of an earlier page'))),
 });
 
-export const IDEMPOTENCY_KEY_RULE = 'must be 1 to 255 printable ASCII characters';
+const IDEMPOTENCY_KEY_RULE = 'must be 1 to 255 printable ASCII characters';
 export const idempotencyKey = v.pipe(v.string(), v.regex(/^[\x20-\x7e]{1,255}$/, IDEMPOTENCY_KEY_RULE));
 
 const timestamp = v.pipe(v.string(), v.isoTimestamp());
