@@ -64,8 +64,10 @@ export class LocalHttpApi {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
+      const target = request.url ?? '';
+      if (!target.startsWith('/')) return answerJson(response, 400, { message: 'Bad Request' });
       // Not resolved against a base: a path of two slashes would be taken for a host.
-      const url = new URL(`http://127.0.0.1${request.url ?? '/'}`);
+      const url = new URL(`http://127.0.0.1${target}`);
       for (const [name, value] of this.#corsHeaders(request)) response.setHeader(name, value);
       if (this.#cors && request.method === 'OPTIONS' && request.headers.origin) {
         response.writeHead(204).end();

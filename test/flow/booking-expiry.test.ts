@@ -247,16 +247,27 @@ describe('over HTTP', () => {
     expect(body).toMatchObject({ remaining: false });
   });
 
-  test('a GET that comes with a body is answered by the API all the same', async () => {
+  /** The status of a request that fetch would refuse to make, or mend before it is sent. */
+  const rawStatus = (path: string, body = '') => {
     const { hostname, port } = new URL(runtime.outputs.ApiUrl ?? '');
-    const status = await new Promise<number | undefined>((resolve, reject) => {
-      const options = { hostname, port, path: '/api/v1/bookings/nobody', headers: { 'content-length': '2' } };
-      // fetch refuses to send one; other clients do not.
-      httpRequest(options, (response) => resolve(response.resume().statusCode))
+    return new Promise<number | undefined>((resolve, reject) => {
+      const headers = body === '' ? {} : { 'content-length': body.length };
+      httpRequest({ hostname, port, path, headers }, (response) => resolve(response.resume().statusCode))
         .on('error', reject)
-        .end('{}');
+        .end(body);
     });
-    expect(status).toBe(404);
+  };
+
+  test('a GET that comes with a body is answered by the API all the same', async () => {
+    expect(await rawStatus('/api/v1/bookings/nobody', '{}')).toBe(404);
+  });
+
+  test.each([
+    ['//', 404],
+    ['//api/v1/health', 404],
+    ['http://elsewhere/', 400],
+  ])('a request for %s is answered %d', async (path, status) => {
+    expect(await rawStatus(path)).toBe(status);
   });
 
   test('what no route has, and what is too large, is refused by the gateway', async () => {

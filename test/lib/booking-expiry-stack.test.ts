@@ -1,17 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { App } from 'aws-cdk-lib';
-import { Match, Template } from 'aws-cdk-lib/assertions';
+import { Match, type Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
-import { BookingExpiryStack } from '../../lib/booking-expiry-stack.ts';
-import { bookingExpirySettings, InvalidSettingError, settingsFromContext } from '../../lib/settings.ts';
 import { checkSupport, type Template as LocalTemplate } from '../../local/template.ts';
+import { synth } from '../support/stack.ts';
 
-/** The stack's template without its bundles, which is what makes a synthesis slow. */
-const synth = (given: Parameters<typeof bookingExpirySettings>[0] = {}): Template => {
-  const app = new App({ context: { 'aws:cdk:bundling-stacks': [] } });
-  const settings = bookingExpirySettings(given);
-  return Template.fromStack(new BookingExpiryStack(app, `booking-expiry-${settings.stage}`, { settings }));
-};
 const template = synth();
 
 /** Every statement of the role of a Lambda, by action: what it may do, and to what. */
@@ -365,65 +356,6 @@ describe('the HTTP API', () => {
   });
 });
 
-describe('the alarms', () => {
-  const alarms = Object.values(template.findResources('AWS::CloudWatch::Alarm')).map(({ Properties }) => Properties);
-  const runbook = readFileSync(new URL('../../docs/runbook.md', import.meta.url), 'utf8');
-  const sections = [...runbook.matchAll(/^## (.+)$/gm)].map(([, title = '']) =>
-    title.toLowerCase().replaceAll(' ', '-'),
-  );
-
-  test('each has a name of its own, goes to the topic both ways, and names a section that the runbook has', () => {
-    expect(new Set(alarms.map(({ AlarmName }) => AlarmName)).size).toBe(alarms.length);
-    for (const { AlarmName, AlarmDescription, AlarmActions, OKActions } of alarms) {
-      expect(AlarmName).toMatch(/^booking-expiry-dev\/[a-z-]+$/);
-      expect([AlarmActions, OKActions]).toEqual([[{ Ref: 'AlarmTopic' }], [{ Ref: 'AlarmTopic' }]]);
-      const [, section] = /Runbook: docs\/runbook\.md#([a-z-]+)$/.exec(AlarmDescription) ?? [];
-      expect(sections).toContain(section);
-    }
-  });
-
-  test('every section of the runbook that an alarm can name has its three parts', () => {
-    for (const section of runbook.split(/^## /m).slice(1)) {
-      if (!/^### Description$/m.test(section)) continue;
-      expect(section).toMatch(/### Description[\s\S]+### Investigation[\s\S]+### Resolution/);
-    }
-  });
-
-  test('only the one for a sweep that does not run takes silence for a problem', () => {
-    const breaching = alarms.filter(({ TreatMissingData }) => TreatMissingData !== 'notBreaching');
-    expect(breaching.map(({ AlarmName }) => AlarmName)).toEqual(['booking-expiry-dev/sweep-not-running']);
-  });
-
-  test('watch each dead-letter queue by its visible messages', () => {
-    const watched = alarms.filter(({ MetricName }) => MetricName === 'ApproximateNumberOfMessagesVisible');
-    expect(watched.map(({ Dimensions }) => Dimensions[0].Value['Fn::GetAtt'][0]).sort()).toEqual([
-      'PublishEventsDeadLetterQueue',
-      'ScheduleExpiryDeadLetterQueue',
-      'SweepDeadLetterQueue',
-      'TimerDeadLetterQueue',
-    ]);
-  });
-
-  test('look at metrics that the Lambdas send, under the service that they send them for', () => {
-    const own = alarms.filter(({ Namespace }) => Namespace === 'BookingExpiry');
-    expect(own.map(({ MetricName }) => MetricName).sort()).toEqual([
-      'InvalidDeadlines',
-      'LagMs',
-      'OverdueFound',
-      'SweepUnfinished',
-    ]);
-    for (const { Dimensions } of own) expect(Dimensions).toEqual([{ Name: 'service', Value: 'booking-expiry-dev' }]);
-    const { Environment } = template.toJSON().Resources.SweepFunction.Properties;
-    expect(Environment.Variables.POWERTOOLS_SERVICE_NAME).toBe('booking-expiry-dev');
-  });
-
-  test('go to an address by e-mail if one is given', () => {
-    synth({ alarmEmail: 'ops@example.com' }).hasResourceProperties('AWS::SNS::Subscription', {
-      Endpoint: 'ops@example.com',
-    });
-  });
-});
-
 test('what carries data or is named by operators keeps its logical id: another would replace it', () => {
   const { Resources } = template.toJSON();
   const kept = {
@@ -470,49 +402,4 @@ test('every name that an operator or a client needs is an output', () => {
 
 test('the local runtime supports everything in the template', () => {
   expect(() => checkSupport(template.toJSON() as LocalTemplate)).not.toThrow();
-});
-
-describe('a setting', () => {
-  test.each([
-    ['stage', 'Prod', 'stage must be 1 to 20 lower-case letters, digits and hyphens'],
-    ['stage', 'a-', 'stage must be'],
-    ['stage', '', 'stage must be'],
-    ['sweepIntervalMinutes', 0, 'sweepIntervalMinutes must be a whole number from 1 to 180, got 0'],
-    ['sweepIntervalMinutes', '181', 'sweepIntervalMinutes must be a whole number from 1 to 180, got "181"'],
-    ['sweepIntervalMinutes', '5m', 'got "5m"'],
-    ['sweepIntervalMinutes', 2.5, 'got 2.5'],
-    ['timerLeadMs', '-1', 'timerLeadMs must be a whole number from 0 to 10000, got "-1"'],
-    ['timerLeadMs', 10_001, 'got 10001'],
-    ['shardCount', '0', 'shardCount must be a whole number from 1 to 200, got "0"'],
-    ['shardCount', 201, 'got 201'],
-    ['jwtIssuer', 'https://login.example.com/', 'jwtIssuer and jwtAudience must be given together'],
-    ['jwtIssuer', 'login', 'jwtIssuer must be an https URL, got "login"'],
-    ['corsOrigins', 'shop.example.com', 'corsOrigins must be one or more origins'],
-    ['kmsKeyArn', 'alias/mine', 'kmsKeyArn must be the ARN of a KMS key, got "alias/mine"'],
-    ['alarmEmail', 'nobody', 'alarmEmail must be an e-mail address, got "nobody"'],
-    ['publishSettled', 'yes', 'publishSettled must be true or false, got "yes"'],
-    ['removalPolicy', 'snapshot', 'removalPolicy must be destroy or retain, got "snapshot"'],
-  ])('%s = %j fails with what is allowed', (name, value, message) => {
-    expect(() => bookingExpirySettings({ [name]: value })).toThrow(InvalidSettingError);
-    expect(() => bookingExpirySettings({ [name]: value })).toThrow(message);
-  });
-
-  test('with a name that does not exist fails, with the names that do', () => {
-    const app = new App({ context: { sweepInterval: '5' } });
-    expect(() => settingsFromContext(app)).toThrow(
-      '-c must set one of stage, sweepIntervalMinutes, timerLeadMs, shardCount, removalPolicy, publishSettled, alarmEmail, kmsKeyArn, jwtIssuer, jwtAudience, corsOrigins, got "sweepInterval"',
-    );
-  });
-
-  test('comes from the context as text', () => {
-    const app = new App({ context: { stage: 'prod', sweepIntervalMinutes: '60', '@aws-cdk/core:some-flag': true } });
-    expect(settingsFromContext(app)).toEqual({
-      stage: 'prod',
-      sweepIntervalMinutes: 60,
-      timerLeadMs: 1_000,
-      shardCount: 10,
-      removalPolicy: 'retain',
-      publishSettled: false,
-    });
-  });
 });

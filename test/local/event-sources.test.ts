@@ -7,11 +7,10 @@ import type { DynamoDBStreamEvent, SQSEvent } from 'aws-lambda';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import type { LambdaHost } from '../../local/lambda-host.ts';
-import { LocalSchedule } from '../../local/schedule.ts';
 import { SqsEventSource, type SqsEventSourceSettings } from '../../local/sqs-event-source.ts';
 import { StreamEventSource, type StreamEventSourceSettings } from '../../local/stream-event-source.ts';
 import { type Engines, startEngines } from '../support/engines.ts';
-import { eventually, lambdaOf, scriptedLambda } from '../support/lambda.ts';
+import { eventually, scriptedLambda } from '../support/lambda.ts';
 
 let engines: Engines;
 let sources: { stop(): Promise<void> }[];
@@ -328,46 +327,5 @@ describe('from a stream', () => {
       (count) => count > 0,
     );
     expect([seen, resumed]).toEqual([['before'], ['after']]);
-  });
-});
-
-describe('a schedule', () => {
-  const settings = { periodMs: 3_600_000, input: {}, maxRetryAttempts: 0, maxEventAgeMs: 60_000, onProblem: () => {} };
-
-  test('fires at once, then at its rate', async () => {
-    let fired = 0;
-    const schedule = new LocalSchedule(
-      scriptedLambda(() => {
-        fired += 1;
-      }),
-      { ...settings, periodMs: 50, onDiscarded: undefined },
-    );
-    sources.push(schedule);
-    schedule.start();
-    await eventually(
-      () => fired,
-      (count) => count >= 3,
-    );
-  });
-
-  test('hands over an invocation that failed for good, with what it was asked and what it answered', async () => {
-    const discarded: unknown[] = [];
-    const lambda = lambdaOf('exports.handler = async () => { throw new Error("no table"); }');
-    const schedule = new LocalSchedule(lambda, {
-      ...settings,
-      input: { why: 'test' },
-      onDiscarded: async (description) => {
-        discarded.push(description);
-      },
-    });
-    await schedule.fire();
-    expect(discarded).toMatchObject([
-      {
-        requestContext: { condition: 'RetriesExhausted' },
-        requestPayload: { why: 'test' },
-        responsePayload: { errorMessage: 'no table' },
-      },
-    ]);
-    await lambda.stop();
   });
 });

@@ -1,0 +1,48 @@
+import { App } from 'aws-cdk-lib';
+import { describe, expect, test } from 'vitest';
+import { bookingExpirySettings, InvalidSettingError, settingsFromContext } from '../../lib/settings.ts';
+
+describe('a setting', () => {
+  test.each([
+    ['stage', 'Prod', 'stage must be 1 to 20 lower-case letters, digits and hyphens'],
+    ['stage', 'a-', 'stage must be'],
+    ['stage', '', 'stage must be'],
+    ['sweepIntervalMinutes', 0, 'sweepIntervalMinutes must be a whole number from 1 to 180, got 0'],
+    ['sweepIntervalMinutes', '181', 'sweepIntervalMinutes must be a whole number from 1 to 180, got "181"'],
+    ['sweepIntervalMinutes', '5m', 'got "5m"'],
+    ['sweepIntervalMinutes', 2.5, 'got 2.5'],
+    ['timerLeadMs', '-1', 'timerLeadMs must be a whole number from 0 to 10000, got "-1"'],
+    ['timerLeadMs', 10_001, 'got 10001'],
+    ['shardCount', '0', 'shardCount must be a whole number from 1 to 200, got "0"'],
+    ['shardCount', 201, 'got 201'],
+    ['jwtIssuer', 'https://login.example.com/', 'jwtIssuer and jwtAudience must be given together'],
+    ['jwtIssuer', 'login', 'jwtIssuer must be an https URL, got "login"'],
+    ['corsOrigins', 'shop.example.com', 'corsOrigins must be one or more origins'],
+    ['kmsKeyArn', 'alias/mine', 'kmsKeyArn must be the ARN of a KMS key, got "alias/mine"'],
+    ['alarmEmail', 'nobody', 'alarmEmail must be an e-mail address, got "nobody"'],
+    ['publishSettled', 'yes', 'publishSettled must be true or false, got "yes"'],
+    ['removalPolicy', 'snapshot', 'removalPolicy must be destroy or retain, got "snapshot"'],
+  ])('%s = %j fails with what is allowed', (name, value, message) => {
+    expect(() => bookingExpirySettings({ [name]: value })).toThrow(InvalidSettingError);
+    expect(() => bookingExpirySettings({ [name]: value })).toThrow(message);
+  });
+
+  test('with a name that does not exist fails, with the names that do', () => {
+    const app = new App({ context: { sweepInterval: '5' } });
+    expect(() => settingsFromContext(app)).toThrow(
+      '-c must set one of stage, sweepIntervalMinutes, timerLeadMs, shardCount, removalPolicy, publishSettled, alarmEmail, kmsKeyArn, jwtIssuer, jwtAudience, corsOrigins, got "sweepInterval"',
+    );
+  });
+
+  test('comes from the context as text', () => {
+    const app = new App({ context: { stage: 'prod', sweepIntervalMinutes: '60', '@aws-cdk/core:some-flag': true } });
+    expect(settingsFromContext(app)).toEqual({
+      stage: 'prod',
+      sweepIntervalMinutes: 60,
+      timerLeadMs: 1_000,
+      shardCount: 10,
+      removalPolicy: 'retain',
+      publishSettled: false,
+    });
+  });
+});
