@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { createInterface } from 'node:readline';
 import { Worker } from 'node:worker_threads';
 import type { Invocation, WorkerMessage, WorkerSettings } from './lambda-worker.ts';
+import type { ClockOffset } from './moved-clock.ts';
 
 export interface LambdaSettings {
   /** The short id by which logs and messages name it. */
@@ -20,6 +21,10 @@ export interface LambdaSettings {
   /** Most execution environments at once. */
   readonly maxConcurrency: number;
   readonly onLogLine: (line: string) => void;
+  /** Called after each invocation with its duration, in ms, as Lambda bills it: from the event to the answer. */
+  readonly onInvocation?: (durationMs: number) => void;
+  /** What its clocks go by. @default - the system's clock */
+  readonly clockOffset?: ClockOffset | undefined;
 }
 
 /** Thrown when an invocation failed: the function threw, crashed or ran out of time. */
@@ -82,8 +87,10 @@ export class LambdaHost {
     try {
       const environment = await this.#acquire();
       const { timeoutMs } = this.settings;
-      const invocation: Invocation = { requestId, event: JSON.stringify(event), deadlineMs: Date.now() + timeoutMs };
+      const invocation: Invocation = { requestId, event: JSON.stringify(event), timeoutMs };
+      const startedAtMs = performance.now();
       const answer = await this.#ask(environment, timeoutMs, () => environment.worker.postMessage(invocation));
+      this.settings.onInvocation?.(performance.now() - startedAtMs);
       if (answer === 'late') {
         await this.#discard(environment);
         throw new InvocationError('Sandbox.Timedout', `Task timed out after ${timeoutMs / 1000} seconds`, requestId);
@@ -132,8 +139,8 @@ export class LambdaHost {
   }
 
   async #start(): Promise<Environment> {
-    const { bundle, handlerName, functionName, memorySizeMb, environment: env, onLogLine } = this.settings;
-    const workerData: WorkerSettings = { bundle, handlerName, functionName, memorySizeMb };
+    const { bundle, handlerName, functionName, memorySizeMb, environment: env, onLogLine, clockOffset } = this.settings;
+    const workerData: WorkerSettings = { bundle, handlerName, functionName, memorySizeMb, clockOffset };
     this.#starting += 1;
     const worker = new Worker(new URL('./lambda-worker.ts', import.meta.url), {
       workerData,

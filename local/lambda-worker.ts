@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
+import { type ClockOffset, goByOffset } from './moved-clock.ts';
 
 export interface WorkerSettings {
   /** The bundle's file. */
@@ -15,13 +16,16 @@ export interface WorkerSettings {
   readonly handlerName: string;
   readonly functionName: string;
   readonly memorySizeMb: number;
+  /** @default - the system's clock */
+  readonly clockOffset?: ClockOffset | undefined;
 }
 
 /** From the host: one invocation. */
 export interface Invocation {
   readonly requestId: string;
   readonly event: string;
-  readonly deadlineMs: number;
+  /** The function's time limit, in ms. */
+  readonly timeoutMs: number;
 }
 
 /** To the host: `ready` once, or `failed` if the bundle cannot be loaded; then one answer per invocation. */
@@ -38,14 +42,15 @@ const tellFailure = (thrown: unknown): void => {
 };
 
 const serve = (handler: (event: unknown, context: unknown) => unknown): void => {
-  parentPort?.on('message', async ({ requestId, event, deadlineMs }: Invocation) => {
+  parentPort?.on('message', async ({ requestId, event, timeoutMs }: Invocation) => {
+    const startedAtMs = performance.now();
     const context = {
       awsRequestId: requestId,
       functionName: settings.functionName,
       functionVersion: '$LATEST',
       invokedFunctionArn: `arn:aws:lambda:${process.env.AWS_REGION}:000000000000:function:${settings.functionName}`,
       memoryLimitInMB: String(settings.memorySizeMb),
-      getRemainingTimeInMillis: () => Math.max(0, deadlineMs - Date.now()),
+      getRemainingTimeInMillis: () => Math.max(0, timeoutMs - (performance.now() - startedAtMs)),
     };
     try {
       tell({ kind: 'done', result: JSON.stringify(await handler(JSON.parse(event), context)) });
@@ -55,6 +60,8 @@ const serve = (handler: (event: unknown, context: unknown) => unknown): void => 
   });
   tell({ kind: 'ready' });
 };
+
+if (settings.clockOffset) goByOffset(settings.clockOffset);
 
 // The second environment of a Lambda, and every later run, loads the code that the first one compiled.
 enableCompileCache(join(tmpdir(), 'booking-expiry-compile-cache'));

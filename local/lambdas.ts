@@ -12,7 +12,13 @@ import { type Assembly, bundleDirectory, type References, resourcesOf, Unsupport
 export const loadLambdas = async (
   assembly: Assembly,
   references: References,
-  { maxConcurrency = 50, onLogLine = () => {}, changeEnvironment = (same) => same }: RuntimeOptions,
+  {
+    maxConcurrency = 50,
+    onLogLine = () => {},
+    onInvocation = () => {},
+    changeEnvironment = (same) => same,
+    clockOffsetOf = () => undefined,
+  }: RuntimeOptions,
   endpoints: Record<string, string>,
 ): Promise<Map<string, LambdaHost>> => {
   const lambdas = new Map<string, LambdaHost>();
@@ -40,6 +46,8 @@ export const loadLambdas = async (
         memorySizeMb: MemorySize ?? 128,
         maxConcurrency: Math.min(maxConcurrency, ReservedConcurrentExecutions ?? maxConcurrency),
         onLogLine: (line) => onLogLine(logicalId, line),
+        onInvocation: (durationMs) => onInvocation({ logicalId, durationMs, memorySizeMb: MemorySize ?? 128 }),
+        clockOffset: clockOffsetOf(logicalId),
         environment: changeEnvironment({
           // What Lambda sets, and endpoints: nothing in a bundle knows that it runs here.
           PATH: process.env.PATH ?? '',

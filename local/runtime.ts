@@ -23,6 +23,7 @@ import {
 import { type PublishedEvent, startEventBus } from './event-bus.ts';
 import type { LambdaHost } from './lambda-host.ts';
 import { loadLambdas } from './lambdas.ts';
+import type { ClockOffset } from './moved-clock.ts';
 import { createQueues, createTables } from './resources.ts';
 import { removeRuntimeFile, writeRuntimeFile } from './runtime-file.ts';
 import { startSecrets } from './secrets.ts';
@@ -55,10 +56,21 @@ export interface RuntimeOptions {
   readonly changeEnvironment?: (environment: Record<string, string>) => Record<string, string>;
   /** Called with every line that a Lambda prints. */
   readonly onLogLine?: (logicalId: string, line: string) => void;
+  /** Called after every invocation of a Lambda. */
+  readonly onInvocation?: (invocation: InvocationDone) => void;
+  /** What a Lambda's clock goes by, to move it or to let it go wrong. @default - the system's clock */
+  readonly clockOffsetOf?: (logicalId: string) => ClockOffset | undefined;
   /** Called with every event that is published on the bus. */
   readonly onEvent?: (event: PublishedEvent) => void;
   /** Called with what goes wrong outside the Lambdas' own logs. */
   readonly onProblem?: (problem: string) => void;
+}
+
+/** What an invocation would be billed by. */
+export interface InvocationDone {
+  readonly logicalId: string;
+  readonly durationMs: number;
+  readonly memorySizeMb: number;
 }
 
 /** A running runtime. */

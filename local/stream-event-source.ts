@@ -133,7 +133,7 @@ export class StreamEventSource {
         if (!done) return;
         if (last !== undefined) checkpoints.set(shardId, last.dynamodb.SequenceNumber);
         iterator = answer.NextShardIterator;
-        if (last === undefined) await this.#pause(POLL_INTERVAL_MS);
+        if (records.length < batchSize) await this.#pause(POLL_INTERVAL_MS);
       } catch (error) {
         if (this.#stopped) return;
         // Iterators expire, and engines restart: go on behind what was done last.

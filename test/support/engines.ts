@@ -4,29 +4,19 @@ import { ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { TimerQueue } from '../../functions/adapters/timer-queue.ts';
 import { documentClient } from '../../functions/runtime/clients.ts';
-import { LOCAL_CREDENTIALS, REGION, startDynamoDb, startSqs } from '../../local/engines.ts';
-import { createQueues, createTables } from '../../local/resources.ts';
-import { inertResources, References, readAssembly } from '../../local/template.ts';
+import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
+import { startTemplateEngines } from '../../local/template-engines.ts';
 import { TEST_ASSEMBLY } from './synthesize.ts';
 
 export const SHARD_COUNT = 10;
 
 export const startEngines = async () => {
-  const [dynamodb, sqs] = await Promise.all([
-    startDynamoDb({ port: 0, portVariable: 'DYNAMODB_PORT' }),
-    startSqs({ port: 0, portVariable: 'SQS_PORT' }),
-  ]);
+  const { dynamodb, sqs, nameOf, stop } = await startTemplateEngines(TEST_ASSEMBLY);
   const client = { region: REGION, credentials: LOCAL_CREDENTIALS };
   const dynamodbConfig = { ...client, endpoint: dynamodb.endpoint };
   const rawClient = new DynamoDBClient(dynamodbConfig);
   const documents = documentClient(dynamodbConfig);
   const sqsClient = new SQSClient({ ...client, endpoint: sqs.endpoint });
-  const assembly = readAssembly(TEST_ASSEMBLY);
-  const references = new References();
-  for (const logicalId of inertResources(assembly.template)) references.set(logicalId, logicalId);
-  await createQueues(assembly, sqsClient, sqs.endpoint, REGION, references);
-  await createTables(assembly, rawClient, references);
-  const nameOf = (logicalId: string) => String(references.resolve({ Ref: logicalId }));
   const table = nameOf('BookingsTable');
   const timerQueueUrl = nameOf('TimerQueue');
   return {
@@ -51,9 +41,7 @@ export const startEngines = async () => {
         bodies.push(...Messages.map(({ Body = '' }) => Body));
       }
     },
-    stop: async () => {
-      await Promise.all([dynamodb.stop(), sqs.stop()]);
-    },
+    stop,
   };
 };
 
