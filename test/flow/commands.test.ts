@@ -267,3 +267,20 @@ describe('npm start', () => {
     expect(code).toBe(1);
   });
 });
+
+describe('npm run measure-lag', () => {
+  const measureLag = (...args: string[]) =>
+    run('bin/measure-lag.ts', ['--table', engines.table, '--per-second', '200', '--hold-seconds', '5', ...args]);
+
+  test('says how many of its bookings are not expired, where nothing expires them', async () => {
+    const { code, out } = await measureLag('--bookings', '3', '--patience', '1', '--json');
+    expect(JSON.parse(out)).toMatchObject({ bookings: 3, expired: 0, notExpired: 3, early: 0 });
+    expect(code).toBe(1);
+  });
+
+  test('refuses more than it is meant for, with what is allowed', async () => {
+    const { code, err } = await measureLag('--bookings', '20000');
+    expect(err).toContain('--bookings must be a whole number from 1 to 10000, got 20000');
+    expect(code).toBe(2);
+  });
+});

@@ -1,0 +1,447 @@
+/**
+ * `npm run bench`: measures lag, requests, capacity, cost, sweeps and CPU on this machine, over the local runtime. Prints
+ * tables and writes all figures as JSON. Nothing that it does leaves loopback.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { lagHistogram } from '../local/lag-report.ts';
+import { PROJECT_DIRECTORY, synthesize } from '../local/synth.ts';
+import { billOf } from './cost.ts';
+import { measureCpu } from './cpu.ts';
+import { measureFar } from './far.ts';
+import { type LagResult, measureLag, percentilesOf, startWarmService } from './lag.ts';
+import { measureLoading } from './loading.ts';
+import { lagOfCron, measurePeers } from './peers.ts';
+import { withProgress } from './progress.ts';
+import { distribution, drawLines, type Series, textTable } from './report.ts';
+import { simulate } from './simulation/scenarios.ts';
+import { measureBacklog, measureSweep } from './sweep.ts';
+import type { Load, Shape } from './writer.ts';
+
+const SECTIONS = ['lag', 'cost', 'tuning', 'sweep', 'cpu', 'simulation', 'peers'] as const;
+type Section = (typeof SECTIONS)[number];
+
+const USAGE = `Usage: npm run bench -- [options]
+
+  --only <names>         sections, separated by commas: ${SECTIONS.join(', ')}
+                         (default: all but peers)
+  --peers                also BullMQ, pg-boss and graphile-worker, with the same deadlines in the same run
+  --rates <n,n>          deadlines per second (default 10,50; the highest sustainable rate is searched for)
+  --seconds <n>          length of each load (default 30)
+  --paid <n,n>           shares of bookings paid before the deadline, in percent (default 0,50,90)
+  --table-sizes <n,n>    bookings in the tables that are swept (default 1000,10000,100000)
+  --backlog <n>          overdue bookings of the backlog (default 100000)
+  --seed <n>             seed of the simulation (default 1)
+  --out <file>           where the figures go as JSON (default .local/bench.json)
+  --plots <folder>       also draws plots as SVG into it
+  --json                 prints nothing but the JSON`;
+
+const fail = (message: string): never => {
+  console.error(`bench: ${message}\n\n${USAGE}`);
+  process.exit(2);
+};
+
+const options = (() => {
+  try {
+    return parseArgs({
+      options: {
+        only: { type: 'string' },
+        peers: { type: 'boolean', default: false },
+        rates: { type: 'string', default: '10,50' },
+        seconds: { type: 'string', default: '30' },
+        paid: { type: 'string', default: '0,50,90' },
+        'table-sizes': { type: 'string', default: '1000,10000,100000' },
+        backlog: { type: 'string', default: '100000' },
+        seed: { type: 'string', default: '1' },
+        out: { type: 'string', default: join(PROJECT_DIRECTORY, '.local', 'bench.json') },
+        plots: { type: 'string' },
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    }).values;
+  } catch (error) {
+    return fail(error instanceof Error ? error.message : String(error));
+  }
+})();
+if (options.help) {
+  console.log(USAGE);
+  process.exit(0);
+}
+
+const wholeNumbers = (name: 'rates' | 'seconds' | 'paid' | 'table-sizes' | 'backlog' | 'seed', least: number) =>
+  options[name].split(',').map((text) => {
+    if (!/^\d+$/.test(text) || Number(text) < least) {
+      fail(`--${name} must be whole numbers from ${least}, got ${options[name]}`);
+    }
+    return Number(text);
+  });
+const rates = wholeNumbers('rates', 1);
+const [seconds = 30] = wholeNumbers('seconds', 1);
+const paidPercents = wholeNumbers('paid', 0);
+const tableSizes = wholeNumbers('table-sizes', 1_000);
+const [backlog = 0] = wholeNumbers('backlog', 1);
+const [seed = 1] = wholeNumbers('seed', 0);
+
+const asked = options.only?.split(',') ?? SECTIONS.filter((section) => section !== 'peers');
+if (options.peers) asked.push('peers');
+const unknown = asked.find((name) => !(SECTIONS as readonly string[]).includes(name));
+if (unknown !== undefined) fail(`--only must name sections out of ${SECTIONS.join(', ')}, got ${unknown}`);
+const wanted = new Set(asked as Section[]);
+
+const say = (text: string): void => {
+  if (!options.json) console.log(text);
+};
+const progress = <T>(label: string, forSeconds: number, work: (tell: (share: number) => void) => Promise<T>) =>
+  withProgress(label, forSeconds, options.json, work);
+
+const HOLD_MS = 10_000;
+const HOUR_MS = 3_600_000;
+const assemblyDirectory = join(PROJECT_DIRECTORY, '.local', 'bench-assembly');
+const figures: Record<string, unknown> = {};
+
+/** What a load came to, as rows of a table and as figures. */
+const lagFigures = (result: LagResult) => {
+  const { lagsMs, doneLagsMs, problems, measured, ...counts } = result;
+  return { ...counts, ...percentilesOf(lagsMs), problems: problems.length };
+};
+const lagRow = (label: string, result: LagResult): (string | number)[] => {
+  const { p50, p99, p999, max } = percentilesOf(result.lagsMs);
+  const { early, missed, wronged, duplicates, timersPerBatch, lagsMs } = result;
+  return [label, lagsMs.length, p50, p99, p999, max, early, missed, wronged, duplicates, timersPerBatch];
+};
+const LAG_HEADER = [
+  'load',
+  'expired',
+  'p50 ms',
+  'p99 ms',
+  'p99.9 ms',
+  'max ms',
+  'early',
+  'missed',
+  'paid yet not confirmed',
+  'twice',
+  'timers a batch',
+];
+
+const load = (perSecond: number, shape: Shape, paidShare = 0, forSeconds = seconds): Omit<Load, 'prefix'> => ({
+  perSecond,
+  seconds: forSeconds,
+  holdMs: HOLD_MS,
+  shape,
+  paidShare,
+});
+
+/** One load on a service of its own: the engine's writes get slower with every record that its stream keeps. */
+const measureFresh = (
+  label: string,
+  given: Omit<Load, 'prefix'>,
+  service: { metered?: boolean; environment?: Record<string, string> } = {},
+): Promise<LagResult> =>
+  progress(label, given.seconds + 30, async () => {
+    const running = await startWarmService({ assemblyDirectory, ...service }, Math.min(50, given.perSecond));
+    try {
+      return await measureLag(running, given);
+    } finally {
+      await running.stop();
+    }
+  });
+
+/** The highest rate, by steps of a quarter, at which the lag stays as it is at lower ones. */
+const findHighestRate = async (from: number): Promise<number> => {
+  let highest = from;
+  for (let rate = Math.round(from * 1.25); ; rate = Math.round(rate * 1.25)) {
+    const result = await measureFresh(`does it sustain ${rate}/s?`, load(rate, 'spread', 0, 15));
+    if (result.missed > 0 || percentilesOf(result.lagsMs).p99 > 50) return highest;
+    highest = rate;
+  }
+};
+
+const series: Series[] = [];
+
+const lagSection = async (): Promise<void> => {
+  const rows: (string | number)[][] = [];
+  const found: Record<string, unknown> = {};
+  const measure = async (label: string, given: Omit<Load, 'prefix'>): Promise<LagResult> => {
+    const result = await measureFresh(label, given);
+    rows.push(lagRow(label, result));
+    found[label] = lagFigures(result);
+    series.push({ name: label, points: distribution(result.lagsMs, 1) });
+    return result;
+  };
+  const highest = await findHighestRate(Math.max(...rates));
+  let histogram: string[] = [];
+  for (const rate of new Set([...rates, highest])) {
+    for (const shape of ['spread', 'scattered', 'coincide'] as const) {
+      const result = await measure(`${rate}/s, ${shape}`, load(rate, shape));
+      if (rate === 50 && shape === 'spread') histogram = lagHistogram(result.lagsMs);
+    }
+  }
+  await measure('1,000 in one second', load(50, 'one-second', 0, 20));
+  await measure('50/s, spread, half of them paid', load(50, 'spread', 0.5));
+  const far = await progress('50/s, held for 24 hours', 60, () =>
+    measureFar({ assemblyDirectory }, { holdMs: 24 * HOUR_MS, perSecond: 50, seconds: 10, paidShare: 0 }, true),
+  );
+  rows.push(lagRow('50/s, held for 24 hours', far));
+  found['50/s, held for 24 hours'] = { ...lagFigures(far), sweeps: far.sweeps };
+  say(`\n${textTable(LAG_HEADER, rows)}`);
+  if (histogram.length > 0) say(`\nLag at 50/s, spread\n${histogram.join('\n')}`);
+  figures.lag = { highestRate: highest, loads: found };
+};
+
+const costSection = async (): Promise<void> => {
+  const rows: (string | number)[][] = [];
+  const found: Record<string, unknown> = {};
+  const requestRows: (string | number)[][] = [];
+  for (const percent of paidPercents) {
+    const share = percent / 100;
+    const near = await measureFresh(`metered, ${percent} % paid, 50/s`, load(50, 'spread', share), { metered: true });
+    const far = await progress(`metered, ${percent} % paid, held for 24 hours`, 60, () =>
+      measureFar(
+        { assemblyDirectory, metered: true },
+        { holdMs: 24 * HOUR_MS, perSecond: 50, seconds: 15, paidShare: share },
+        false,
+      ),
+    );
+    for (const [hold, result, holdMs] of [
+      ['15 minutes', near, 900_000],
+      ['24 hours', far, 24 * HOUR_MS],
+      ['30 days', far, 720 * HOUR_MS],
+    ] as const) {
+      if (result.measured === undefined) continue;
+      const bill = billOf(result.measured, holdMs, result.indexUnitsByApplication ?? 0);
+      found[`${hold}, ${percent} % paid`] = { ...bill, measured: result.measured };
+      rows.push([
+        hold,
+        `${percent} %`,
+        ...bill.items.map((item) => item.usdPerMillion),
+        bill.usdPerMillion,
+        bill.withEvents,
+      ]);
+      if (hold === '30 days') continue;
+      const { bookings, sqs, dynamodb, lambdas } = result.measured;
+      for (const [service, operations] of Object.entries({ SQS: sqs, DynamoDB: dynamodb })) {
+        for (const [operation, use] of Object.entries(operations)) {
+          if (['GetRecords', 'DescribeStream', 'GetShardIterator'].includes(operation)) continue;
+          requestRows.push([
+            `${hold}, ${percent} % paid`,
+            `${service} ${operation}`,
+            use.requests / bookings,
+            use.writeUnits / bookings,
+            use.readUnits / bookings,
+            '',
+          ]);
+        }
+      }
+      for (const [logicalId, use] of Object.entries(lambdas)) {
+        const billedMs = use.billedMs / bookings;
+        requestRows.push([
+          `${hold}, ${percent} % paid`,
+          `Lambda ${logicalId}`,
+          use.invocations / bookings,
+          '',
+          '',
+          billedMs,
+        ]);
+      }
+    }
+    if (far.idleSweep) found.idleSweep = far.idleSweep;
+  }
+  for (const shape of ['coincide', 'scattered'] as const) {
+    const result = await measureFresh(`metered, ${shape}, 50/s`, load(50, shape), { metered: true });
+    if (result.measured === undefined) continue;
+    const bill = billOf(result.measured, 900_000, result.indexUnitsByApplication ?? 0);
+    found[`15 minutes, ${shape}`] = { ...bill, measured: result.measured };
+    rows.push([
+      `15 minutes, ${shape}`,
+      '0 %',
+      ...bill.items.map((item) => item.usdPerMillion),
+      bill.usdPerMillion,
+      bill.withEvents,
+    ]);
+  }
+  say('\nPer booking');
+  say(textTable(['hold', 'operation', 'requests', 'write units', 'read units', 'billed ms'], requestRows));
+  say('\nUSD per million bookings, us-east-1, at 50 deadlines a second');
+  say(
+    textTable(
+      [
+        'hold',
+        'paid',
+        'index, by the app',
+        'writes',
+        'reads',
+        'SQS',
+        'Lambda requests',
+        'Lambda time',
+        'storage',
+        'total',
+        'with events',
+      ],
+      rows,
+    ),
+  );
+  figures.cost = found;
+};
+
+const tuningSection = async (): Promise<void> => {
+  const rows: (string | number)[][] = [];
+  const found: Record<string, unknown> = {};
+  for (const leadMs of [0, 100, 250, 500, 1_000, 2_000]) {
+    const given = load(50, 'scattered', 0, 20);
+    const result = await measureFresh(`timerLead ${leadMs} ms`, given, {
+      metered: true,
+      environment: { TIMER_LEAD_MS: String(leadMs) },
+    });
+    if (result.measured === undefined) continue;
+    const bill = billOf(result.measured, 900_000, result.indexUnitsByApplication ?? 0);
+    const { p50, p99, p999, max } = percentilesOf(result.lagsMs);
+    const billedMs = (result.measured.lambdas.ExpireBookingFunction?.billedMs ?? 0) / result.bookings;
+    rows.push([leadMs, p50, p99, p999, max, result.early, result.timersPerBatch, billedMs, bill.usdPerMillion]);
+    found[leadMs] = { ...lagFigures(result), billedMs, usdPerMillion: bill.usdPerMillion };
+  }
+  say('\nHow early a timer comes: scattered deadlines, 50/s, no delivery later than the local queue’s');
+  say(
+    textTable(
+      [
+        'lead ms',
+        'p50 ms',
+        'p99 ms',
+        'p99.9 ms',
+        'max ms',
+        'early',
+        'timers a batch',
+        'billed ms a booking',
+        'USD a million',
+      ],
+      rows,
+    ),
+  );
+  figures.tuning = found;
+};
+
+const sweepSection = async (): Promise<void> => {
+  const rows: (string | number)[][] = [];
+  const found: unknown[] = [];
+  for (const tableSize of tableSizes) {
+    const result = await progress(`sweep 1,000 overdue of ${tableSize.toLocaleString('en-US')}`, 0, (tell) =>
+      measureSweep(assemblyDirectory, 1_000, tableSize, (done) => tell(done / tableSize)),
+    );
+    const uses = Object.values(result.usage);
+    const sum = (of: 'requests' | 'readUnits' | 'writeUnits') => uses.reduce((total, use) => total + use[of], 0);
+    rows.push([tableSize, result.expired, sum('requests'), sum('readUnits'), sum('writeUnits'), result.seconds]);
+    found.push(result);
+  }
+  say(
+    `\n${textTable(['bookings in the table', 'overdue, expired', 'requests', 'read units', 'write units', 'seconds'], rows)}`,
+  );
+  const result = await progress(`backlog of ${backlog.toLocaleString('en-US')} overdue`, 0, (tell) =>
+    measureBacklog(assemblyDirectory, backlog, 30, (done) => tell(done / backlog)),
+  );
+  say(`\nBacklog: ${backlog.toLocaleString('en-US')} overdue at once, ${result.timeLimitSeconds} s for each run`);
+  say(
+    textTable(
+      ['run', 'expired', 'seconds', 'bookings a second', 'heap MB', 'hands over'],
+      result.runs.map((run, index) => [
+        index + 1,
+        run.expired,
+        run.seconds,
+        run.expired / run.seconds,
+        run.heapMb,
+        run.remaining ? 'yes' : 'no',
+      ]),
+    ),
+  );
+  figures.sweep = { sizes: found, backlog: result };
+};
+
+const cpuSection = async (): Promise<void> => {
+  const cpu = await progress('own CPU', 20, () => measureCpu(20_000));
+  say(
+    `\nOwn CPU, network and waits taken out\n${textTable(
+      ['what', 'µs a booking'],
+      cpu.map(({ what, microsPerBooking }) => [what, microsPerBooking]),
+    )}`,
+  );
+  const loading = await progress('loading of the bundles', 20, () => measureLoading(assemblyDirectory));
+  say(
+    `\n${textTable(
+      ['Lambda', 'bundle kB', 'import ms', 'memory MB'],
+      loading.map((each) => [each.name, each.bytes / 1_000, each.importMs, each.residentMb]),
+    )}`,
+  );
+  figures.cpu = { handlers: cpu, bundles: loading };
+};
+
+const simulationSection = async (): Promise<void> => {
+  const { text, figures: simulated, plot } = await progress('simulation', 60, () => simulate(seed));
+  say(`\n${text}`);
+  figures.simulation = simulated;
+  if (options.plots) drawLines(join(options.plots, 'simulation.svg'), plot);
+};
+
+const peersSection = async (): Promise<void> => {
+  const given = load(50, 'spread');
+  const result = await measurePeers(given, assemblyDirectory, progress);
+  say(`\n${result.text}`);
+  figures.peers = result.figures;
+  if (options.plots) {
+    const cron = { name: '5-minute cron', points: distribution(lagOfCron(result.deadlinesMs, seed), 0.5) };
+    drawLines(join(options.plots, 'peers.svg'), {
+      title: 'Lag at 50 deadlines a second, acknowledged',
+      xLabel: 'ms after the deadline (logarithmic)',
+      yLabel: '% of bookings',
+      series: [...result.series, cron],
+      xTicks: [1, 10, 100, 1_000, 10_000, 100_000, 300_000],
+      yTicks: [0, 25, 50, 75, 100],
+    });
+  }
+};
+
+const RUN: Record<Section, () => Promise<void>> = {
+  lag: lagSection,
+  cost: costSection,
+  tuning: tuningSection,
+  sweep: sweepSection,
+  cpu: cpuSection,
+  simulation: simulationSection,
+  peers: peersSection,
+};
+
+if (options.plots) mkdirSync(options.plots, { recursive: true });
+const commit = (() => {
+  try {
+    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+  } catch {
+    return 'unknown';
+  }
+})();
+figures.machine = {
+  date: new Date().toISOString().slice(0, 10),
+  commit,
+  node: process.version,
+  cpu: `${cpus().length} × ${cpus()[0]?.model}`,
+  memoryGb: Math.round(totalmem() / 1e9),
+};
+say(`${cpus().length} cores, ${cpus()[0]?.model}; Node ${process.version}; commit ${commit}`);
+await synthesize(assemblyDirectory, { stage: 'bench', shardCount: '10', removalPolicy: 'destroy' });
+for (const section of SECTIONS) if (wanted.has(section)) await RUN[section]();
+
+if (options.plots && series.length > 0) {
+  drawLines(join(options.plots, 'lag.svg'), {
+    title: 'Lag of expired bookings, local runtime',
+    xLabel: 'ms after the deadline (logarithmic; 1 stands for 0 and 1)',
+    yLabel: '% of bookings',
+    series,
+    xTicks: [1, 10, 100, 1_000, 10_000],
+    yTicks: [0, 25, 50, 75, 100],
+  });
+}
+mkdirSync(dirname(options.out), { recursive: true });
+const json = JSON.stringify(figures, undefined, 2);
+writeFileSync(options.out, `${json}\n`);
+if (options.json) console.log(json);
+say(`\nAll figures: ${options.out}`);
+process.exit(0);

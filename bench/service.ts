@@ -1,0 +1,173 @@
+/** The service under measurement: the local runtime as `npm start` runs it, with meters in front of its engines on request. */
+import { Worker } from 'node:worker_threads';
+import { ScanCommand } from '@aws-sdk/lib-dynamodb';
+import type { Booking } from '../functions/core/booking-status.ts';
+import { documentClient } from '../functions/runtime/clients.ts';
+import { LOCAL_CREDENTIALS, REGION, startDynamoDb, startSqs } from '../local/engines.ts';
+import type { ClockOffset } from '../local/moved-clock.ts';
+import { type LocalRuntime, startRuntime } from '../local/runtime.ts';
+import type { LambdaUse } from './cost.ts';
+import { type Meter, type OnAnswer, startMeter } from './meter.ts';
+import type { Load, WriterSettings, Written } from './writer.ts';
+
+export const SHARD_COUNT = 10;
+
+export interface ServiceOptions {
+  /** Puts meters between the service and its engines. They cost CPU, so lags are measured without. */
+  readonly metered?: boolean;
+  /** Where the app was synthesized into. */
+  readonly assemblyDirectory: string;
+  /** Changes what the template gives the Lambdas. */
+  readonly environment?: Record<string, string>;
+  /** Called when a booking's expiry has been acknowledged. Only with meters. */
+  readonly onWritten?: (bookingId: string, atMs: number) => void;
+  /** What every clock goes by. */
+  readonly clockOffset?: ClockOffset;
+}
+
+/** What one batch of timers came to. */
+export interface BatchSeen {
+  readonly atMs: number;
+  readonly outcomes: readonly { readonly bookingId: string; readonly outcome: string; readonly lagMs?: number }[];
+}
+
+export interface Service {
+  readonly runtime: LocalRuntime;
+  readonly table: string;
+  /** DynamoDB itself, past the meter. */
+  readonly dynamodbEndpoint: string;
+  readonly meters: { readonly dynamodb: Meter; readonly sqs: Meter; readonly application: Meter } | undefined;
+  readonly batches: BatchSeen[];
+  readonly problems: string[];
+  /** Invocations of each Lambda since the service was last asked to forget. */
+  readonly lambdaUse: () => Record<string, LambdaUse>;
+  /** Forgets what was measured so far. */
+  reset(): void;
+  /** Runs an application's thread through a load; resolves when it has written and confirmed everything. */
+  apply(load: Load): Promise<Written[]>;
+  /** Every booking whose id begins so, as stored. */
+  stored(prefix: string): Promise<Map<string, Booking>>;
+  stop(): Promise<void>;
+}
+
+export const startService = async ({
+  metered = false,
+  assemblyDirectory,
+  environment = {},
+  onWritten,
+  clockOffset,
+}: ServiceOptions): Promise<Service> => {
+  const batches: BatchSeen[] = [];
+  const problems: string[] = [];
+  let use = new Map<string, { invocations: number; billedMs: number; gbSeconds: number }>();
+  const stops: (() => Promise<void>)[] = [];
+
+  let meters: Service['meters'];
+  let dynamodbEndpoint: string | undefined;
+  if (metered) {
+    const dynamodb = await startDynamoDb({ port: 0, portVariable: 'DYNAMODB_PORT' });
+    const sqs = await startSqs({ port: 0, portVariable: 'SQS_PORT' });
+    dynamodbEndpoint = dynamodb.endpoint;
+    meters = {
+      dynamodb: await startMeter(dynamodb.endpoint, onWritten && tellWritten(onWritten)),
+      sqs: await startMeter(sqs.endpoint),
+      application: await startMeter(dynamodb.endpoint),
+    };
+    process.env.DYNAMODB_ENDPOINT = meters.dynamodb.endpoint;
+    process.env.SQS_ENDPOINT = meters.sqs.endpoint;
+    stops.push(async () => {
+      delete process.env.DYNAMODB_ENDPOINT;
+      delete process.env.SQS_ENDPOINT;
+      await Promise.all(Object.values(meters ?? {}).map((meter) => meter.stop()));
+      await Promise.all([dynamodb.stop(), sqs.stop()]);
+    });
+  }
+  const runtime = await startRuntime({
+    schedulePeriodMs: 'never',
+    assemblyDirectory,
+    changeEnvironment: (before) => ({ ...before, ...environment }),
+    clockOffsetOf: () => clockOffset,
+    onProblem: (problem) => problems.push(problem),
+    onInvocation: ({ logicalId, durationMs, memorySizeMb }) => {
+      const sum = use.get(logicalId) ?? { invocations: 0, billedMs: 0, gbSeconds: 0 };
+      const billedMs = Math.ceil(durationMs);
+      sum.invocations += 1;
+      sum.billedMs += billedMs;
+      sum.gbSeconds += (billedMs / 1_000) * (memorySizeMb / 1_024);
+      use.set(logicalId, sum);
+    },
+    onLogLine: (_, line) => {
+      try {
+        const entry = JSON.parse(line) as { level?: string; message?: string; outcomes?: BatchSeen['outcomes'] };
+        if (entry.outcomes) batches.push({ atMs: Date.now(), outcomes: entry.outcomes });
+        if (entry.level === 'ERROR') problems.push(line);
+      } catch {
+        problems.push(line);
+      }
+    },
+  });
+  stops.push(() => runtime.stop());
+  const table = runtime.outputs.BookingsTableName ?? '';
+  const direct = dynamodbEndpoint ?? runtime.dynamodbEndpoint;
+  const client = documentClient({ region: REGION, credentials: LOCAL_CREDENTIALS, endpoint: direct });
+
+  return {
+    runtime,
+    table,
+    dynamodbEndpoint: direct,
+    meters,
+    batches,
+    problems,
+    lambdaUse: () => Object.fromEntries([...use].map(([logicalId, sum]) => [logicalId, { ...sum }])),
+    reset: () => {
+      batches.length = 0;
+      use = new Map();
+      for (const meter of Object.values(meters ?? {})) meter.reset();
+    },
+    apply: (load) =>
+      new Promise((resolve, reject) => {
+        const workerData: WriterSettings = {
+          dynamodbEndpoint: meters?.application.endpoint ?? direct,
+          table,
+          shardCount: SHARD_COUNT,
+          load,
+          clockOffset,
+        };
+        const worker = new Worker(new URL('./writer.ts', import.meta.url), { workerData });
+        worker.once('message', resolve);
+        worker.once('error', reject);
+      }),
+    stored: async (prefix) => {
+      const found = new Map<string, Booking>();
+      let ExclusiveStartKey: Record<string, unknown> | undefined;
+      do {
+        const page = await client.send(
+          new ScanCommand({ TableName: table, ConsistentRead: true, ...(ExclusiveStartKey && { ExclusiveStartKey }) }),
+        );
+        for (const item of (page.Items ?? []) as Booking[]) {
+          if (item.bookingId.startsWith(prefix)) found.set(item.bookingId, item);
+        }
+        ExclusiveStartKey = page.LastEvaluatedKey;
+      } while (ExclusiveStartKey !== undefined);
+      return found;
+    },
+    stop: async () => {
+      for (const undo of stops.reverse()) await undo();
+    },
+  };
+};
+
+/** Finds in the answer to a batch of statements which bookings it has expired. */
+const tellWritten =
+  (onWritten: (bookingId: string, atMs: number) => void): OnAnswer =>
+  (operation, request, answer) => {
+    if (operation !== 'BatchExecuteStatement') return;
+    const atMs = Date.now();
+    const { Statements } = JSON.parse(request) as { Statements: { Statement: string; Parameters: { S?: string }[] }[] };
+    const { Responses } = JSON.parse(answer) as { Responses: { Error?: unknown }[] };
+    for (const [index, { Statement, Parameters }] of Statements.entries()) {
+      if (!Statement.includes("'EXPIRED'") || Responses[index]?.Error !== undefined) continue;
+      // The id is the third parameter: see expireStatement.
+      onWritten(Parameters[2]?.S ?? '', atMs);
+    }
+  };

@@ -1,0 +1,189 @@
+/** `npm run measure-lag`: the lag of a deployment, by short bookings that are written into its table and left to lapse. */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { Presets, SingleBar } from 'cli-progress';
+import pMap from 'p-map';
+import { PRICES } from '../bench/cost.ts';
+import type { Booking } from '../functions/core/booking-status.ts';
+import { longestWaitMs, SECOND_MS } from '../functions/core/hold-time.ts';
+import { systemClock } from '../functions/runtime/clock.ts';
+import { lagHistogram, percentile } from '../local/lag-report.ts';
+import { CONNECT_OPTIONS, CONNECT_USAGE, type Connection, connect, runCommand, UsageError } from './connect.ts';
+
+const USAGE = `Usage: npm run measure-lag -- [options]
+
+Writes short bookings into the table, waits until they have lapsed, and reports how late each was marked. They stay in
+the table, EXPIRED, with ids that begin with "lag-"; consumers of BookingExpired hear of each of them.
+
+  --bookings <n>         how many: 1 to 10000 (default 100)
+  --per-second <n>       written per second: 1 to 200 (default 10)
+  --hold-seconds <n>     how long each holds: 5 to 900 (default 20)
+  --patience <n>         seconds to wait after the last deadline: 1 to 1200 (default 30; 400 if the sweep shall have its turn)
+  --json                 JSON instead of text
+${CONNECT_USAGE}
+  -h, --help             this text
+
+Exit codes: 0 measured; 1 a booking was early or is not expired, or the table cannot be reached; 2 wrong usage.`;
+
+/** Memory of expire-booking in the template, in GB. */
+const EXPIRE_GB = 192 / 1_024;
+
+const readOptions = () => {
+  try {
+    return parseArgs({
+      options: {
+        ...CONNECT_OPTIONS,
+        bookings: { type: 'string', default: '100' },
+        'per-second': { type: 'string', default: '10' },
+        'hold-seconds': { type: 'string', default: '20' },
+        patience: { type: 'string', default: '30' },
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    }).values;
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+};
+type Options = ReturnType<typeof readOptions>;
+
+const number = (
+  options: Options,
+  name: 'bookings' | 'per-second' | 'hold-seconds' | 'patience',
+  least: number,
+  most: number,
+): number => {
+  const text = options[name];
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < least || value > most) {
+    throw new UsageError(`--${name} must be a whole number from ${least} to ${most}, got ${text}`);
+  }
+  return value;
+};
+
+/** Progress for people: a bar on a terminal, a line otherwise. */
+const progress = (label: string, total: number, quiet: boolean) => {
+  if (quiet) return { to: () => {}, end: () => {} };
+  if (!process.stderr.isTTY) {
+    console.error(`${label}…`);
+    return { to: () => {}, end: () => {} };
+  }
+  const bar = new SingleBar(
+    { format: `{bar} ${label} {value}/{total}`, clearOnComplete: true },
+    Presets.shades_classic,
+  );
+  bar.start(total, 0);
+  return { to: (value: number) => bar.update(value), end: () => bar.stop() };
+};
+
+const write = async (
+  { store }: Connection,
+  bookings: number,
+  perSecond: number,
+  holdMs: number,
+  onWritten: (done: number) => void,
+): Promise<Map<string, number>> => {
+  const run = randomUUID().slice(0, 8);
+  const deadlines = new Map<string, number>();
+  const startedAt = performance.now();
+  const writes: Promise<unknown>[] = [];
+  for (let index = 0; index < bookings; index += 1) {
+    const aheadMs = startedAt + (index * SECOND_MS) / perSecond - performance.now();
+    if (aheadMs > 1) await sleep(aheadMs);
+    const bookingId = `lag-${run}-${index}`;
+    const nowMs = systemClock();
+    deadlines.set(bookingId, nowMs + holdMs);
+    writes.push(store.create({ bookingId, holdMs }, nowMs));
+    onWritten(index + 1);
+  }
+  await Promise.all(writes);
+  return deadlines;
+};
+
+/** Reads the bookings until all are expired, or patience is out. */
+const read = async (
+  { store }: Connection,
+  deadlines: ReadonlyMap<string, number>,
+  patienceMs: number,
+  onFound: (done: number) => void,
+): Promise<Map<string, Booking>> => {
+  const lastDeadlineMs = Math.max(...deadlines.values());
+  const expired = new Map<string, Booking>();
+  await sleep(Math.max(0, lastDeadlineMs + SECOND_MS - systemClock()));
+  for (;;) {
+    await pMap(
+      [...deadlines.keys()].filter((bookingId) => !expired.has(bookingId)),
+      async (bookingId) => {
+        const booking = await store.get(bookingId);
+        if (booking?.status === 'EXPIRED') expired.set(bookingId, booking);
+      },
+      { concurrency: 8 },
+    );
+    onFound(expired.size);
+    if (expired.size === deadlines.size || systemClock() > lastDeadlineMs + patienceMs) return expired;
+    await sleep(2 * SECOND_MS);
+  }
+};
+
+/** At most: as if every timer came in a batch of its own and waited as long as it may. */
+const costAtMost = (bookings: number, timerLeadMs: number): number => {
+  const waitSeconds = longestWaitMs(timerLeadMs) / SECOND_MS;
+  const perBooking =
+    4 * PRICES.writeUnit +
+    2.5 * PRICES.readUnit +
+    3 * PRICES.sqsRequest +
+    3 * PRICES.lambdaRequest +
+    waitSeconds * EXPIRE_GB * PRICES.lambdaGbSecond +
+    PRICES.event;
+  return bookings * perBooking;
+};
+
+runCommand('measure-lag', USAGE, async () => {
+  const options = readOptions();
+  if (options.help) {
+    console.log(USAGE);
+    return;
+  }
+  const bookings = number(options, 'bookings', 1, 10_000);
+  const perSecond = number(options, 'per-second', 1, 200);
+  const holdMs = number(options, 'hold-seconds', 5, 900) * SECOND_MS;
+  const patienceMs = number(options, 'patience', 1, 1_200) * SECOND_MS;
+  const connection = await connect(options);
+
+  const writing = progress('writing', bookings, options.json);
+  const deadlines = await write(connection, bookings, perSecond, holdMs, writing.to);
+  writing.end();
+  const reading = progress('waiting until they have lapsed', bookings, options.json);
+  const expired = await read(connection, deadlines, patienceMs, reading.to);
+  reading.end();
+
+  const lagsMs = [...expired.values()].map(({ expiresAtMs, expiredAtMs = Number.NaN }) => expiredAtMs - expiresAtMs);
+  const report = {
+    table: connection.table,
+    bookings,
+    expired: expired.size,
+    bySweep: [...expired.values()].filter(({ expiredBy }) => expiredBy === 'sweep').length,
+    notExpired: bookings - expired.size,
+    early: lagsMs.filter((lagMs) => lagMs < 0).length,
+    lagMs: {
+      p50: percentile(lagsMs, 0.5),
+      p99: percentile(lagsMs, 0.99),
+      p999: percentile(lagsMs, 0.999),
+      max: percentile(lagsMs, 1),
+    },
+    usdAtMost: costAtMost(bookings, connection.settings.timerLeadMs),
+  };
+  process.exitCode = report.notExpired + report.early > 0 ? 1 : 0;
+  if (options.json) {
+    console.log(JSON.stringify(report));
+    return;
+  }
+  const { lagMs } = report;
+  console.log(`table        ${report.table}
+bookings     ${bookings}: ${report.expired} expired (${report.bySweep} by the sweep), ${report.notExpired} not yet, ${report.early} early
+lag          p50 ${lagMs.p50} ms, p99 ${lagMs.p99} ms, p99.9 ${lagMs.p999} ms, max ${lagMs.max} ms
+cost         at most ${report.usdAtMost.toFixed(6)} USD at us-east-1's prices, the event bus included
+
+${lagHistogram(lagsMs).join('\n')}`);
+});
