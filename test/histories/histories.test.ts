@@ -1,0 +1,40 @@
+import fc from 'fast-check';
+import { afterAll, describe, expect, test } from 'vitest';
+import { BrokenPromise, Player } from './play.ts';
+import { histories, type What } from './steps.ts';
+
+const player = new Player();
+afterAll(() => player.stop());
+
+const history = (...steps: What[]) => steps.map((what) => ({ what, fault: undefined }));
+
+describe('whatever happens to bookings', () => {
+  test('the promises hold after every step of random histories', async () => {
+    // Another seed in every run: what one run misses, another finds. A failure prints its seed and its shortest history.
+    const property = fc.asyncProperty(histories(25), (steps) => player.play(steps));
+    await fc.assert(property, { numRuns: 150 });
+  }, 240_000);
+});
+
+describe('the check itself', () => {
+  const lapsing = history(
+    { do: 'create', id: 'ann', holdMs: 2_000 },
+    { do: 'stream', records: 1, again: 0, to: 'timers' },
+    { do: 'deliver', picks: [0], twice: false },
+  );
+
+  test('is content with a booking that its timer expires at its deadline', async () => {
+    await expect(player.play(lapsing)).resolves.toBeUndefined();
+  });
+
+  test('notices a Lambda whose clock expires a booking before its deadline', async () => {
+    await expect(player.play(lapsing, 500)).rejects.toThrow(BrokenPromise);
+  });
+
+  test('shrinks what breaks a promise to the few steps that do', async () => {
+    const property = fc.asyncProperty(histories(25), (steps) => player.play(steps, 60_000));
+    const found = await fc.check(property, { numRuns: 500, seed: 1 });
+    expect(found.failed).toBe(true);
+    expect(found.counterexample?.[0].length).toBeLessThanOrEqual(4);
+  }, 240_000);
+});

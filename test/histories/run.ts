@@ -1,0 +1,58 @@
+/**
+ * `npm run test:histories -- --runs 100000`: many more random histories than a test run has time for. Prints the seed that
+ * repeats them, and for a broken promise the shortest history that breaks it.
+ */
+import { parseArgs } from 'node:util';
+import fc from 'fast-check';
+import { Player } from './play.ts';
+import { histories } from './steps.ts';
+
+const USAGE = `Usage: npm run test:histories -- [options]
+
+  --runs <n>     histories (default 10000)
+  --steps <n>    most steps of a history (default 40)
+  --seed <n>     the seed to start from (default: the time)
+  --path <path>  only the history that a failure named, with its seed`;
+
+const { values: options } = (() => {
+  try {
+    return parseArgs({
+      options: {
+        runs: { type: 'string', default: '10000' },
+        steps: { type: 'string', default: '40' },
+        seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
+        path: { type: 'string' },
+      },
+    });
+  } catch (error) {
+    console.error(`test:histories: ${error instanceof Error ? error.message : error}\n\n${USAGE}`);
+    process.exit(2);
+  }
+})();
+for (const name of ['runs', 'steps', 'seed'] as const) {
+  if (/^\d+$/.test(options[name])) continue;
+  console.error(`test:histories: --${name} must be a whole number, got ${options[name]}\n\n${USAGE}`);
+  process.exit(2);
+}
+
+/** Histories between two lines of progress, each with a seed of its own: a failure is found again in seconds. */
+const CHUNK = 1_000;
+const runs = Number(options.runs);
+const player = new Player();
+const startedAt = performance.now();
+let failed = false;
+for (let done = 0; done < runs && !failed; done += CHUNK) {
+  const numRuns = Math.min(CHUNK, runs - done);
+  const seed = Number(options.seed) + done / CHUNK;
+  const property = fc.asyncProperty(histories(Number(options.steps)), (steps) => player.play(steps));
+  const found = await fc.check(property, { numRuns, seed, ...(options.path && { path: options.path }) });
+  failed = found.failed;
+  const perSecond = (done + numRuns) / ((performance.now() - startedAt) / 1_000);
+  console.log(
+    failed
+      ? `a promise was broken, seed ${seed}\n${fc.defaultReportMessage(found)}`
+      : `${done + numRuns} of ${runs} histories, ${perSecond.toFixed(0)} a second, seed ${seed}: every promise held`,
+  );
+}
+await player.stop();
+process.exit(failed ? 1 : 0);

@@ -1,0 +1,188 @@
+/** What can happen in a history: random steps, each a sentence when a failure is told. */
+import fc from 'fast-check';
+
+/** What goes wrong during a step. */
+export type Fault =
+  /** The process ends at its n-th request from here on, which was carried out or not. */
+  | { readonly kind: 'crash'; readonly atRequest: number; readonly carriedOut: boolean }
+  /** DynamoDB throttles these statements of every batch, and these entries of every send fail. */
+  | { readonly kind: 'half-fails'; readonly odd: boolean }
+  /** The next n requests fail with their retries. */
+  | { readonly kind: 'outage'; readonly requests: number };
+
+export type What =
+  | { readonly do: 'create' | 'extend'; readonly id: string; readonly holdMs: number }
+  | { readonly do: 'confirm' | 'cancel'; readonly id: string }
+  | { readonly do: 'foreign-create' | 'foreign-extend'; readonly id: string; readonly holdMs: number }
+  | {
+      readonly do: 'foreign-nonsense';
+      readonly id: string;
+      readonly deadline: 'none' | 'in seconds' | 'in microseconds';
+    }
+  | { readonly do: 'foreign-confirm' | 'foreign-delete'; readonly id: string }
+  | { readonly do: 'time-passes'; readonly ms: number }
+  | { readonly do: 'time-goes-to-deadline'; readonly id: string; readonly offsetMs: number }
+  | { readonly do: 'stream'; readonly records: number; readonly again: number; readonly to: 'timers' | 'events' }
+  | { readonly do: 'deliver'; readonly picks: readonly number[]; readonly twice: boolean }
+  | { readonly do: 'lose'; readonly pick: number }
+  | { readonly do: 'sweep'; readonly atOnce: number };
+
+export interface Step {
+  readonly what: What;
+  readonly fault: Fault | undefined;
+}
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
+const id = fc.constantFrom('ann', 'bob', 'cat');
+/** Around every limit: the shortest, what one delay reaches, the sweep's horizon, far. */
+const holdMs = fc.oneof(
+  fc.integer({ min: 1_000, max: 20_000 }),
+  fc.integer({ min: 13 * MINUTE_MS, max: 17 * MINUTE_MS }),
+  fc.integer({ min: 20 * MINUTE_MS, max: 2 * DAY_MS }),
+  fc.constant(366 * DAY_MS),
+);
+const passing = fc.oneof(
+  fc.integer({ min: 1, max: 3_000 }),
+  fc.integer({ min: 3_000, max: MINUTE_MS }),
+  fc.constant(5 * MINUTE_MS),
+  fc.integer({ min: MINUTE_MS, max: DAY_MS }),
+);
+
+/** Where it matters: at the deadline, when a timer comes, when a sweep calls it overdue, when a sweep schedules it. */
+const aroundDeadline = fc.constantFrom(
+  -1,
+  0,
+  1,
+  -500,
+  -2_000,
+  -7_000,
+  -20_000,
+  29_999,
+  30_000,
+  31_000,
+  -13 * MINUTE_MS,
+);
+
+const what: fc.Arbitrary<What> = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('create' as const), id, holdMs }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('extend' as const), id, holdMs }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('confirm' as const, 'cancel' as const), id }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constantFrom('foreign-create' as const, 'foreign-extend' as const), id, holdMs }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('foreign-nonsense' as const),
+      id,
+      deadline: fc.constantFrom('none' as const, 'in seconds' as const, 'in microseconds' as const),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constantFrom('foreign-confirm' as const, 'foreign-delete' as const), id }),
+  },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('time-passes' as const), ms: passing }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({ do: fc.constant('time-goes-to-deadline' as const), id, offsetMs: aroundDeadline }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('stream' as const),
+      records: fc.integer({ min: 1, max: 8 }),
+      again: fc.oneof(
+        { weight: 3, arbitrary: fc.constant(0) },
+        { weight: 1, arbitrary: fc.integer({ min: 1, max: 3 }) },
+      ),
+      to: fc.constantFrom('timers' as const, 'timers' as const, 'events' as const),
+    }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant('deliver' as const),
+      picks: fc.oneof(fc.constant([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]), fc.array(fc.nat(5), { minLength: 1, maxLength: 4 })),
+      twice: fc.boolean(),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('lose' as const), pick: fc.nat(9) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('sweep' as const), atOnce: fc.constantFrom(1, 1, 2) }) },
+);
+
+const fault: fc.Arbitrary<Fault | undefined> = fc.oneof(
+  { weight: 6, arbitrary: fc.constant(undefined) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('crash' as const),
+      atRequest: fc.nat(4),
+      carriedOut: fc.boolean(),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('half-fails' as const), odd: fc.boolean() }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('outage' as const), requests: fc.integer({ min: 1, max: 6 }) }),
+  },
+);
+
+const sentence = ({ what: step, fault: wrong }: Step): string => {
+  const tell = (): string => {
+    switch (step.do) {
+      case 'create':
+        return `${step.id} is created with a hold of ${step.holdMs} ms`;
+      case 'extend':
+        return `${step.id} is extended by ${step.holdMs} ms from now`;
+      case 'confirm':
+        return `${step.id} is confirmed`;
+      case 'cancel':
+        return `${step.id} is cancelled`;
+      case 'foreign-create':
+        return `a foreign program writes ${step.id}, with nothing but a deadline in ${step.holdMs} ms`;
+      case 'foreign-extend':
+        return `a foreign program moves the deadline of ${step.id} to ${step.holdMs} ms from now`;
+      case 'foreign-nonsense':
+        return `a foreign program writes ${step.id} with a deadline ${step.deadline}`;
+      case 'foreign-confirm':
+        return `a foreign program confirms ${step.id} and leaves it in the index`;
+      case 'foreign-delete':
+        return `a foreign program deletes ${step.id}`;
+      case 'time-passes':
+        return `${step.ms} ms pass`;
+      case 'time-goes-to-deadline':
+        return `time goes on to ${step.offsetMs} ms after the deadline of ${step.id}`;
+      case 'stream':
+        return `${step.records} stream record(s) reach ${step.to === 'timers' ? 'schedule-expiry' : 'publish-events'}, ${step.again} of before again`;
+      case 'deliver':
+        return `timers ${step.picks.join(', ')} are delivered${step.twice ? ', and will be again' : ''}`;
+      case 'lose':
+        return `timer ${step.pick} is lost`;
+      case 'sweep':
+        return step.atOnce === 1 ? 'a sweep runs' : 'two sweeps run at once';
+    }
+  };
+  const tellFault = (): string => {
+    switch (wrong?.kind) {
+      case 'crash':
+        return `, and crashes at request ${wrong.atRequest + 1}, which was ${wrong.carriedOut ? '' : 'not '}carried out`;
+      case 'half-fails':
+        return `, while ${wrong.odd ? 'odd' : 'even'} parts of each batch fail`;
+      case 'outage':
+        return `, while ${wrong.requests} request(s) fail`;
+      default:
+        return '';
+    }
+  };
+  return `\n  ${tell()}${tellFault()}`;
+};
+
+/** Random histories, which shrink step by step and print as sentences. */
+export const histories = (maxSteps: number): fc.Arbitrary<Step[]> =>
+  fc.array(
+    fc.record({ what, fault }).map((step): Step => Object.assign(step, { [fc.toStringMethod]: () => sentence(step) })),
+    { minLength: 1, maxLength: maxSteps },
+  );
