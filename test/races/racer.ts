@@ -1,0 +1,57 @@
+/**
+ * One of many processes that confirm, cancel, extend and read the same bookings around their deadlines. Reads its orders as
+ * JSON from the first argument, prints every call with its answer as a line of JSON.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BookingStore } from '../../functions/adapters/booking-store.ts';
+import { documentClient } from '../../functions/runtime/clients.ts';
+import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
+import type { Call, MoveAnswer, Operation } from './linearizable.ts';
+
+export interface Orders {
+  readonly dynamodb: string;
+  readonly table: string;
+  readonly shardCount: number;
+  readonly bookings: readonly { readonly bookingId: string; readonly expiresAtMs: number }[];
+  /** How far around each deadline to act, in ms. */
+  readonly spreadMs: number;
+}
+
+const { dynamodb, table, shardCount, bookings, spreadMs } = JSON.parse(process.argv[2] ?? '{}') as Orders;
+const client = documentClient({ region: REGION, credentials: LOCAL_CREDENTIALS, endpoint: dynamodb });
+const store = new BookingStore(client, table, shardCount);
+/** The same for all processes of a machine, in ms. */
+const clock = () => Number(process.hrtime.bigint()) / 1e6;
+
+const call = async (bookingId: string, act: () => Promise<Operation>): Promise<void> => {
+  const calledAt = clock();
+  const operation = await act();
+  const told: Call & { bookingId: string } = { bookingId, operation, calledAt, answeredAt: clock() };
+  console.log(JSON.stringify(told));
+};
+
+const race = async ({ bookingId, expiresAtMs }: Orders['bookings'][number]): Promise<void> => {
+  const acts = Array.from({ length: 3 }, () => expiresAtMs - spreadMs + Math.random() * 2 * spreadMs);
+  for (const atMs of acts.sort((a, b) => a - b)) {
+    await sleep(Math.max(0, atMs - Date.now()));
+    const chance = Math.random();
+    await call(bookingId, async () => {
+      const nowMs = Date.now();
+      if (chance < 0.3) {
+        const found = await store.get(bookingId);
+        return { kind: 'read', found: found && { status: found.status, expiresAtMs: found.expiresAtMs } };
+      }
+      if (chance < 0.5) {
+        const holdMs = 1_000 + Math.floor(Math.random() * 1_500);
+        const answer = await store.extend(bookingId, holdMs, nowMs).then(kindOf, unknown);
+        return { kind: 'extend', expiresAtMs: nowMs + holdMs, nowMs, answer };
+      }
+      const kind = chance < 0.8 ? 'confirm' : 'cancel';
+      return { kind, nowMs, answer: await store[kind](bookingId, nowMs).then(kindOf, unknown) };
+    });
+  }
+};
+const kindOf = ({ kind }: { kind: MoveAnswer }): MoveAnswer => kind;
+const unknown = (): MoveAnswer => 'unknown';
+
+await Promise.all(bookings.map(race));

@@ -1,0 +1,136 @@
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { BookingStore } from '../../functions/adapters/booking-store.ts';
+import { documentClient } from '../../functions/runtime/clients.ts';
+import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
+import { type LocalRuntime, startRuntime } from '../../local/runtime.ts';
+import { eventually } from '../support/lambda.ts';
+import { TEST_ASSEMBLY } from '../support/synthesize.ts';
+import { type Call, linearize, type Operation } from './linearizable.ts';
+import type { Orders } from './racer.ts';
+
+const PROCESSES = 4;
+const SHARD_COUNT = 10;
+/** RACES=1000 for a longer race. */
+const BOOKINGS = Number(process.env.RACES ?? 60);
+
+let runtime: LocalRuntime;
+beforeAll(async () => {
+  runtime = await startRuntime({ assemblyDirectory: TEST_ASSEMBLY, schedulePeriodMs: 500 });
+});
+afterAll(() => runtime.stop());
+
+describe('many processes around the deadlines of the same bookings', () => {
+  test('see each booking as one register: some order of all that they did explains all that they were told', async () => {
+    const table = runtime.outputs.BookingsTableName ?? '';
+    const client = documentClient({
+      region: REGION,
+      credentials: LOCAL_CREDENTIALS,
+      endpoint: runtime.dynamodbEndpoint,
+    });
+    const store = new BookingStore(client, table, SHARD_COUNT);
+    const calls = new Map<string, Call[]>();
+    const clock = () => Number(process.hrtime.bigint()) / 1e6;
+    const note = (bookingId: string, call: Call) => calls.set(bookingId, [...(calls.get(bookingId) ?? []), call]);
+
+    const bookings = await Promise.all(
+      Array.from({ length: BOOKINGS }, async (_, number) => {
+        const bookingId = `race-${number}`;
+        const nowMs = Date.now();
+        const holdMs = 3_500 + number * 25;
+        const calledAt = clock();
+        await store.create({ bookingId, holdMs }, nowMs);
+        const operation: Operation = { kind: 'create', expiresAtMs: nowMs + holdMs, answer: 'created' };
+        note(bookingId, { operation, calledAt, answeredAt: clock() });
+        return { bookingId, expiresAtMs: nowMs + holdMs };
+      }),
+    );
+    const orders: Orders = {
+      dynamodb: runtime.dynamodbEndpoint,
+      table,
+      shardCount: SHARD_COUNT,
+      bookings,
+      spreadMs: 60,
+    };
+    await Promise.all(
+      Array.from({ length: PROCESSES }, async () => {
+        const racer = spawn(
+          process.execPath,
+          [fileURLToPath(new URL('./racer.ts', import.meta.url)), JSON.stringify(orders)],
+          { stdio: ['ignore', 'pipe', 'inherit'] },
+        );
+        for await (const line of createInterface({ input: racer.stdout })) {
+          const { bookingId, ...call } = JSON.parse(line) as Call & { bookingId: string };
+          note(bookingId, call);
+        }
+      }),
+    );
+
+    // Every booking comes to rest: settled, or expired at its last deadline.
+    for (const { bookingId } of bookings) {
+      const calledAt = clock();
+      const found = await eventually(
+        () => store.get(bookingId),
+        (booking) => booking?.status !== 'PENDING',
+      );
+      if (found === undefined) throw new Error(`${bookingId} is gone`);
+      const { status, expiresAtMs, expiredAtMs = 0 } = found;
+      if (status === 'EXPIRED') {
+        // The service expired it at some moment: nobody heard when, but it says what its clock was.
+        const operation: Operation = { kind: 'expire', nowMs: expiredAtMs };
+        note(bookingId, { operation, calledAt: 0, answeredAt: Number.POSITIVE_INFINITY });
+      }
+      note(bookingId, { operation: { kind: 'read', found: { status, expiresAtMs } }, calledAt, answeredAt: clock() });
+    }
+
+    const unexplained = [...calls].filter(([, history]) => linearize(history) === undefined);
+    expect(unexplained).toEqual([]);
+    // Otherwise nothing has been raced for.
+    const outcomes = [...calls.values()].flat().map(({ operation }) => JSON.stringify(operation));
+    expect(outcomes.some((outcome) => outcome.includes('"confirm"') && outcome.includes('"moved"'))).toBe(true);
+    expect(outcomes.some((outcome) => outcome.includes('"refused"'))).toBe(true);
+    expect(outcomes.some((outcome) => outcome.includes('"expire"'))).toBe(true);
+  }, 120_000);
+});
+
+describe('the check of a race', () => {
+  const at = (calledAt: number, answeredAt: number, operation: Operation): Call => ({
+    operation,
+    calledAt,
+    answeredAt,
+  });
+  const created = at(0, 1, { kind: 'create', expiresAtMs: 100, answer: 'created' });
+
+  test('explains a payment and an expiry at once, of which one came first', () => {
+    const paid = at(2, 5, { kind: 'confirm', nowMs: 99, answer: 'moved' });
+    const seen = at(6, 7, { kind: 'read', found: { status: 'CONFIRMED', expiresAtMs: 100 } });
+    expect(linearize([created, paid, seen])).toHaveLength(3);
+  });
+
+  test('does not explain a booking that was paid and then expired', () => {
+    const paid = at(2, 3, { kind: 'confirm', nowMs: 99, answer: 'moved' });
+    const expired = at(0, Number.POSITIVE_INFINITY, { kind: 'expire', nowMs: 100 });
+    const seen = at(6, 7, { kind: 'read', found: { status: 'EXPIRED', expiresAtMs: 100 } });
+    expect(linearize([created, paid, expired, seen])).toBeUndefined();
+  });
+
+  test('does not explain a payment that was taken after the deadline', () => {
+    expect(linearize([created, at(2, 3, { kind: 'confirm', nowMs: 100, answer: 'moved' })])).toBeUndefined();
+  });
+
+  test('does not explain a read that is older than what was answered before it', () => {
+    const paid = at(2, 3, { kind: 'confirm', nowMs: 50, answer: 'moved' });
+    const stale = at(4, 5, { kind: 'read', found: { status: 'PENDING', expiresAtMs: 100 } });
+    expect(linearize([created, paid, stale])).toBeUndefined();
+  });
+
+  test('lets a call whose answer was lost have happened or not', () => {
+    const lost = at(2, 3, { kind: 'confirm', nowMs: 50, answer: 'unknown' });
+    for (const status of ['PENDING', 'CONFIRMED'] as const) {
+      const seen = at(4, 5, { kind: 'read', found: { status, expiresAtMs: 100 } });
+      expect(linearize([created, lost, seen])).toBeDefined();
+    }
+  });
+});
