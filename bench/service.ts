@@ -41,6 +41,8 @@ export interface Service {
   readonly problems: string[];
   /** Invocations of each Lambda since the service was last asked to forget. */
   readonly lambdaUse: () => Record<string, LambdaUse>;
+  /** Used heap of the Lambda environment that uses most, in MB. */
+  largestHeapMb(): Promise<number>;
   /** Forgets what was measured so far. */
   reset(): void;
   /** Runs an application's thread through a load; resolves when it has written and confirmed everything. */
@@ -119,6 +121,10 @@ export const startService = async ({
     batches,
     problems,
     lambdaUse: () => Object.fromEntries([...use].map(([logicalId, sum]) => [logicalId, { ...sum }])),
+    largestHeapMb: async () => {
+      const heaps = await Promise.all([...runtime.lambdas.values()].map((lambda) => lambda.heapBytes()));
+      return Math.max(0, ...heaps.flat()) / 1e6;
+    },
     reset: () => {
       batches.length = 0;
       use = new Map();

@@ -112,6 +112,12 @@ export class LambdaHost {
     }
   }
 
+  /** Bytes of the used heap of each environment. */
+  async heapBytes(): Promise<number[]> {
+    const statistics = await Promise.all([...this.#all].map(({ worker }) => worker.getHeapStatistics()));
+    return statistics.map(({ used_heap_size }) => used_heap_size);
+  }
+
   /** Lets what is in flight finish, then ends all environments. */
   async stop(): Promise<void> {
     if (this.#inFlight > 0) await new Promise<void>((resolve) => this.#idleAgain.push(resolve));

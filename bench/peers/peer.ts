@@ -21,6 +21,7 @@ interface Plan {
 const [name = '', role = ''] = process.argv.slice(2);
 const { PG_URL: connectionString = '', REDIS_PORT = '' } = process.env;
 const pool = new pg.Pool({ connectionString, max: 20 });
+pool.on('error', () => {});
 const redis = { host: '127.0.0.1', port: Number(REDIS_PORT), maxRetriesPerRequest: null };
 const TASK = 'expire-booking';
 

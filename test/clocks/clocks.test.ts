@@ -1,0 +1,124 @@
+/** Whose clock is wrong, and by how much that shows. docs/guarantees.md has the bounds and their reasons. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { BookingStore } from '../../functions/adapters/booking-store.ts';
+import { decideOnTimer, decideOnWrite } from '../../functions/core/expiry-decisions.ts';
+import { documentClient } from '../../functions/runtime/clients.ts';
+import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
+import { clockOffset } from '../../local/moved-clock.ts';
+import { type LocalRuntime, startRuntime } from '../../local/runtime.ts';
+import { type Engines, SHARD_COUNT, startEngines } from '../support/engines.ts';
+import { eventually } from '../support/lambda.ts';
+import { TEST_ASSEMBLY } from '../support/synthesize.ts';
+
+const SETTINGS = { timerLeadMs: 1_000, sweepIntervalMs: 300_000 };
+const SKEW_MS = 1_500;
+
+describe.each([
+  { expireMs: SKEW_MS, scheduleMs: -SKEW_MS },
+  { expireMs: -SKEW_MS, scheduleMs: SKEW_MS },
+])('with expire-booking’s clock $expireMs ms and schedule-expiry’s $scheduleMs ms off', ({ expireMs, scheduleMs }) => {
+  let runtime: LocalRuntime;
+  let store: BookingStore;
+  beforeAll(async () => {
+    const offsets: Record<string, number> = { ExpireBookingFunction: expireMs, ScheduleExpiryFunction: scheduleMs };
+    runtime = await startRuntime({
+      assemblyDirectory: TEST_ASSEMBLY,
+      schedulePeriodMs: 'never',
+      clockOffsetOf: (logicalId) => clockOffset(offsets[logicalId] ?? 0),
+    });
+    const client = documentClient({
+      region: REGION,
+      credentials: LOCAL_CREDENTIALS,
+      endpoint: runtime.dynamodbEndpoint,
+    });
+    store = new BookingStore(client, runtime.outputs.BookingsTableName ?? '', SHARD_COUNT);
+  });
+  afterAll(() => runtime.stop());
+
+  test('bookings expire as much before or after their deadline as the one clock is off, and none is lost', async () => {
+    const bookings = await Promise.all(
+      Array.from({ length: 20 }, async (_, number) => {
+        const bookingId = `skewed-${number}`;
+        const nowMs = Date.now();
+        const holdMs = 4_000 + number * 100;
+        await store.create({ bookingId, holdMs }, nowMs);
+        return { bookingId, expiresAtMs: nowMs + holdMs };
+      }),
+    );
+    for (const { bookingId, expiresAtMs } of bookings) {
+      // The true clock at which it was last seen PENDING: before that it was not expired.
+      let lastPendingMs = 0;
+      await eventually(
+        async () => {
+          const askedAtMs = Date.now();
+          const found = await store.get(bookingId);
+          if (found?.status === 'PENDING') lastPendingMs = askedAtMs;
+          return found?.status;
+        },
+        (status) => status === 'EXPIRED',
+      );
+      const found = await store.get(bookingId);
+      // By its own clock it is never early; by the true one no earlier than the clock is ahead.
+      expect(found?.expiredAtMs).toBeGreaterThanOrEqual(expiresAtMs);
+      expect((found?.expiredAtMs ?? 0) - expireMs).toBeGreaterThanOrEqual(expiresAtMs - expireMs);
+      if (expireMs < 0 && lastPendingMs > 0) expect(lastPendingMs).toBeLessThan(expiresAtMs - expireMs + 10_000);
+    }
+  });
+
+  test('whoever was told that the payment was taken keeps the booking', async () => {
+    const nowMs = Date.now();
+    await store.create({ bookingId: 'paid', holdMs: 3_000 }, nowMs);
+    await sleep(500);
+    expect(await store.confirm('paid', Date.now())).toMatchObject({ kind: 'moved' });
+    await sleep(5_500);
+    expect(await store.get('paid')).toMatchObject({ status: 'CONFIRMED' });
+  });
+});
+
+describe('an instant that calendars make much of', () => {
+  const INSTANTS = {
+    'the leap second at the end of 2016': Date.UTC(2017, 0, 1),
+    'the end of summer time in Europe, 2026': Date.UTC(2026, 9, 25, 1),
+    'the beginning of summer time in New York, 2027': Date.UTC(2027, 2, 14, 7),
+    'the end of a year': Date.UTC(2027, 0, 1),
+    'a leap day': Date.UTC(2028, 1, 29),
+    'the end of 32-bit seconds, 2038': 2 ** 31 * 1_000,
+    'the end of unsigned 32-bit seconds, 2106': 2 ** 32 * 1_000,
+  };
+  let engines: Engines;
+  beforeAll(async () => {
+    engines = await startEngines();
+  });
+  afterAll(() => engines.stop());
+
+  test.each(Object.entries(INSTANTS))('%s is a plain number', async (name, instantMs) => {
+    // A hold across it: from half a minute before to half a minute after.
+    const bookingId = `across-${name.length}-${instantMs}`;
+    const startMs = instantMs - 30_000;
+    await engines.store.create({ bookingId, holdMs: 60_000 }, startMs);
+    const expiresAtMs = instantMs + 30_000;
+    expect(await engines.store.expire([bookingId], 'timer', expiresAtMs - 1)).toEqual(
+      new Map([[bookingId, { kind: 'extended', expiresAtMs }]]),
+    );
+    const outcome = { kind: 'expired', expiredAtMs: expiresAtMs };
+    expect(await engines.store.expire([bookingId], 'timer', expiresAtMs)).toEqual(new Map([[bookingId, outcome]]));
+
+    // The same decisions as on any other day.
+    const booking = (shiftMs: number) => ({
+      bookingId,
+      expiresAtMs: expiresAtMs + shiftMs,
+      holdStartedAtMs: startMs + shiftMs,
+      pendingShard: 1,
+    });
+    const ordinaryMs = Date.UTC(2030, 5, 5, 5, 5) - instantMs;
+    const [there, elsewhere] = [0, ordinaryMs].map((shiftMs) =>
+      decideOnWrite(booking(shiftMs), undefined, startMs + shiftMs, SHARD_COUNT, SETTINGS),
+    );
+    const delayOf = (decision: typeof there) =>
+      decision && decision.kind !== 'invalid-deadline' ? decision.scheduled?.delaySeconds : undefined;
+    expect(delayOf(there)).toBe(59);
+    expect(delayOf(elsewhere)).toBe(59);
+    expect(decideOnTimer({ bookingId, expiresAtMs }, expiresAtMs - 1_000, 1_000)).toEqual({ kind: 'wait' });
+  });
+});

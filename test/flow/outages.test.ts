@@ -1,0 +1,91 @@
+/** An engine fails for a while, in every way that we can make, while deadlines lapse; then it comes back. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { afterEach, describe, expect, test } from 'vitest';
+import { BookingStore } from '../../functions/adapters/booking-store.ts';
+import { documentClient } from '../../functions/runtime/clients.ts';
+import { LOCAL_CREDENTIALS, REGION, startDynamoDb, startSqs } from '../../local/engines.ts';
+import { startRuntime } from '../../local/runtime.ts';
+import { type Mode, startFaultyEngine } from '../support/faulty-engine.ts';
+import { eventually } from '../support/lambda.ts';
+import { TEST_ASSEMBLY } from '../support/synthesize.ts';
+
+const MODES: Mode[] = ['unreachable', 'throttling', 'answering 500', 'slow'];
+const OUTAGE_MS = 3_000;
+const BOOKINGS = 6;
+
+const stops: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  delete process.env.DYNAMODB_ENDPOINT;
+  delete process.env.SQS_ENDPOINT;
+  for (const stop of stops.splice(0).reverse()) await stop();
+});
+
+const startFaultyService = async () => {
+  const dynamodb = await startDynamoDb({ port: 0, portVariable: 'DYNAMODB_PORT' });
+  const sqs = await startSqs({ port: 0, portVariable: 'SQS_PORT' });
+  const faulty = { DynamoDB: await startFaultyEngine(dynamodb.endpoint), SQS: await startFaultyEngine(sqs.endpoint) };
+  stops.push(
+    () => dynamodb.stop(),
+    () => sqs.stop(),
+    () => faulty.DynamoDB.stop(),
+    () => faulty.SQS.stop(),
+  );
+  process.env.DYNAMODB_ENDPOINT = faulty.DynamoDB.endpoint;
+  process.env.SQS_ENDPOINT = faulty.SQS.endpoint;
+  // A timer whose receive got lost with its connection is in flight for two minutes: the sweep is quicker.
+  const runtime = await startRuntime({ assemblyDirectory: TEST_ASSEMBLY, schedulePeriodMs: 5_000 });
+  stops.push(() => runtime.stop());
+  const client = { region: REGION, credentials: LOCAL_CREDENTIALS };
+  // The application reaches its own engines: what is tested is the service.
+  const documents = documentClient({ ...client, endpoint: dynamodb.endpoint });
+  const store = new BookingStore(documents, runtime.outputs.BookingsTableName ?? '', 10);
+  const deadLetters = async (): Promise<number> => {
+    const { Attributes } = await new SQSClient({ ...client, endpoint: sqs.endpoint }).send(
+      new GetQueueAttributesCommand({
+        QueueUrl: runtime.outputs.TimerDeadLetterQueueUrl?.replace(faulty.SQS.endpoint, sqs.endpoint),
+        AttributeNames: ['ApproximateNumberOfMessages'],
+      }),
+    );
+    return Number(Attributes?.ApproximateNumberOfMessages);
+  };
+  return { faulty, store, deadLetters };
+};
+
+describe.each(['DynamoDB', 'SQS'] as const)('%s', (engine) => {
+  test('unreachable, throttling, answering 500 and slow, each for a while: every booking expires after it, none early, none that was paid', async () => {
+    const { faulty, store, deadLetters } = await startFaultyService();
+    const bookings: { bookingId: string; expiresAtMs: number; paid: boolean }[] = [];
+    for (const mode of MODES) {
+      // Written while all is well, and while it is not: deadlines before, during and after the outage.
+      const write = (when: string, holdMs: number) =>
+        Promise.all(
+          Array.from({ length: BOOKINGS }, async (_, number) => {
+            const bookingId = `${mode.replace(/ /g, '-')}-${when}-${number}`;
+            const nowMs = Date.now();
+            await store.create({ bookingId, holdMs: holdMs + number * 300 }, nowMs);
+            const paid = number === 0;
+            if (paid) await store.confirm(bookingId, Date.now());
+            bookings.push({ bookingId, expiresAtMs: nowMs + holdMs + number * 300, paid });
+          }),
+        );
+      await write('before', 2_500);
+      await sleep(700);
+      faulty[engine].become(mode);
+      await write('during', 1_500);
+      await sleep(OUTAGE_MS);
+      faulty[engine].become('well');
+    }
+    expect(faulty[engine].failures()).toBeGreaterThan(MODES.length);
+    for (const { bookingId, paid, expiresAtMs } of bookings) {
+      const found = await eventually(
+        () => store.get(bookingId),
+        (booking) => paid || booking?.status === 'EXPIRED',
+        60_000,
+      );
+      expect(found?.status, bookingId).toBe(paid ? 'CONFIRMED' : 'EXPIRED');
+      if (!paid) expect(found?.expiredAtMs).toBeGreaterThanOrEqual(expiresAtMs);
+    }
+    expect(await deadLetters()).toBe(0);
+  }, 180_000);
+});

@@ -1,0 +1,161 @@
+/**
+ * `npm run test:kills -- --kills 200`: ends the local runtime with SIGKILL again and again, at random moments, on one data
+ * folder, while an application creates and confirms bookings. After every restart and one sweep, nothing may be lost, early,
+ * or expired although it was paid.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { BookingStore } from '../../functions/adapters/booking-store.ts';
+import { sweep } from '../../functions/core/sweep.ts';
+import { documentClient } from '../../functions/runtime/clients.ts';
+import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
+import { percentile } from '../../local/lag-report.ts';
+import { synthesize } from '../../local/synth.ts';
+import { TEST_ASSEMBLY } from '../support/synthesize.ts';
+
+const USAGE = `Usage: npm run test:kills -- [options]
+
+  --kills <n>       how often the runtime is killed (default 30)
+  --longest <ms>    longest life between two kills (default 3000)`;
+
+const { values: options } = (() => {
+  try {
+    return parseArgs({
+      options: { kills: { type: 'string', default: '30' }, longest: { type: 'string', default: '3000' } },
+    });
+  } catch (error) {
+    console.error(`test:kills: ${error instanceof Error ? error.message : error}\n\n${USAGE}`);
+    process.exit(2);
+  }
+})();
+for (const name of ['kills', 'longest'] as const) {
+  if (/^[1-9]\d*$/.test(options[name])) continue;
+  console.error(`test:kills: --${name} must be a whole number from 1, got ${options[name]}\n\n${USAGE}`);
+  process.exit(2);
+}
+
+const SHARD_COUNT = 10;
+const SETTINGS = { timerLeadMs: 1_000, sweepIntervalMs: 300_000 };
+
+interface Known {
+  readonly expiresAtMs: number;
+  /** What its customer was told. Unknown where the answer got lost with the runtime. */
+  paid: boolean | 'unknown';
+  done: boolean;
+}
+
+interface Life {
+  readonly process: ChildProcess;
+  readonly ended: Promise<void>;
+  readonly store: BookingStore;
+}
+
+const begin = async (dataDir: string): Promise<Life> => {
+  const child = spawn(process.execPath, [fileURLToPath(new URL('../support/runtime-process.ts', import.meta.url))], {
+    env: { ...process.env, DATA_DIR: dataDir },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const line = await Promise.race([
+    new Promise<string>((resolve) => createInterface({ input: child.stdout }).once('line', resolve)),
+    ended.then(() => Promise.reject(new Error('the runtime did not start again'))),
+  ]);
+  const { dynamodb, outputs } = JSON.parse(line) as { dynamodb: string; outputs: Record<string, string> };
+  const client = documentClient({ region: REGION, credentials: LOCAL_CREDENTIALS, endpoint: dynamodb, maxAttempts: 1 });
+  return { process: child, ended, store: new BookingStore(client, outputs.BookingsTableName ?? '', SHARD_COUNT) };
+};
+
+const known = new Map<string, Known>();
+const lagsMs: number[] = [];
+const broken: string[] = [];
+let bySweep = 0;
+
+/** One sweep of all that is overdue, then every booking that has lapsed or was paid is looked at. */
+const examine = async ({ store }: Life): Promise<void> => {
+  const nowMs = Date.now();
+  const { expired, errors } = await sweep(
+    { store, clock: Date.now },
+    { overdueAfterMs: 0, shardCount: SHARD_COUNT, settings: SETTINGS, mayContinue: () => true },
+  );
+  bySweep += expired;
+  if (errors.length > 0) broken.push(`the sweep met ${errors[0]}`);
+  for (const [bookingId, booking] of known) {
+    if (booking.done) continue;
+    const { expiresAtMs, paid } = booking;
+    const found = await store.get(bookingId);
+    if (found === undefined) broken.push(`${bookingId} is lost`);
+    else if (paid === true && found.status !== 'CONFIRMED') broken.push(`${bookingId} was paid and is ${found.status}`);
+    else if (found.status === 'EXPIRED') {
+      const lagMs = (found.expiredAtMs ?? 0) - found.expiresAtMs;
+      if (lagMs < 0) broken.push(`${bookingId} expired ${-lagMs} ms early`);
+      if (found.expiredBy === 'timer') lagsMs.push(lagMs);
+    } else if (found.status === 'PENDING' && expiresAtMs <= nowMs) broken.push(`${bookingId} is overdue after a sweep`);
+    booking.done = found?.status !== 'PENDING';
+  }
+};
+
+const useUntil = async ({ store }: Life, isAlive: () => boolean): Promise<void> => {
+  while (isAlive()) {
+    const bookingId = `kill-${known.size}`;
+    const holdMs = 1_000 + Math.floor(Math.random() * 6_000);
+    const nowMs = Date.now();
+    try {
+      await store.create({ bookingId, holdMs }, nowMs);
+      const booking: Known = { expiresAtMs: nowMs + holdMs, paid: false, done: false };
+      known.set(bookingId, booking);
+      if (Math.random() < 0.2) {
+        booking.paid = 'unknown';
+        booking.paid = (await store.confirm(bookingId, Date.now())).kind === 'moved';
+      }
+    } catch {
+      // It was killed under this request: nobody was promised anything.
+    }
+    await sleep(10);
+  }
+};
+
+const dataDir = mkdtempSync(join(tmpdir(), 'booking-expiry-kills-'));
+await synthesize(TEST_ASSEMBLY);
+const kills = Number(options.kills);
+let examined = 0;
+try {
+  for (let kill = 1; kill <= kills && broken.length === 0; kill += 1) {
+    const life = await begin(dataDir);
+    await examine(life);
+    let alive = true;
+    setTimeout(
+      () => {
+        alive = false;
+        life.process.kill('SIGKILL');
+      },
+      100 + Math.random() * Number(options.longest),
+    );
+    await useUntil(life, () => alive);
+    await life.ended;
+    if (kill % 10 === 0) {
+      console.log(
+        `${kill} of ${kills} kills survived, ${known.size} bookings, ${bySweep} expired by a sweep after a restart`,
+      );
+    }
+  }
+  const life = await begin(dataDir);
+  await sleep(8_000);
+  await examine(life);
+  examined = [...known.values()].filter(({ done }) => done).length;
+  life.process.kill('SIGTERM');
+  await life.ended;
+} finally {
+  rmSync(dataDir, { recursive: true, force: true });
+}
+const { length: timely } = lagsMs;
+console.log(
+  `${kills} kills, ${known.size} bookings, ${examined} settled or expired; by timer ${timely}, lag p50 ${percentile(lagsMs, 0.5)} ms, max ${percentile(lagsMs, 1)} ms; by sweep ${bySweep}`,
+);
+console.log(broken.length === 0 ? 'Every promise was kept.' : `Broken:\n  ${broken.join('\n  ')}`);
+process.exit(broken.length === 0 ? 0 : 1);

@@ -1,0 +1,57 @@
+/** Something between the service and an engine that fails as networks and services do, on command. */
+import { Agent, createServer, request as httpRequest } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { listenOnLoopback } from '../../local/loopback.ts';
+
+/** How it fails. `slow` is slower than the service's patience with one request. */
+export type Mode = 'well' | 'unreachable' | 'slow' | 'throttling' | 'answering 500';
+
+const SLOW_MS = 3_000;
+
+export const startFaultyEngine = async (target: string) => {
+  const { hostname, port } = new URL(target);
+  const agent = new Agent({ keepAlive: true });
+  let mode: Mode = 'well';
+  let failures = 0;
+  const server = createServer(async (incoming, response) => {
+    const now = mode;
+    if (now !== 'well') failures += 1;
+    if (now === 'unreachable') {
+      incoming.socket.destroy();
+      return;
+    }
+    if (now === 'slow') await sleep(SLOW_MS);
+    if (now === 'throttling' || now === 'answering 500') {
+      const [status, type] =
+        now === 'throttling'
+          ? [400, 'ThrottlingException']
+          : [500, 'com.amazonaws.dynamodb.v20120810#InternalServerError'];
+      incoming.resume();
+      response.writeHead(status, { 'content-type': 'application/x-amz-json-1.0' });
+      response.end(JSON.stringify({ __type: type, message: `made to be ${now}` }));
+      return;
+    }
+    const { url: path, method, headers } = incoming;
+    const passedOn = httpRequest({ hostname, port, path, method, headers, agent }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(response);
+    });
+    passedOn.once('error', () => response.destroy());
+    response.once('close', () => passedOn.destroy());
+    incoming.pipe(passedOn);
+  });
+  const { endpoint, stop } = await listenOnLoopback(server);
+  return {
+    endpoint,
+    failures: () => failures,
+    become: (next: Mode) => {
+      mode = next;
+      // Whoever waits in a long poll meets the fault too.
+      if (next === 'unreachable') server.closeAllConnections();
+    },
+    stop: async () => {
+      agent.destroy();
+      await stop();
+    },
+  };
+};

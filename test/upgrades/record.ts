@@ -1,0 +1,165 @@
+/**
+ * `node test/upgrades/record.ts`, before a release: writes down what this version leaves behind (items, timers, stream
+ * records, events, the sweep's state, a cursor, requests), as <version>.json beside this file. Every later version must be
+ * able to work with it: upgrades.test.ts.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { DescribeTableCommand, DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
+import {
+  DescribeStreamCommand,
+  DynamoDBStreamsClient,
+  GetRecordsCommand,
+  GetShardIteratorCommand,
+} from '@aws-sdk/client-dynamodb-streams';
+import { PutCommand } from '@aws-sdk/lib-dynamodb';
+import type { DynamoDBRecord } from 'aws-lambda';
+import { BookingStore } from '../../functions/adapters/booking-store.ts';
+import { sweepScheduling } from '../../functions/adapters/sweep-scheduling.ts';
+import { TimerQueue } from '../../functions/adapters/timer-queue.ts';
+import { createBookingsApi } from '../../functions/api/bookings-api.ts';
+import { createHandler as createPublish } from '../../functions/publish-events.ts';
+import { documentClient } from '../../functions/runtime/clients.ts';
+import { createHandler as createSchedule } from '../../functions/schedule-expiry.ts';
+import { createHandler as createSweep } from '../../functions/sweep.ts';
+import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
+import { synthesize } from '../../local/synth.ts';
+import { startTemplateEngines } from '../../local/template-engines.ts';
+import { TEST_ASSEMBLY } from '../support/synthesize.ts';
+import { recordingTelemetry } from '../support/telemetry.ts';
+
+export const NOW_MS = 1_800_000_000_000;
+export const SETTINGS = { timerLeadMs: 1_000, sweepIntervalMs: 300_000 };
+export const SHARD_COUNT = 10;
+
+/** What a version left behind. */
+export interface Release {
+  readonly version: string;
+  readonly items: Record<string, object>[];
+  readonly records: DynamoDBRecord[];
+  readonly timers: string[];
+  readonly eventIds: string[];
+  readonly sweepState: Record<string, object>[];
+  readonly cursor: string;
+  /** Bookings that the page after the cursor begins with. */
+  readonly afterCursor: string[];
+  readonly requests: { readonly body: string; readonly headers: Record<string, string>; readonly bookingId: string }[];
+}
+
+const record = async (): Promise<void> => {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  await synthesize(TEST_ASSEMBLY);
+  const { dynamodb, nameOf, stop } = await startTemplateEngines(TEST_ASSEMBLY);
+  const client = { region: REGION, credentials: LOCAL_CREDENTIALS, endpoint: dynamodb.endpoint };
+  const raw = new DynamoDBClient(client);
+  const documents = documentClient(client);
+  const table = nameOf('BookingsTable');
+  const store = new BookingStore(documents, table, SHARD_COUNT);
+  const { telemetry } = recordingTelemetry();
+  const timers: string[] = [];
+  const sqs = {
+    send: async ({ input }: { input: { Entries: { Id: string; MessageBody: string }[] } }) => {
+      timers.push(...input.Entries.map(({ MessageBody }) => MessageBody));
+      return { Successful: input.Entries.map(({ Id }) => ({ Id })) };
+    },
+  };
+  const clock = () => NOW_MS;
+  const api = createBookingsApi({
+    store,
+    sweepPorts: { store, clock },
+    isCronToken: async () => false,
+    clock,
+    telemetry,
+    shardCount: SHARD_COUNT,
+    settings: SETTINGS,
+  });
+  const ask = async (path: string, init: RequestInit) => {
+    const response = await api.request(`/api/v1${path}`, init, { caller: 'customer', remainingMs: () => 25_000 });
+    return JSON.parse(await response.text());
+  };
+  const requests: Release['requests'][number][] = [];
+  const create = async (given: object, headers: Record<string, string> = {}): Promise<string> => {
+    const body = JSON.stringify(given);
+    const allHeaders = { 'content-type': 'application/json', ...headers };
+    const { bookingId } = await ask('/bookings', { method: 'POST', headers: allHeaders, body });
+    requests.push({ body, headers: allHeaders, bookingId });
+    return bookingId;
+  };
+  await create({ bookingId: 'near', holdSeconds: 600, details: { seat: '7A', price: 12.5, extras: ['meal', null] } });
+  await create({ bookingId: 'far', holdSeconds: 86_400 });
+  await create({ holdSeconds: 300 }, { 'idempotency-key': 'order-1' });
+  for (const [bookingId, move] of [
+    ['paid', 'confirm'],
+    ['given-up', 'cancel'],
+  ]) {
+    await create({ bookingId, holdSeconds: 60 });
+    await ask(`/bookings/${bookingId}/${move}`, { method: 'POST' });
+  }
+  await create({ bookingId: 'extended', holdSeconds: 60 });
+  await store.extend('extended', 120_000, NOW_MS);
+  await store.create({ bookingId: 'lapsed', holdMs: 1_000 }, NOW_MS - 2_000);
+  await store.expire(['lapsed'], 'timer', NOW_MS);
+  const bare = { bookingId: 'foreign', status: 'PENDING', expiresAtMs: NOW_MS + 30_000 };
+  await documents.send(new PutCommand({ TableName: table, Item: bare }));
+
+  const records = await readStream(new DynamoDBStreamsClient(client), String(await streamOf(raw, table)));
+  const pending = records.filter(({ dynamodb: change }) => change?.NewImage?.status?.S === 'PENDING');
+  const queue = new TimerQueue(sqs as never, 'http://127.0.0.1/timers');
+  const ports = { store, queue, clock, telemetry, shardCount: SHARD_COUNT, settings: SETTINGS };
+  await createSchedule(ports)({ Records: pending });
+  const eventIds: string[] = [];
+  const bus = {
+    publish: async (events: readonly { detail: { eventId: string } }[]) => {
+      eventIds.push(...events.map(({ detail }) => detail.eventId));
+      return [];
+    },
+  };
+  await createPublish({ bus: bus as never, telemetry })({ Records: records });
+  const scheduling = sweepScheduling(documents, sqs as never, nameOf('SweepStateTable'), 'http://127.0.0.1/timers');
+  await createSweep({ ...ports, scheduling })({}, { getRemainingTimeInMillis: () => 60_000 });
+  const page = await ask('/bookings?status=PENDING&limit=2', {});
+  const next = await ask(`/bookings?status=PENDING&limit=2&cursor=${page.cursor}`, {});
+
+  const release: Release = {
+    version,
+    items: ((await raw.send(new ScanCommand({ TableName: table }))).Items ?? []) as Record<string, object>[],
+    records,
+    timers,
+    eventIds,
+    sweepState: ((await raw.send(new ScanCommand({ TableName: nameOf('SweepStateTable') }))).Items ?? []) as Record<
+      string,
+      object
+    >[],
+    cursor: page.cursor,
+    afterCursor: next.bookings.map(({ bookingId }: { bookingId: string }) => bookingId),
+    requests,
+  };
+  writeFileSync(new URL(`./${version}.json`, import.meta.url), `${JSON.stringify(release, undefined, 2)}\n`);
+  console.log(
+    `${version}.json: ${release.items.length} items, ${records.length} stream records, ${timers.length} timers`,
+  );
+  await stop();
+};
+
+const streamOf = async (raw: DynamoDBClient, table: string): Promise<string | undefined> => {
+  return (await raw.send(new DescribeTableCommand({ TableName: table }))).Table?.LatestStreamArn;
+};
+
+const readStream = async (streams: DynamoDBStreamsClient, StreamArn: string): Promise<DynamoDBRecord[]> => {
+  const { StreamDescription } = await streams.send(new DescribeStreamCommand({ StreamArn }));
+  const { ShardIterator } = await streams.send(
+    new GetShardIteratorCommand({
+      StreamArn,
+      ShardId: StreamDescription?.Shards?.[0]?.ShardId,
+      ShardIteratorType: 'TRIM_HORIZON',
+    }),
+  );
+  const { Records = [] } = await streams.send(new GetRecordsCommand({ ShardIterator }));
+  return Records.map(({ eventID, eventName, dynamodb }) => ({
+    eventID,
+    eventName,
+    // The engine's own time would make every recording another.
+    dynamodb: { ...dynamodb, ApproximateCreationDateTime: NOW_MS / 1_000 },
+  })) as DynamoDBRecord[];
+};
+
+if (import.meta.main) await record();
