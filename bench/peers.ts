@@ -85,7 +85,7 @@ export const measurePeers = async (
       counts.missed,
       KEEPS_RUNNING[name],
     ]);
-    series.push({ name, points: distribution(doneMs, 0.5) });
+    series.push({ name, points: distribution(doneMs, 1) });
   };
 
   const own = await progress('booking-expiry', load.seconds + 40, () => measureOwn(load, assemblyDirectory));

@@ -41,37 +41,42 @@ export interface Plot {
   readonly yTicks: readonly number[];
 }
 
-const WIDTH = 760;
+const PLOT_WIDTH = 506;
 const HEIGHT = 400;
-const MARGIN = { top: 44, right: 190, bottom: 52, left: 64 };
+const MARGIN = { top: 44, right: 60, bottom: 52, left: 64 };
+/** Width of a letter of the legend, about. */
+const LETTER_WIDTH = 7;
 const COLOURS = ['#0b6e4f', '#c1440e', '#2f5dab', '#8a5a00', '#7b2d8b', '#555555', '#b3005e', '#1b8ca8'];
 
 /** Draws lines over a logarithmic x axis and a linear y axis. */
 export const drawLines = (file: string, { title, xLabel, yLabel, series, xTicks, yTicks }: Plot): void => {
+  const legendWidth = LETTER_WIDTH * Math.max(...series.map(({ name }) => name.length));
+  const plotRight = MARGIN.left + PLOT_WIDTH;
+  const width = plotRight + MARGIN.right + legendWidth;
   const [xMin = 1, xMax = 10] = [xTicks[0], xTicks.at(-1)];
   const [yMin = 0, yMax = 1] = [yTicks[0], yTicks.at(-1)];
   const x = (value: number) =>
     MARGIN.left +
     ((Math.log10(Math.min(xMax, Math.max(xMin, value))) - Math.log10(xMin)) / (Math.log10(xMax) - Math.log10(xMin))) *
-      (WIDTH - MARGIN.left - MARGIN.right);
+      PLOT_WIDTH;
   const y = (value: number) =>
     HEIGHT -
     MARGIN.bottom -
     ((Math.min(yMax, Math.max(yMin, value)) - yMin) / (yMax - yMin)) * (HEIGHT - MARGIN.top - MARGIN.bottom);
   const at = (value: number) => value.toFixed(1);
   const parts = [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="system-ui, sans-serif" font-size="13">`,
-    `<rect width="${WIDTH}" height="${HEIGHT}" fill="#ffffff"/>`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${HEIGHT}" font-family="system-ui, sans-serif" font-size="13">`,
+    `<rect width="${width}" height="${HEIGHT}" fill="#ffffff"/>`,
     `<text x="${MARGIN.left}" y="24" font-size="16" font-weight="600" fill="#111111">${escaped(title)}</text>`,
     ...xTicks.flatMap((tick) => [
       `<line x1="${at(x(tick))}" y1="${MARGIN.top}" x2="${at(x(tick))}" y2="${HEIGHT - MARGIN.bottom}" stroke="#e4e4e4"/>`,
       `<text x="${at(x(tick))}" y="${HEIGHT - MARGIN.bottom + 18}" text-anchor="middle" fill="#333333">${tick.toLocaleString('en-US')}</text>`,
     ]),
     ...yTicks.flatMap((tick) => [
-      `<line x1="${MARGIN.left}" y1="${at(y(tick))}" x2="${WIDTH - MARGIN.right}" y2="${at(y(tick))}" stroke="#e4e4e4"/>`,
+      `<line x1="${MARGIN.left}" y1="${at(y(tick))}" x2="${plotRight}" y2="${at(y(tick))}" stroke="#e4e4e4"/>`,
       `<text x="${MARGIN.left - 8}" y="${at(y(tick) + 4)}" text-anchor="end" fill="#333333">${tick.toLocaleString('en-US')}</text>`,
     ]),
-    `<text x="${(MARGIN.left + WIDTH - MARGIN.right) / 2}" y="${HEIGHT - 12}" text-anchor="middle" fill="#333333">${escaped(xLabel)}</text>`,
+    `<text x="${(MARGIN.left + plotRight) / 2}" y="${HEIGHT - 12}" text-anchor="middle" fill="#333333">${escaped(xLabel)}</text>`,
     `<text transform="translate(16 ${(MARGIN.top + HEIGHT - MARGIN.bottom) / 2}) rotate(-90)" text-anchor="middle" fill="#333333">${escaped(yLabel)}</text>`,
     ...series.flatMap(({ name, points }, index) => {
       const colour = COLOURS[index % COLOURS.length];
@@ -79,8 +84,8 @@ export const drawLines = (file: string, { title, xLabel, yLabel, series, xTicks,
       const legendY = MARGIN.top + 10 + index * 20;
       return [
         `<path d="${path}" fill="none" stroke="${colour}" stroke-width="2"/>`,
-        `<line x1="${WIDTH - MARGIN.right + 14}" y1="${legendY}" x2="${WIDTH - MARGIN.right + 38}" y2="${legendY}" stroke="${colour}" stroke-width="3"/>`,
-        `<text x="${WIDTH - MARGIN.right + 44}" y="${legendY + 4}" fill="#111111">${escaped(name)}</text>`,
+        `<line x1="${plotRight + 14}" y1="${legendY}" x2="${plotRight + 38}" y2="${legendY}" stroke="${colour}" stroke-width="3"/>`,
+        `<text x="${plotRight + 44}" y="${legendY + 4}" fill="#111111">${escaped(name)}</text>`,
       ];
     }),
     '</svg>',
@@ -90,18 +95,18 @@ export const drawLines = (file: string, { title, xLabel, yLabel, series, xTicks,
 
 const escaped = (text: string): string => text.replace(/[&<>]/g, (sign) => `&#${sign.charCodeAt(0)};`);
 
-/** Points of a cumulative distribution, in percent, thinned so that a plot stays small. */
+/** Points of a cumulative distribution, in percent: no closer than a plot shows. */
 export const distribution = (values: readonly number[], smallest: number): [number, number][] => {
   const sorted = values.toSorted((a, b) => a - b);
   const points: [number, number][] = [[smallest, 0]];
-  for (const [index, value] of sorted.entries()) {
+  for (const [index, given] of sorted.entries()) {
+    if (sorted[index + 1] === given) continue;
+    const value = Math.max(smallest, given);
     const percent = (100 * (index + 1)) / sorted.length;
-    const last = points.at(-1);
-    const next = sorted[index + 1];
-    if (next !== undefined && next <= value) continue;
-    if (last && percent - last[1] < 0.2 && index < sorted.length - 1 && percent < 99) continue;
-    if (last) points.push([Math.max(smallest, value), last[1]]);
-    points.push([Math.max(smallest, value), percent]);
+    const [lastValue, lastPercent] = points.at(-1) ?? [smallest, 0];
+    const isLast = index === sorted.length - 1;
+    if (!isLast && percent - lastPercent < 0.5 && value < lastValue * 1.15) continue;
+    points.push([value, lastPercent], [value, percent]);
   }
   return points;
 };

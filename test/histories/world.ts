@@ -26,6 +26,7 @@ import {
 } from '@aws-sdk/lib-dynamodb';
 import type { DynamoDBRecord } from 'aws-lambda';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
+import type { EventBus } from '../../functions/adapters/event-bus.ts';
 import { sweepScheduling } from '../../functions/adapters/sweep-scheduling.ts';
 import { TimerQueue } from '../../functions/adapters/timer-queue.ts';
 import type { Booking } from '../../functions/core/booking-status.ts';
@@ -264,16 +265,22 @@ export class World {
       // The template's filter: only what is PENDING after the write.
       const pending = Records.filter(({ dynamodb }) => dynamodb?.NewImage?.status?.S === 'PENDING');
       const ports = { store, queue, telemetry, clock: this.#lambdaClock, shardCount: SHARD_COUNT, settings: SETTINGS };
-      const bus = {
-        publish: async (events: readonly { detail: { eventId: string } }[]) => {
-          for (const { detail } of events) this.published.add(detail.eventId);
-          return [];
+      const bus: Pick<EventBus, 'publish'> = {
+        publish: async (events) => {
+          if (fault?.kind === 'crash') throw new Crash('crashed while publishing');
+          const isLost = (index: number) =>
+            fault?.kind === 'outage' || (fault?.kind === 'half-fails' && (index % 2 === 1) === fault.odd);
+          return events.flatMap((event, index) => {
+            if (isLost(index)) return [{ event, error: new Error('not published') }];
+            this.published.add(event.detail.eventId);
+            return [];
+          });
         },
       };
       const { batchItemFailures } =
         to === 'timers'
           ? await createSchedule(ports)({ Records: pending })
-          : await createPublish({ bus: bus as never, telemetry })({ Records });
+          : await createPublish({ bus, telemetry })({ Records });
       for (const { itemIdentifier } of batchItemFailures) failed.add(itemIdentifier);
     } catch {
       return;

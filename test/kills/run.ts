@@ -64,7 +64,9 @@ const begin = async (dataDir: string): Promise<Life> => {
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const line = await Promise.race([
     new Promise<string>((resolve) => createInterface({ input: child.stdout }).once('line', resolve)),
-    ended.then(() => Promise.reject(new Error('the runtime did not start again'))),
+    ended.then(() =>
+      Promise.reject(new Error(`the runtime did not start again: ${child.exitCode ?? child.signalCode}`)),
+    ),
   ]);
   const { dynamodb, outputs } = JSON.parse(line) as { dynamodb: string; outputs: Record<string, string> };
   const client = documentClient({ region: REGION, credentials: LOCAL_CREDENTIALS, endpoint: dynamodb, maxAttempts: 1 });
