@@ -5,6 +5,8 @@ import { type Booking, type BookingStatus, effectiveStatus } from '../../functio
 import { LATEST_DEADLINE_MS } from '../../functions/core/hold-time.ts';
 import { documentClient } from '../../functions/runtime/clients.ts';
 import { type Engine, LOCAL_CREDENTIALS, REGION, startDynamoDb } from '../../local/engines.ts';
+import { readAssembly } from '../../local/template.ts';
+import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 import { Model } from './model.ts';
 import type { Step } from './steps.ts';
 import { World } from './world.ts';
@@ -209,6 +211,7 @@ export class Player {
         raw: new DynamoDBClient(client),
         documents: documentClient(client),
         streams: new DynamoDBStreamsClient(client),
+        assembly: readAssembly(TEST_ASSEMBLY),
       };
     }
     this.#played += 1;

@@ -4,6 +4,8 @@
  */
 import { parseArgs } from 'node:util';
 import fc from 'fast-check';
+import { synthesize } from '../../local/synth.ts';
+import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 import { Player } from './play.ts';
 import { histories } from './steps.ts';
 
@@ -37,6 +39,7 @@ for (const name of ['runs', 'steps', 'seed'] as const) {
 
 /** Histories between two lines of progress, each with a seed of its own: a failure is found again in seconds. */
 const CHUNK = 1_000;
+await synthesize(TEST_ASSEMBLY);
 const runs = Number(options.runs);
 const player = new Player();
 const startedAt = performance.now();

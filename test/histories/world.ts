@@ -3,12 +3,7 @@
  * real stream. Only what must be controlled is not real: the clock, the queue, who delivers what when, and what fails.
  */
 import { randomUUID } from 'node:crypto';
-import {
-  CreateTableCommand,
-  DeleteTableCommand,
-  DescribeTableCommand,
-  type DynamoDBClient,
-} from '@aws-sdk/client-dynamodb';
+import { DeleteTableCommand, DescribeTableCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import {
   DescribeStreamCommand,
   type DynamoDBStreamsClient,
@@ -34,6 +29,8 @@ import { createHandler as createExpire } from '../../functions/expire-booking.ts
 import { createHandler as createPublish } from '../../functions/publish-events.ts';
 import { createHandler as createSchedule } from '../../functions/schedule-expiry.ts';
 import { createHandler as createSweep } from '../../functions/sweep.ts';
+import { createTables } from '../../local/resources.ts';
+import { type Assembly, References } from '../../local/template.ts';
 import { timerMessage } from '../support/records.ts';
 import { recordingTelemetry } from '../support/telemetry.ts';
 import type { Answer } from './model.ts';
@@ -52,6 +49,8 @@ interface Clients {
   readonly raw: DynamoDBClient;
   readonly documents: DynamoDBDocumentClient;
   readonly streams: DynamoDBStreamsClient;
+  /** The synthesized app, whose tables each history has anew. */
+  readonly assembly: Assembly;
 }
 
 interface Message {
@@ -64,8 +63,7 @@ export class World {
   readonly timers: Message[] = [];
   readonly published = new Set<string>();
   readonly #clients: Clients;
-  readonly #table = `bookings-${randomUUID()}`;
-  readonly #stateTable = `state-${randomUUID()}`;
+  readonly #references = new References();
   readonly #records: DynamoDBRecord[] = [];
   readonly #delivered = { timers: 0, events: 0 };
   #iterator: string | undefined;
@@ -76,45 +74,24 @@ export class World {
   constructor(clients: Clients, lambdasAheadMs: number) {
     this.#clients = clients;
     this.#lambdasAheadMs = lambdasAheadMs;
+    // The table's tags name queues; none is needed here.
+    for (const logicalId of Object.keys(clients.assembly.template.Resources)) {
+      this.#references.set(logicalId, logicalId, { QueueName: logicalId });
+    }
   }
+
+  readonly #nameOf = (logicalId: string): string => String(this.#references.resolve({ Ref: logicalId }));
+  readonly #table = (): string => this.#nameOf('BookingsTable');
+  readonly #stateTable = (): string => this.#nameOf('SweepStateTable');
 
   readonly #lambdaClock = (): number => this.nowMs + this.#lambdasAheadMs;
 
   async begin(): Promise<void> {
     const { raw, streams } = this.#clients;
-    const { TableDescription } = await raw.send(
-      new CreateTableCommand({
-        TableName: this.#table,
-        BillingMode: 'PAY_PER_REQUEST',
-        AttributeDefinitions: [
-          { AttributeName: 'bookingId', AttributeType: 'S' },
-          { AttributeName: 'pendingShard', AttributeType: 'N' },
-          { AttributeName: 'expiresAtMs', AttributeType: 'N' },
-        ],
-        KeySchema: [{ AttributeName: 'bookingId', KeyType: 'HASH' }],
-        GlobalSecondaryIndexes: [
-          {
-            IndexName: 'pending-by-expiry',
-            KeySchema: [
-              { AttributeName: 'pendingShard', KeyType: 'HASH' },
-              { AttributeName: 'expiresAtMs', KeyType: 'RANGE' },
-            ],
-            Projection: { ProjectionType: 'INCLUDE', NonKeyAttributes: ['holdStartedAtMs'] },
-          },
-        ],
-        StreamSpecification: { StreamEnabled: true, StreamViewType: 'NEW_AND_OLD_IMAGES' },
-      }),
-    );
-    await raw.send(
-      new CreateTableCommand({
-        TableName: this.#stateTable,
-        BillingMode: 'PAY_PER_REQUEST',
-        AttributeDefinitions: [{ AttributeName: 'stateId', AttributeType: 'S' }],
-        KeySchema: [{ AttributeName: 'stateId', KeyType: 'HASH' }],
-      }),
-    );
-    const { Table } = await raw.send(new DescribeTableCommand({ TableName: this.#table }));
-    const StreamArn = TableDescription?.LatestStreamArn ?? Table?.LatestStreamArn;
+    // Names of its own: a table that is made again under its name goes on with the engine's old stream.
+    await createTables({ ...this.#clients.assembly, stackName: randomUUID() }, raw, this.#references);
+    const { Table } = await raw.send(new DescribeTableCommand({ TableName: this.#table() }));
+    const StreamArn = Table?.LatestStreamArn;
     const { StreamDescription } = await streams.send(new DescribeStreamCommand({ StreamArn }));
     const { ShardIterator } = await streams.send(
       new GetShardIteratorCommand({
@@ -127,7 +104,7 @@ export class World {
   }
 
   async end(): Promise<void> {
-    for (const TableName of [this.#table, this.#stateTable]) {
+    for (const TableName of [this.#table(), this.#stateTable()]) {
       await this.#clients.raw.send(new DeleteTableCommand({ TableName }));
     }
   }
@@ -186,7 +163,7 @@ export class World {
     };
     const { telemetry } = recordingTelemetry();
     const queue = new TimerQueue(sqs as never, 'http://127.0.0.1/timers');
-    const store = new BookingStore(documents, this.#table, SHARD_COUNT);
+    const store = new BookingStore(documents, this.#table(), SHARD_COUNT);
     return { store, queue, documents, sqs, telemetry, hasCrashed: () => crashed };
   }
 
@@ -214,7 +191,7 @@ export class World {
   /** A program that knows the table and nothing else. */
   async foreign(kind: 'create' | 'extend' | 'confirm' | 'delete', id: string, expiresAtMs?: number): Promise<void> {
     const { documents } = this.#clients;
-    const TableName = this.#table;
+    const TableName = this.#table();
     const Key = { bookingId: id };
     const stillHeld = {
       ConditionExpression: '#status = :pending AND expiresAtMs > :nowMs',
@@ -347,7 +324,7 @@ export class World {
     await Promise.all(
       Array.from({ length: atOnce }, async () => {
         const { store, documents, sqs, telemetry } = this.#process(fault);
-        const scheduling = sweepScheduling(documents, sqs as never, this.#stateTable, 'http://127.0.0.1/timers');
+        const scheduling = sweepScheduling(documents, sqs as never, this.#stateTable(), 'http://127.0.0.1/timers');
         const ports = {
           store,
           scheduling,
@@ -363,7 +340,7 @@ export class World {
 
   async read(id: string): Promise<Booking | undefined> {
     const { Item } = await this.#clients.documents.send(
-      new GetCommand({ TableName: this.#table, Key: { bookingId: id }, ConsistentRead: true }),
+      new GetCommand({ TableName: this.#table(), Key: { bookingId: id }, ConsistentRead: true }),
     );
     return Item as Booking | undefined;
   }
