@@ -6,7 +6,6 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { lagHistogram } from '../local/lag-report.ts';
 import { PROJECT_DIRECTORY, synthesize } from '../local/synth.ts';
 import { billOf } from './cost.ts';
@@ -14,83 +13,16 @@ import { measureCpu } from './cpu.ts';
 import { measureFar } from './far.ts';
 import { type LagResult, measureLag, percentilesOf, startWarmService } from './lag.ts';
 import { measureLoading } from './loading.ts';
-import { lagOfCron, measurePeers } from './peers.ts';
+import { readOptions, SECTIONS, type Section } from './options.ts';
+import { lagOfCron, MissingPeerError, measurePeers } from './peers.ts';
 import { withProgress } from './progress.ts';
 import { distribution, drawLines, type Series, textTable } from './report.ts';
 import { simulate } from './simulation/scenarios.ts';
 import { measureBacklog, measureSweep } from './sweep.ts';
 import type { Load, Shape } from './writer.ts';
 
-const SECTIONS = ['lag', 'cost', 'tuning', 'sweep', 'cpu', 'simulation', 'peers'] as const;
-type Section = (typeof SECTIONS)[number];
-
-const USAGE = `Usage: npm run bench -- [options]
-
-  --only <names>         sections, separated by commas: ${SECTIONS.join(', ')}
-                         (default: all but peers)
-  --peers                also BullMQ, pg-boss and graphile-worker, with the same deadlines in the same run
-  --rates <n,n>          deadlines per second (default 10,50; the highest sustainable rate is searched for)
-  --seconds <n>          length of each load (default 30)
-  --paid <n,n>           shares of bookings paid before the deadline, in percent (default 0,50,90)
-  --table-sizes <n,n>    bookings in the tables that are swept (default 1000,10000,100000)
-  --backlog <n>          overdue bookings of the backlog (default 100000)
-  --seed <n>             seed of the simulation (default 1)
-  --out <file>           where the figures go as JSON (default .local/bench.json)
-  --plots <folder>       also draws plots as SVG into it
-  --json                 prints nothing but the JSON`;
-
-const fail = (message: string): never => {
-  console.error(`bench: ${message}\n\n${USAGE}`);
-  process.exit(2);
-};
-
-const options = (() => {
-  try {
-    return parseArgs({
-      options: {
-        only: { type: 'string' },
-        peers: { type: 'boolean', default: false },
-        rates: { type: 'string', default: '10,50' },
-        seconds: { type: 'string', default: '30' },
-        paid: { type: 'string', default: '0,50,90' },
-        'table-sizes': { type: 'string', default: '1000,10000,100000' },
-        backlog: { type: 'string', default: '100000' },
-        seed: { type: 'string', default: '1' },
-        out: { type: 'string', default: join(PROJECT_DIRECTORY, '.local', 'bench.json') },
-        plots: { type: 'string' },
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false },
-      },
-    }).values;
-  } catch (error) {
-    return fail(error instanceof Error ? error.message : String(error));
-  }
-})();
-if (options.help) {
-  console.log(USAGE);
-  process.exit(0);
-}
-
-const wholeNumbers = (name: 'rates' | 'seconds' | 'paid' | 'table-sizes' | 'backlog' | 'seed', least: number) =>
-  options[name].split(',').map((text) => {
-    if (!/^\d+$/.test(text) || Number(text) < least) {
-      fail(`--${name} must be whole numbers from ${least}, got ${options[name]}`);
-    }
-    return Number(text);
-  });
-const rates = wholeNumbers('rates', 1);
-const [seconds = 30] = wholeNumbers('seconds', 1);
-const paidPercents = wholeNumbers('paid', 0);
-const tableSizes = wholeNumbers('table-sizes', 1_000);
-const [backlog = 0] = wholeNumbers('backlog', 1);
-const [seed = 1] = wholeNumbers('seed', 0);
-
-const asked = options.only?.split(',') ?? SECTIONS.filter((section) => section !== 'peers');
-if (options.peers) asked.push('peers');
-const unknown = asked.find((name) => !(SECTIONS as readonly string[]).includes(name));
-if (unknown !== undefined) fail(`--only must name sections out of ${SECTIONS.join(', ')}, got ${unknown}`);
-const wanted = new Set(asked as Section[]);
-
+const options = readOptions();
+const { rates, seconds, paidPercents, tableSizes, backlog, seed } = options;
 const say = (text: string): void => {
   if (!options.json) console.log(text);
 };
@@ -428,7 +360,16 @@ figures.machine = {
 };
 say(`${cpus().length} cores, ${cpus()[0]?.model}; Node ${process.version}; commit ${commit}`);
 await synthesize(assemblyDirectory, { stage: 'bench', shardCount: '10', removalPolicy: 'destroy' });
-for (const section of SECTIONS) if (wanted.has(section)) await RUN[section]();
+for (const section of SECTIONS) {
+  if (!options.sections.has(section)) continue;
+  try {
+    await RUN[section]();
+  } catch (error) {
+    if (!(error instanceof MissingPeerError)) throw error;
+    console.error(`bench: ${error.message}`);
+    process.exitCode = 1;
+  }
+}
 
 if (options.plots && series.length > 0) {
   drawLines(join(options.plots, 'lag.svg'), {
@@ -445,4 +386,4 @@ const json = JSON.stringify(figures, undefined, 2);
 writeFileSync(options.out, `${json}\n`);
 if (options.json) console.log(json);
 say(`\nAll figures: ${options.out}`);
-process.exit(0);
+process.exit();
