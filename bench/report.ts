@@ -66,6 +66,7 @@ export const drawLines = (file: string, { title, xLabel, yLabel, series, xTicks,
   const at = (value: number) => value.toFixed(1);
   const parts = [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${HEIGHT}" font-family="system-ui, sans-serif" font-size="13">`,
+    `<title>${escaped(title)}</title>`,
     `<rect width="${width}" height="${HEIGHT}" fill="#ffffff"/>`,
     `<text x="${MARGIN.left}" y="24" font-size="16" font-weight="600" fill="#111111">${escaped(title)}</text>`,
     ...xTicks.flatMap((tick) => [
