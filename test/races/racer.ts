@@ -1,7 +1,9 @@
 /**
- * One of many processes that confirm, cancel, extend and read the same bookings around their deadlines. Reads its orders as
- * JSON from the first argument, prints every call with its answer as a line of JSON.
+ * One of many processes that confirm, cancel, extend and read the same bookings around their deadlines. Says when it is
+ * ready, reads its orders as one line of JSON, and prints every call with its answer as a line of JSON.
  */
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { documentClient } from '../../functions/runtime/clients.ts';
@@ -17,7 +19,11 @@ export interface Orders {
   readonly spreadMs: number;
 }
 
-const { dynamodb, table, shardCount, bookings, spreadMs } = JSON.parse(process.argv[2] ?? '{}') as Orders;
+console.log('ready');
+const input = createInterface({ input: process.stdin });
+const [line] = (await once(input, 'line')) as [string];
+input.close();
+const { dynamodb, table, shardCount, bookings, spreadMs } = JSON.parse(line) as Orders;
 const client = documentClient({ region: REGION, credentials: LOCAL_CREDENTIALS, endpoint: dynamodb });
 const store = new BookingStore(client, table, shardCount);
 /** The same for all processes of a machine, in ms. */

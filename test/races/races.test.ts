@@ -35,6 +35,15 @@ describe('many processes around the deadlines of the same bookings', () => {
     const clock = () => Number(process.hrtime.bigint()) / 1e6;
     const note = (bookingId: string, call: Call) => calls.set(bookingId, [...(calls.get(bookingId) ?? []), call]);
 
+    const racers = await Promise.all(
+      Array.from({ length: PROCESSES }, async () => {
+        const script = fileURLToPath(new URL('./racer.ts', import.meta.url));
+        const racer = spawn(process.execPath, [script], { stdio: ['pipe', 'pipe', 'inherit'] });
+        const lines = createInterface({ input: racer.stdout })[Symbol.asyncIterator]();
+        expect((await lines.next()).value).toBe('ready');
+        return { racer, lines };
+      }),
+    );
     const bookings = await Promise.all(
       Array.from({ length: BOOKINGS }, async (_, number) => {
         const bookingId = `race-${number}`;
@@ -55,13 +64,9 @@ describe('many processes around the deadlines of the same bookings', () => {
       spreadMs: 60,
     };
     await Promise.all(
-      Array.from({ length: PROCESSES }, async () => {
-        const racer = spawn(
-          process.execPath,
-          [fileURLToPath(new URL('./racer.ts', import.meta.url)), JSON.stringify(orders)],
-          { stdio: ['ignore', 'pipe', 'inherit'] },
-        );
-        for await (const line of createInterface({ input: racer.stdout })) {
+      racers.map(async ({ racer, lines }) => {
+        racer.stdin.end(`${JSON.stringify(orders)}\n`);
+        for await (const line of lines) {
           const { bookingId, ...call } = JSON.parse(line) as Call & { bookingId: string };
           note(bookingId, call);
         }
