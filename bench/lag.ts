@@ -12,8 +12,6 @@ export interface LagResult {
   readonly load: Load;
   /** Of each booking that expired: `expiredAtMs - expiresAtMs`, what the table says. */
   readonly lagsMs: readonly number[];
-  /** From the deadline until the whole batch had been answered and its log line was seen: an upper bound of the commit. */
-  readonly doneLagsMs: readonly number[];
   readonly bookings: number;
   readonly paid: number;
   /** Marked before the deadline. */
@@ -64,15 +62,13 @@ export const measureLag = async (service: Service, load: Omit<Load, 'prefix'>): 
   }
   const deadlines = new Map(unpaid.map(({ bookingId, expiresAtMs }) => [bookingId, expiresAtMs]));
   const timesExpired = new Map<string, number>();
-  const doneLagsMs: number[] = [];
   let timers = 0;
-  for (const { atMs, outcomes } of service.batches) {
+  for (const { outcomes } of service.batches) {
     timers += outcomes.length;
     for (const { bookingId, outcome } of outcomes) {
       const deadlineMs = deadlines.get(bookingId);
       if (outcome !== 'expired' || deadlineMs === undefined) continue;
       timesExpired.set(bookingId, (timesExpired.get(bookingId) ?? 0) + 1);
-      doneLagsMs.push(atMs - deadlineMs);
     }
   }
   const { meters } = service;
@@ -80,7 +76,6 @@ export const measureLag = async (service: Service, load: Omit<Load, 'prefix'>): 
   return {
     load: { ...load, prefix },
     lagsMs,
-    doneLagsMs,
     bookings: written.length,
     paid: written.length - unpaid.length,
     early: lagsMs.filter((lagMs) => lagMs < 0).length,

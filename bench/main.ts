@@ -36,7 +36,7 @@ const figures: Record<string, unknown> = {};
 
 /** What a load came to, as rows of a table and as figures. */
 const lagFigures = (result: LagResult) => {
-  const { lagsMs, doneLagsMs, problems, measured, ...counts } = result;
+  const { lagsMs, problems, measured, ...counts } = result;
   return { ...counts, ...percentilesOf(lagsMs), problems: problems.length };
 };
 const lagRow = (label: string, result: LagResult): (string | number)[] => {

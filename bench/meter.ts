@@ -91,17 +91,3 @@ const bodyOf = async (message: IncomingMessage): Promise<Buffer> => {
   for await (const chunk of message) chunks.push(chunk);
   return Buffer.concat(chunks);
 };
-
-/** Usage of several meters, or of one at several times, added up. */
-export const addUsage = (...usages: readonly Usage[]): Usage => {
-  const sum: Record<string, Use> = {};
-  for (const [operation, use] of usages.flatMap((usage) => Object.entries(usage))) {
-    const before = sum[operation] ?? { requests: 0, writeUnits: 0, readUnits: 0 };
-    sum[operation] = {
-      requests: before.requests + use.requests,
-      writeUnits: before.writeUnits + use.writeUnits,
-      readUnits: before.readUnits + use.readUnits,
-    };
-  }
-  return sum;
-};

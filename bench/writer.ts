@@ -13,7 +13,7 @@ import { type ClockOffset, goByOffset } from '../local/moved-clock.ts';
 export type Shape =
   /** Every booking holds equally long, so deadlines come as evenly as bookings do: what most shops do. */
   | 'spread'
-  /** Holds differ by up to half, so that bookings written together lapse apart. */
+  /** Holds differ by up to a quarter either way, so that bookings written together lapse apart. */
   | 'scattered'
   /** All deadlines of a second on the same millisecond. */
   | 'coincide'

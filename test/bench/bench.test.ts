@@ -1,7 +1,7 @@
 import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { describe, expect, test } from 'vitest';
 import { billOf, type Measured, PRICES } from '../../bench/cost.ts';
-import { addUsage, startMeter } from '../../bench/meter.ts';
+import { startMeter } from '../../bench/meter.ts';
 import { lagOfCron } from '../../bench/peers.ts';
 import { textTable } from '../../bench/report.ts';
 import { documentClient } from '../../functions/runtime/clients.ts';
@@ -63,7 +63,6 @@ test('a meter counts requests and the capacity that the engine charged, and chan
       PutItem: { requests: 1, writeUnits: 2, readUnits: 0 },
       GetItem: { requests: 1, writeUnits: 0, readUnits: 1 },
     });
-    expect(addUsage(meter.usage(), meter.usage()).PutItem).toEqual({ requests: 2, writeUnits: 4, readUnits: 0 });
   } finally {
     await meter.stop();
     await engines.stop();
