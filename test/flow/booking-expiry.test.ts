@@ -3,15 +3,15 @@ import { request as httpRequest } from 'node:http';
 import { DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { BookingStore } from '../../functions/adapters/booking-store.ts';
+import type { BookingStore } from '../../functions/adapters/booking-store.ts';
 import type { BookingEventDetail } from '../../functions/core/booking-events.ts';
 import { encodeTimer } from '../../functions/core/expiry-timer.ts';
-import { documentClient } from '../../functions/runtime/clients.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import type { PublishedEvent } from '../../local/event-bus.ts';
 import { type LossyQueue, startLossyQueue } from '../../local/lossy-queue.ts';
 import { type LocalRuntime, startRuntime } from '../../local/runtime.ts';
 import { eventually } from '../support/lambda.ts';
+import { bookingStoreAt } from '../support/store.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 
 let runtime: LocalRuntime;
@@ -39,7 +39,7 @@ beforeAll(async () => {
   const client = { region: REGION, credentials: LOCAL_CREDENTIALS };
   foreign = new DynamoDBClient({ ...client, endpoint: runtime.dynamodbEndpoint });
   sqs = new SQSClient({ ...client, endpoint: runtime.sqsEndpoint });
-  store = new BookingStore(documentClient({ ...client, endpoint: runtime.dynamodbEndpoint }), tableName(), 10);
+  store = bookingStoreAt(runtime.dynamodbEndpoint, tableName(), 10);
 });
 afterAll(async () => {
   await runtime.stop();
@@ -91,7 +91,7 @@ describe('a booking', () => {
   test('that is extended expires at its new deadline, not at the old one', async () => {
     await store.create({ bookingId: 'extended', holdMs: 1_500 }, Date.now());
     const outcome = await store.extend('extended', 4_000, Date.now());
-    const expiresAtMs = outcome.kind === 'moved' ? outcome.booking.expiresAtMs : 0;
+    const expiresAtMs = outcome.kind === 'moved' ? (outcome.booking.expiresAtMs ?? 0) : 0;
     await eventually(
       () => statusOf('extended'),
       (status) => status === 'EXPIRED',

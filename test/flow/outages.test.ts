@@ -2,12 +2,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterEach, describe, expect, test } from 'vitest';
-import { BookingStore } from '../../functions/adapters/booking-store.ts';
-import { documentClient } from '../../functions/runtime/clients.ts';
 import { LOCAL_CREDENTIALS, REGION, startDynamoDb, startSqs } from '../../local/engines.ts';
 import { startRuntime } from '../../local/runtime.ts';
 import { type Mode, startFaultyEngine } from '../support/faulty-engine.ts';
 import { eventually } from '../support/lambda.ts';
+import { bookingStoreAt } from '../support/store.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 
 const MODES: Mode[] = ['unreachable', 'throttling', 'answering 500', 'slow'];
@@ -38,8 +37,7 @@ const startFaultyService = async () => {
   stops.push(() => runtime.stop());
   const client = { region: REGION, credentials: LOCAL_CREDENTIALS };
   // The application reaches its own engines: what is tested is the service.
-  const documents = documentClient({ ...client, endpoint: dynamodb.endpoint });
-  const store = new BookingStore(documents, runtime.outputs.BookingsTableName ?? '', 10);
+  const store = bookingStoreAt(dynamodb.endpoint, runtime.outputs.BookingsTableName ?? '', 10);
   const deadLetters = async (): Promise<number> => {
     const { Attributes } = await new SQSClient({ ...client, endpoint: sqs.endpoint }).send(
       new GetQueueAttributesCommand({

@@ -5,9 +5,10 @@ import fc from 'fast-check';
 import type { Hono } from 'hono';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { cronTokenCheck } from '../../functions/adapters/cron-token.ts';
+import { isPermanent } from '../../functions/adapters/permanent-error.ts';
 import { type BookingsApiPorts, createBookingsApi, type RequestBindings } from '../../functions/api/bookings-api.ts';
 import { DAY_MS, MINUTE_MS } from '../../functions/core/hold-time.ts';
-import { type Engines, SHARD_COUNT, startEngines } from '../support/engines.ts';
+import { type Engines, startEngines } from '../support/engines.ts';
 import { recordingTelemetry } from '../support/telemetry.ts';
 
 let engines: Engines;
@@ -28,11 +29,11 @@ beforeEach(() => {
 
 const ports = (overrides: Partial<BookingsApiPorts> = {}): BookingsApiPorts => ({
   store: engines.store,
-  sweepPorts: { store: engines.store, clock: () => nowMs },
+  index: engines.index,
+  sweepPorts: { store: engines.store, index: engines.index, clock: () => nowMs, isPermanent },
   isCronToken: async (token) => token === 'right',
   clock: () => nowMs,
   telemetry: recordingTelemetry().telemetry,
-  shardCount: SHARD_COUNT,
   settings: { timerLeadMs: 1_000, sweepIntervalMs: 5 * MINUTE_MS },
   ...overrides,
 });
@@ -393,8 +394,8 @@ describe('the cron webhook', () => {
   );
 
   test('answers 500 when a part of the sweep failed, so that a scheduler notices', async () => {
-    const store = { ...engines.store, pendingPage: () => Promise.reject(new Error('throttled')) } as never;
-    api = createBookingsApi(ports({ sweepPorts: { store, clock: () => nowMs } }));
+    const index = { pendingPage: () => Promise.reject(new Error('throttled')) };
+    api = createBookingsApi(ports({ sweepPorts: { ...ports().sweepPorts, index } }));
     const { status, body } = await cron('Bearer right');
     expect(status).toBe(500);
     expect(body).toMatchObject({ type: 'urn:booking-expiry:problem:sweep-failed', remaining: true });

@@ -8,13 +8,16 @@ import { METRICS } from '../../functions/contract.ts';
 import { createHandler } from '../../functions/publish-events.ts';
 import { LOCAL_CREDENTIALS } from '../../local/engines.ts';
 import { type PublishedEvent, startEventBus } from '../../local/event-bus.ts';
+import { recordingDeadLetters } from '../support/dead-letters.ts';
 import { image, streamEvent, streamRecord } from '../support/records.ts';
 import { recordingTelemetry } from '../support/telemetry.ts';
 
 const DEADLINE = 1_790_000_000_000;
 let told: ReturnType<typeof recordingTelemetry>;
+let dead: ReturnType<typeof recordingDeadLetters>;
 beforeEach(() => {
   told = recordingTelemetry();
+  dead = recordingDeadLetters();
 });
 
 /** The record of a booking that went from one status to another. */
@@ -40,7 +43,9 @@ describe('on a bus that answers', () => {
       credentials: LOCAL_CREDENTIALS,
       endpoint: bus.endpoint,
     });
-    return createHandler({ bus: new EventBus(client, 'bookings'), telemetry: told.telemetry })(streamEvent(...records));
+    return createHandler({ bus: new EventBus(client, 'bookings'), telemetry: told.telemetry, ...dead })(
+      streamEvent(...records),
+    );
   };
   beforeEach(async () => {
     events.length = 0;
@@ -127,7 +132,7 @@ describe('on a bus that fails', () => {
   let eventbridge: ReturnType<typeof mockEventBridge>;
   const handle = (...records: DynamoDBRecord[]) => {
     const bus = new EventBus(new EventBridgeClient({ region: 'us-east-1' }), 'bookings');
-    return createHandler({ bus, telemetry: told.telemetry })(streamEvent(...records));
+    return createHandler({ bus, telemetry: told.telemetry, ...dead })(streamEvent(...records));
   };
   beforeEach(() => {
     eventbridge = mockEventBridge();

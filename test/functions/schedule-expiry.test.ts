@@ -3,12 +3,14 @@ import { METRICS } from '../../functions/contract.ts';
 import { decodeTimer } from '../../functions/core/expiry-timer.ts';
 import { MINUTE_MS } from '../../functions/core/hold-time.ts';
 import { createHandler, type ScheduleExpiryPorts } from '../../functions/schedule-expiry.ts';
+import { recordingDeadLetters } from '../support/dead-letters.ts';
 import { type Engines, SHARD_COUNT, startEngines } from '../support/engines.ts';
 import { type ImageOf, streamEvent, streamRecord } from '../support/records.ts';
 import { recordingTelemetry } from '../support/telemetry.ts';
 
 let engines: Engines;
 let told: ReturnType<typeof recordingTelemetry>;
+let dead: ReturnType<typeof recordingDeadLetters>;
 let nowMs: number;
 
 beforeAll(async () => {
@@ -17,6 +19,7 @@ beforeAll(async () => {
 afterAll(() => engines.stop());
 beforeEach(() => {
   told = recordingTelemetry();
+  dead = recordingDeadLetters();
   nowMs = Date.now();
 });
 
@@ -24,6 +27,7 @@ const handle = (records: ReturnType<typeof streamRecord>[], ports: Partial<Sched
   createHandler({
     store: engines.store,
     queue: engines.queue,
+    deadLetters: dead.deadLetters,
     clock: () => nowMs,
     telemetry: told.telemetry,
     shardCount: SHARD_COUNT,
@@ -110,7 +114,9 @@ describe('a batch of stream records', () => {
 
   test('reports the record of a booking that could not be adopted', async () => {
     const record = streamRecord({ bookingId: 'stray', expiresAtMs: nowMs });
-    const store = { adopt: async () => new Map([['stray', new Error('throttled')]]) };
+    const store = {
+      adopt: async () => new Map([['stray', { kind: 'failed' as const, error: new Error('throttled') }]]),
+    };
     const response = await handle([record], { store });
     expect(response.batchItemFailures).toEqual([{ itemIdentifier: record.dynamodb?.SequenceNumber }]);
     await engines.drain();

@@ -1,9 +1,12 @@
 /** Real engines for a test file: DynamoDB and SQS over HTTP, with the tables and queues of the synthesized template. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
+import { DeadLetters } from '../../functions/adapters/dead-letters.ts';
+import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
+import { PendingIndex } from '../../functions/adapters/pending-index.ts';
 import { TimerQueue } from '../../functions/adapters/timer-queue.ts';
-import { documentClient } from '../../functions/runtime/clients.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { startTemplateEngines } from '../../local/template-engines.ts';
 import { TEST_ASSEMBLY } from './synthesize.ts';
@@ -15,10 +18,12 @@ export const startEngines = async () => {
   const client = { region: REGION, credentials: LOCAL_CREDENTIALS };
   const dynamodbConfig = { ...client, endpoint: dynamodb.endpoint };
   const rawClient = new DynamoDBClient(dynamodbConfig);
-  const documents = documentClient(dynamodbConfig);
+  const documents = DynamoDBDocumentClient.from(rawClient, { marshallOptions: { removeUndefinedValues: true } });
   const sqsClient = new SQSClient({ ...client, endpoint: sqs.endpoint });
   const table = nameOf('BookingsTable');
   const timerQueueUrl = nameOf('TimerQueue');
+  const deadLetterQueueUrl = nameOf('TimerDeadLetterQueue');
+  const bookings = new DynamoDbTable(rawClient, table);
   return {
     dynamodb,
     sqs,
@@ -27,8 +32,12 @@ export const startEngines = async () => {
     sqsClient,
     table,
     timerQueueUrl,
-    sweepStateTable: nameOf('SweepStateTable'),
-    store: new BookingStore(documents, table, SHARD_COUNT),
+    deadLetterQueueUrl,
+    bookings,
+    sweepState: new DynamoDbTable(rawClient, nameOf('SweepStateTable')),
+    store: new BookingStore(bookings, SHARD_COUNT),
+    index: new PendingIndex(bookings, SHARD_COUNT),
+    deadLetters: new DeadLetters(sqsClient, deadLetterQueueUrl),
     queue: new TimerQueue(sqsClient, timerQueueUrl),
     /** Takes all visible messages off a queue. */
     drain: async (queueUrl: string = timerQueueUrl): Promise<string[]> => {
