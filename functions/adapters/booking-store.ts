@@ -118,12 +118,17 @@ export class BookingStore {
     const expiresAtMs = deadlineOf(holdMs, nowMs);
     const shard = shardOf(bookingId, this.#shardCount);
     let answer: WriteAnswer = { kind: 'refused', found: await this.#table.get(keyOf(bookingId)) };
+    let seen: string | undefined;
     for (let looks = 0; looks < LOOKS && answer.kind === 'refused'; looks += 1) {
       const booking = readBooking(answer.found);
-      if (answer.found === undefined || booking?.expiresAtMs === undefined) break;
+      if (answer.found === undefined || booking === undefined) break;
       if (effectiveStatus(booking, nowMs) !== 'PENDING') break;
       if (booking.expiresAtMs === expiresAtMs) return { kind: 'unchanged', booking };
-      answer = await this.#write(bookingId, extendMove(expiresAtMs, shard, seenHold(answer.found), nowMs));
+      // Refused as it was seen: then its deadline is none, and not moved by somebody else.
+      const hold = seenHold(answer.found);
+      if (JSON.stringify(hold) === seen) break;
+      seen = JSON.stringify(hold);
+      answer = await this.#write(bookingId, extendMove(expiresAtMs, shard, hold, nowMs));
     }
     return outcomeOf(answer, undefined, nowMs);
   }

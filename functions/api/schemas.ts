@@ -61,9 +61,8 @@ const whyNotKept = (value: unknown, depth = 0): string | undefined => {
   }
   if (typeof value !== 'object' || value === null) return undefined;
   for (const [key, item] of Object.entries(value)) {
-    const keyIsFine =
-      Array.isArray(value) || (key !== '' && key.length <= 255 && key.isWellFormed() && key !== '__proto__');
-    if (!keyIsFine) return 'must have names of 1 to 255 characters';
+    const keyIsFine = Array.isArray(value) || (key !== '' && key.length <= 255 && key.isWellFormed());
+    if (!keyIsFine) return 'must have names of 1 to 255 characters of well-formed Unicode';
     const problem = whyNotKept(item, depth + 1);
     if (problem) return problem;
   }

@@ -14,8 +14,8 @@ import { LEGAL_SHARDS } from './pending-shard.ts';
 export const SWEEP_STARTED = 'Starting booking expiration process...';
 export const sweepFinished = (expired: number): string => `Successfully expired ${expired} booking(s)`;
 
-/** Rows of one page. A page is read, then worked off; more would be read in vain when time runs out. */
-const PAGE_SIZE = 250;
+/** Rows of one page: of what is pending within the horizon most has its timer, and is only read past. */
+const PAGE_SIZE = 1_000;
 /** Bookings of one write: what one BatchExecuteStatement takes. */
 const WRITE_SIZE = 25;
 /** Shards worked on at once. A shard takes 1,000 writes a second, which one worker can nearly fill by itself. */
@@ -122,35 +122,79 @@ export const sweep = async (ports: SweepPorts, request: SweepRequest): Promise<S
     unprocessable: [],
     warnings: [],
   };
-  await Promise.all([expireOverdue(ports, request, tally), scheduleComingNear(ports, request, tally)]);
+  const state = await ports.scheduling?.readState().catch((error) => {
+    tally.errors.push(new Error('could not read how far bookings have been scheduled', { cause: error }));
+    return undefined;
+  });
+  const nowMs = ports.clock();
+  const overdueThroughMs = nowMs - request.overdueAfterMs;
+  const window = state && comeNearWindow(state.scheduledThroughMs, nowMs, request.settings);
+  if (state && window?.isVoid) {
+    tally.warnings.push(
+      `earlier sweeps noted that they scheduled through ${state.scheduledThroughMs}, which is beyond this one's horizon ` +
+        `${window.throughMs}: a clock was wrong or the interval was longer; scheduling anew from what is overdue`,
+    );
+  }
+  // A shard is read once, from what is overdue to the horizon. Between the two lies what has its timer.
+  const isOverdue = ({ expiresAtMs }: Row): boolean => expiresAtMs <= overdueThroughMs;
+  const comesNear = ({ expiresAtMs }: Row): boolean =>
+    window !== undefined && expiresAtMs >= window.fromMs && expiresAtMs <= window.throughMs;
+  const throughMs = Math.max(overdueThroughMs, window?.throughMs ?? 0);
+
+  /** The deadline from which on something of a shard is left undone; infinite if nothing is. */
+  const workOff = async (shard: number): Promise<number> => {
+    let undoneFromMs = Number.POSITIVE_INFINITY;
+    // What comes next may have the same deadline as what was done last.
+    let reachedMs = Number.NEGATIVE_INFINITY;
+    try {
+      for await (const rows of partsOf(ports.index, shard, throughMs)) {
+        if (!request.mayContinue()) {
+          tally.remaining = true;
+          return Math.min(undoneFromMs, reachedMs);
+        }
+        await expireRows(rows.filter(isOverdue), ports, request, tally);
+        undoneFromMs = Math.min(undoneFromMs, await scheduleRows(rows.filter(comesNear), ports, request, tally));
+        reachedMs = rows.at(-1)?.expiresAtMs ?? reachedMs;
+      }
+      return undoneFromMs;
+    } catch (error) {
+      tally.errors.push(new Error(`could not sweep shard ${shard}`, { cause: error }));
+      return Math.min(undoneFromMs, reachedMs);
+    }
+  };
+
+  const undoneFromMs = await pMap(LEGAL_SHARDS, workOff, { concurrency: CONCURRENT_SHARDS });
+  if (state && window) {
+    const doneThroughMs = Math.min(window.throughMs, ...undoneFromMs.map((deadlineMs) => deadlineMs - 1));
+    if (doneThroughMs >= window.fromMs) {
+      await state.moveTo(doneThroughMs).catch((error) => {
+        tally.errors.push(new Error('could not note how far bookings have been scheduled', { cause: error }));
+      });
+    }
+  }
   tally.remaining ||= tally.errors.length > 0;
   return tally;
 };
 
-const expireOverdue = async (ports: SweepPorts, request: SweepRequest, tally: Tally): Promise<void> => {
-  const throughMs = ports.clock() - request.overdueAfterMs;
-  await pMap(
-    LEGAL_SHARDS,
-    async (shard) => {
-      try {
-        const isThrough = await forEachPart(ports.index, { shard, throughMs }, request.mayContinue, async (rows) => {
-          await expireRows(rows, ports, tally);
-          request.onProgress?.(tally);
-        });
-        tally.remaining ||= !isThrough;
-      } catch (error) {
-        tally.errors.push(new Error(`could not sweep shard ${shard}`, { cause: error }));
-      }
-    },
-    { concurrency: CONCURRENT_SHARDS },
-  );
-};
+/** A shard's rows with deadlines up to a time, soonest first, as many at a time as one write takes. Never none at all. */
+async function* partsOf(index: SweepIndex, shard: number, throughMs: number): AsyncGenerator<readonly Row[]> {
+  let cursor: unknown;
+  do {
+    const page = await index.pendingPage({ shard, throughMs, limit: PAGE_SIZE, cursor });
+    for (let start = 0; start === 0 || start < page.rows.length; start += WRITE_SIZE) {
+      yield page.rows.slice(start, start + WRITE_SIZE);
+    }
+    cursor = page.cursor;
+  } while (cursor !== undefined);
+}
 
 const expireRows = async (
   rows: readonly Row[],
   { store, clock, isPermanent }: SweepPorts,
+  { onProgress }: SweepRequest,
   tally: Tally,
 ): Promise<void> => {
+  if (rows.length === 0) return;
   const nowMs = clock();
   const outcomes = await store.expire(
     rows.map(({ bookingId }) => bookingId),
@@ -178,6 +222,7 @@ const expireRows = async (
         break;
     }
   }
+  onProgress?.(tally);
   if (settled.length === 0) return;
   // Whoever settled them left them in the index: else every sweep would find them again.
   await store.leaveIndex(settled).catch((error) => {
@@ -187,88 +232,28 @@ const expireRows = async (
   });
 };
 
-const scheduleComingNear = async (ports: SweepPorts, request: SweepRequest, tally: Tally): Promise<void> => {
-  const { scheduling, index, clock, isPermanent } = ports;
-  if (scheduling === undefined) return;
-  try {
-    const state = await scheduling.readState();
-    const { fromMs, throughMs, isVoid } = comeNearWindow(state.scheduledThroughMs, clock(), request.settings);
-    if (isVoid)
-      tally.warnings.push(
-        `earlier sweeps noted that they scheduled through ${state.scheduledThroughMs}, which is beyond this one's horizon ` +
-          `${throughMs}: a clock was wrong or the interval was longer; scheduling anew from what is overdue`,
-      );
-    if (fromMs > throughMs) return;
-
-    /** What a shard has left undone begins at this deadline. */
-    const undoneFromMs: number[] = [];
-    await pMap(
-      LEGAL_SHARDS,
-      async (shard) => {
-        let doneThroughMs = fromMs - 1;
-        try {
-          const isThrough = await forEachPart(
-            index,
-            { shard, fromMs, throughMs },
-            request.mayContinue,
-            async (rows) => {
-              const nowMs = clock();
-              const timers = rows
-                .filter((row) => !hasTimerOfItsStart(row, nowMs))
-                .map((row) => timerOf(row, nowMs, request.settings));
-              const unsent = await scheduling.send(timers);
-              tally.scheduled += timers.length - unsent.length;
-              for (const { scheduled, error } of unsent) {
-                const { bookingId, expiresAtMs } = scheduled.timer;
-                if (isPermanent(error)) {
-                  tally.unprocessable.push({ bookingId, error });
-                  continue;
-                }
-                tally.errors.push(new Error(`could not send the timer of booking ${bookingId}`, { cause: error }));
-                undoneFromMs.push(expiresAtMs);
-              }
-              // The next part may begin with the same deadline.
-              doneThroughMs = (rows.at(-1)?.expiresAtMs ?? fromMs) - 1;
-            },
-          );
-          if (isThrough) return;
-          tally.remaining = true;
-        } catch (error) {
-          tally.errors.push(new Error(`could not schedule what comes near in shard ${shard}`, { cause: error }));
-        }
-        undoneFromMs.push(doneThroughMs + 1);
-      },
-      { concurrency: CONCURRENT_SHARDS },
-    );
-    const doneThroughMs = Math.min(throughMs, ...undoneFromMs.map((deadlineMs) => deadlineMs - 1));
-    if (doneThroughMs >= fromMs || isVoid) await state.moveTo(doneThroughMs);
-  } catch (error) {
-    tally.errors.push(new Error('could not read or note how far bookings have been scheduled', { cause: error }));
-  }
-};
-
-/**
- * Works off a shard's rows with deadlines in a range, soonest first, as many at a time as one write takes.
- *
- * @returns whether it came through; false if it may not go on
- */
-const forEachPart = async (
-  index: SweepIndex,
-  range: { readonly shard: number; readonly fromMs?: number; readonly throughMs: number },
-  mayContinue: () => boolean,
-  workOff: (rows: readonly Row[]) => Promise<void>,
-): Promise<boolean> => {
-  let cursor: unknown;
-  do {
-    if (!mayContinue()) return false;
-    const page = await index.pendingPage({ ...range, limit: PAGE_SIZE, cursor });
-    for (let start = 0; start < page.rows.length; start += WRITE_SIZE) {
-      if (!mayContinue()) return false;
-      await workOff(page.rows.slice(start, start + WRITE_SIZE));
+/** Sends the timers of bookings that come near. Returns the soonest deadline whose timer is still to be sent. */
+const scheduleRows = async (
+  rows: readonly Row[],
+  { scheduling, clock, isPermanent }: SweepPorts,
+  { settings }: SweepRequest,
+  tally: Tally,
+): Promise<number> => {
+  const nowMs = clock();
+  const timers = rows.filter((row) => !hasTimerOfItsStart(row, nowMs)).map((row) => timerOf(row, nowMs, settings));
+  const unsent = timers.length > 0 ? ((await scheduling?.send(timers)) ?? []) : [];
+  tally.scheduled += timers.length - unsent.length;
+  let undoneFromMs = Number.POSITIVE_INFINITY;
+  for (const { scheduled, error } of unsent) {
+    const { bookingId, expiresAtMs } = scheduled.timer;
+    if (isPermanent(error)) {
+      tally.unprocessable.push({ bookingId, error });
+    } else {
+      tally.errors.push(new Error(`could not send the timer of booking ${bookingId}`, { cause: error }));
+      undoneFromMs = Math.min(undoneFromMs, expiresAtMs);
     }
-    cursor = page.cursor;
-  } while (cursor !== undefined);
-  return true;
+  }
+  return undoneFromMs;
 };
 
 const timerOf = ({ bookingId, expiresAtMs }: Row, nowMs: number, settings: TimerSettings): ScheduledTimer => ({

@@ -58,6 +58,11 @@ export class UnreliableRequests {
     return this.#real.handle(request, options);
   }
 
+  /** How many requests have not arrived yet. */
+  get lateRequests(): number {
+    return this.#late.length;
+  }
+
   /** Lets these befall the next tries of an operation, one each, in this order. */
   befall(operation: string, ...faults: readonly TryFault[]): void {
     const left = [...faults];
