@@ -13,11 +13,13 @@ import { isAlive, lockDataDirectory } from './data-directory.ts';
 import {
   claimPort,
   type Engine,
+  type EngineOptions,
   externalEndpoint,
+  type GuardedEngine,
   LOCAL_ACCOUNT_ID,
   LOCAL_CREDENTIALS,
   REGION,
-  startDynamoDb,
+  startGuardedDynamoDb,
   startSqs,
 } from './engines.ts';
 import { type PublishedEvent, startEventBus } from './event-bus.ts';
@@ -75,6 +77,7 @@ export interface InvocationDone {
 
 /** A running runtime. */
 export interface LocalRuntime {
+  /** For applications: of the guard, where the engine is the embedded one. */
   readonly dynamodbEndpoint: string;
   readonly sqsEndpoint: string;
   /** What the cron webhook wants as its bearer token. */
@@ -114,14 +117,14 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   if (dataDir !== undefined) stops.push(lockDataDirectory(dataDir));
 
   // The engines first: a port that is in use is said at once, and not after the seconds that the synthesis takes.
-  const dynamodb = await engine('DYNAMODB', options.dynamodbPort, dataDir, startDynamoDb, stops);
+  const dynamodb = await engine('DYNAMODB', options.dynamodbPort, dataDir, startGuardedDynamoDb, stops);
   const sqs = await engine('SQS', options.sqsPort, dataDir, startSqs, stops);
   const apiPort = await claimPort({ port: options.apiPort ?? 0, portVariable: 'PORT' });
   const assembly = await assemble(options, stops);
 
   const clientSettings = { region: REGION, credentials: LOCAL_CREDENTIALS };
-  const dynamodbClient = new DynamoDBClient({ ...clientSettings, endpoint: dynamodb.endpoint });
-  const streamsClient = new DynamoDBStreamsClient({ ...clientSettings, endpoint: dynamodb.endpoint });
+  const dynamodbClient = new DynamoDBClient({ ...clientSettings, endpoint: dynamodb.directEndpoint });
+  const streamsClient = new DynamoDBStreamsClient({ ...clientSettings, endpoint: dynamodb.directEndpoint });
   const sqsClient = new SQSClient({ ...clientSettings, endpoint: sqs.endpoint });
   stops.push(() => {
     for (const client of [dynamodbClient, streamsClient, sqsClient]) client.destroy();
@@ -164,7 +167,7 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   stops.push(() => eventBus.stop());
 
   const lambdas = await loadLambdas(assembly, references, options, {
-    AWS_ENDPOINT_URL_DYNAMODB: dynamodb.endpoint,
+    AWS_ENDPOINT_URL_DYNAMODB: dynamodb.directEndpoint,
     AWS_ENDPOINT_URL_SQS: sqs.endpoint,
     AWS_ENDPOINT_URL_EVENTBRIDGE: eventBus.endpoint,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsManager.endpoint,
@@ -244,12 +247,12 @@ const engine = async (
   name: 'DYNAMODB' | 'SQS',
   port: number | undefined,
   dataDir: string | undefined,
-  startEmbedded: typeof startDynamoDb,
+  startEmbedded: (options: EngineOptions) => Promise<Engine & { readonly directEndpoint?: string }>,
   stops: Stops,
-): Promise<Pick<Engine, 'endpoint'>> => {
+): Promise<Omit<GuardedEngine, 'stop'>> => {
   const endpoint = externalEndpoint(`${name}_ENDPOINT`, process.env[`${name}_ENDPOINT`]);
-  if (endpoint !== undefined) return { endpoint };
+  if (endpoint !== undefined) return { endpoint, directEndpoint: endpoint };
   const embedded = await startEmbedded({ port: port ?? 0, portVariable: `${name}_PORT`, dataDir });
   stops.push(() => embedded.stop());
-  return embedded;
+  return { directEndpoint: embedded.endpoint, ...embedded };
 };

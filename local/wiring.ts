@@ -3,7 +3,7 @@ import type { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { openCheckpoints } from './data-directory.ts';
 import { REGION } from './engines.ts';
-import { type CorsConfiguration, LocalHttpApi } from './http-api.ts';
+import { LocalHttpApi } from './http-api.ts';
 import type { LambdaHost } from './lambda-host.ts';
 import { LocalSchedule, ratePeriodMs } from './schedule.ts';
 import { CONCURRENCY_AT_FIRST, SqsEventSource } from './sqs-event-source.ts';
@@ -147,8 +147,7 @@ export class Wiring {
       if (lambda === undefined) throw new UnsupportedTemplateError([`target ${target} of ${routeId}`]);
       return { routeKey: String(RouteKey), lambda };
     });
-    const cors = this.#references.resolve(properties.CorsConfiguration) as CorsConfiguration | undefined;
-    return { logicalId, server: new LocalHttpApi(routes, cors, this.#onProblem) };
+    return { logicalId, server: new LocalHttpApi(routes, this.#onProblem) };
   }
 
   /** Sends descriptions of discarded events to their destination, a queue of the template. */
