@@ -7,7 +7,7 @@ import { DEAD_LETTERS_TAG_PREFIX, TABLE_TAGS } from '../functions/contract.ts';
 import { InvalidHoldError, MINUTE_MS, SECOND_MS, type TimerSettings } from '../functions/core/hold-time.ts';
 import type { SweepScheduling } from '../functions/core/sweep.ts';
 import { documentClient, queueClient } from '../functions/runtime/clients.ts';
-import { readRuntimeFile } from '../local/runtime-file.ts';
+import { readRuntimeFile, shownRuntimeFile } from '../local/runtime-file.ts';
 
 /** Thrown for what the user typed wrong; the command ends with its usage and exit code 2. */
 export class UsageError extends Error {
@@ -23,7 +23,7 @@ export const CONNECT_OPTIONS = {
 } as const;
 
 export const CONNECT_USAGE = `  --table <name>         the bookings table (output BookingsTableName), or the variable BOOKINGS_TABLE; without it the
-                         local runtime that is running (npm start)
+                         local runtime that is running (npm start; RUNTIME_FILE chooses another than the usual)
   --region <region>      its region (default: the AWS configuration's)
   --endpoint-url <url>   another DynamoDB endpoint
   --shard-count <n>      shards to look into, for a table without the stack's tags`;
@@ -99,7 +99,10 @@ const findTable = (options: ConnectOptions) => {
     return { table, dynamodb: { ...region, ...(endpoint && { endpoint }) }, sqs: { ...region }, isLocal: false };
   const local = readRuntimeFile();
   if (local === undefined) {
-    throw new Error('no local runtime is running: start it with npm start, or name a deployed table with --table');
+    throw new Error(
+      `no local runtime is running, as there is no ${shownRuntimeFile()}: start it with npm start, or name a deployed ` +
+        'table with --table',
+    );
   }
   const signing = { region: 'us-east-1', credentials: { accessKeyId: 'local', secretAccessKey: 'local' } };
   return {

@@ -202,9 +202,10 @@ export const startGuardedDynamoDb = async (options: EngineOptions): Promise<Guar
   }
 };
 
-const answers = async (endpoint: string): Promise<boolean> => {
+/** Whether anything answers at an HTTP endpoint, whatever it answers. */
+export const answers = async (endpoint: string, timeoutMs = 1_000): Promise<boolean> => {
   try {
-    await fetch(endpoint, { signal: AbortSignal.timeout(1_000) });
+    await fetch(endpoint, { signal: AbortSignal.timeout(timeoutMs) });
     return true;
   } catch {
     return false;

@@ -27,7 +27,7 @@ import type { LambdaHost } from './lambda-host.ts';
 import { loadLambdas } from './lambdas.ts';
 import type { ClockOffset } from './moved-clock.ts';
 import { createQueues, createTables } from './resources.ts';
-import { removeRuntimeFile, writeRuntimeFile } from './runtime-file.ts';
+import { expectFreeRuntimeFile, removeRuntimeFile, writeRuntimeFile } from './runtime-file.ts';
 import { startSecrets } from './secrets.ts';
 import { PROJECT_DIRECTORY, synthesize } from './synth.ts';
 import { type Assembly, checkSupport, inertResources, References, readAssembly, resourcesOf } from './template.ts';
@@ -52,7 +52,7 @@ export interface RuntimeOptions {
   readonly schedulePeriodMs?: number | 'never';
   /** Most execution environments of one Lambda at once, in place of an account's limit. @default 50 */
   readonly maxConcurrency?: number;
-  /** Whether to write `.local/runtime.json`. @default false */
+  /** Whether to write `.local/runtime.json`, or the file that RUNTIME_FILE names. @default false */
   readonly announce?: boolean;
   /** Changes a Lambda's environment before it is loaded: to put a fault between it and an engine. @default - unchanged */
   readonly changeEnvironment?: (environment: Record<string, string>) => Record<string, string>;
@@ -97,7 +97,7 @@ export interface LocalRuntime {
  * Starts the runtime.
  *
  * @throws EngineError if an engine cannot be started, UnsupportedTemplateError if the template holds what is not
- *   supported, InvocationError if a bundle cannot be loaded
+ *   supported, InvocationError if a bundle cannot be loaded, RuntimeFileError if another runtime is announced
  */
 export const startRuntime = async (options: RuntimeOptions = {}): Promise<LocalRuntime> => {
   const stops: Stops = [];
@@ -114,6 +114,7 @@ export const startRuntime = async (options: RuntimeOptions = {}): Promise<LocalR
 
 const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<void>): Promise<LocalRuntime> => {
   const { dataDir, onProblem = () => {} } = options;
+  if (options.announce) await expectFreeRuntimeFile();
   if (dataDir !== undefined) stops.push(lockDataDirectory(dataDir));
 
   // The engines first: a port that is in use is said at once, and not after the seconds that the synthesis takes.
@@ -194,6 +195,8 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   for (const source of sources) source.start();
   stops.push(() => Promise.all(sources.map((source) => source.stop())).then(() => {}));
   if (options.announce) {
+    // Another one may have been quicker.
+    await expectFreeRuntimeFile();
     writeRuntimeFile({
       dynamodb: dynamodb.endpoint,
       sqs: sqs.endpoint,

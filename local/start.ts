@@ -7,6 +7,7 @@ import { EngineError, REGION } from './engines.ts';
 import { InvocationError } from './lambda-host.ts';
 import { readableLogLine } from './log-lines.ts';
 import { type LocalRuntime, startRuntime } from './runtime.ts';
+import { RuntimeFileError, shownRuntimeFile } from './runtime-file.ts';
 import { PROJECT_DIRECTORY } from './synth.ts';
 import { UnsupportedTemplateError } from './template.ts';
 
@@ -24,6 +25,8 @@ Environment:
   CRON_TOKEN           bearer token of the cron webhook (default: made up and printed)
   DYNAMODB_PORT        port of DynamoDB (default 8000; 0 for any free one)
   SQS_PORT             port of SQS (default 9324; 0 for any free one)
+  RUNTIME_FILE         file that tells the commands where everything is (default .local/runtime.json): with one of its
+                       own, and with other ports, a second runtime runs beside the first
   DYNAMODB_ENDPOINT    another DynamoDB engine on loopback, instead of the embedded one
   SQS_ENDPOINT         another SQS engine on loopback, instead of the embedded one`;
 
@@ -77,6 +80,7 @@ const portFrom = (variable: string, fallback: number): number => {
 
 const greet = (runtime: LocalRuntime, dataDir: string | undefined): void => {
   const { dynamodbEndpoint, sqsEndpoint, outputs } = runtime;
+  const variable = process.env.RUNTIME_FILE ? `RUNTIME_FILE=${shownRuntimeFile()} ` : '';
   console.log(`
 booking-expiry is running; ${dataDir ? `bookings and timers are kept in ${dataDir}` : 'bookings and timers are in memory (DATA_DIR=… keeps them)'}
 
@@ -97,7 +101,7 @@ Any AWS SDK or the AWS CLI works with the engines too:
   aws dynamodb get-item --endpoint-url ${dynamodbEndpoint} --table-name ${outputs.BookingsTableName} \\
     --key '{"bookingId":{"S":"seat-1"}}'
 
-Sweep now: npm run expire-bookings, or s and Enter here. Stop: Ctrl-C.
+Sweep now: ${variable}npm run expire-bookings, or s and Enter here. Stop: Ctrl-C.
 `);
 };
 
@@ -152,7 +156,7 @@ const run = async (): Promise<void> => {
 };
 
 run().catch((error) => {
-  const expected = [UsageError, EngineError, UnsupportedTemplateError, InvocationError].some(
+  const expected = [UsageError, EngineError, RuntimeFileError, UnsupportedTemplateError, InvocationError].some(
     (known) => error instanceof known,
   );
   console.error(`npm start: ${expected || !(error instanceof Error) ? (error.message ?? error) : error.stack}`);

@@ -12,13 +12,14 @@ beforeAll(async () => {
 });
 afterAll(() => engines.stop());
 
-/** The ordinary AWS configuration, pointed at the engines. */
+/** The ordinary AWS configuration, pointed at the engines; and not the runtime that a developer may have running here. */
 const awsConfiguration = () => ({
   AWS_ACCESS_KEY_ID: 'local',
   AWS_SECRET_ACCESS_KEY: 'local',
   AWS_REGION: 'us-east-1',
   AWS_ENDPOINT_URL_DYNAMODB: engines.dynamodb.endpoint,
   AWS_ENDPOINT_URL_SQS: engines.sqs.endpoint,
+  RUNTIME_FILE: '.local/no-such-runtime.json',
 });
 
 const run = (script: string, args: string[], environment: Record<string, string> = {}) =>
