@@ -4,7 +4,6 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { MultiBar } from 'cli-progress';
@@ -19,6 +18,7 @@ import { percentile } from './lag-report.ts';
 import { readableLogLine } from './log-lines.ts';
 import { startLossyQueue } from './lossy-queue.ts';
 import { type LocalRuntime, startRuntime } from './runtime.ts';
+import { endIfUsage, parseOptions } from './usage.ts';
 
 /** The sweep calls a booking overdue after 30 s, so this decides how long the demo takes. */
 const SWEEP_PERIOD_MS = 5_000;
@@ -46,14 +46,30 @@ interface Planned {
   readonly expiresAtMs: number;
 }
 
-const { values: options } = (() => {
+const USAGE = `Usage: npm run demo -- [options]
+
+  --json       JSON instead of text; into a pipe: npm run --silent demo -- --json | jq
+  -h, --help   this text
+
+Exit codes: 0 every promise was kept; 1 one was broken, or the demo could not run; 2 wrong usage.`;
+
+const readOptions = () => {
   try {
-    return parseArgs({ options: { json: { type: 'boolean', default: false } } });
+    return parseOptions({
+      options: {
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    }).values;
   } catch (error) {
-    console.error(`demo: ${error instanceof Error ? error.message : error}\n\nUsage: npm run demo -- [--json]`);
-    process.exit(2);
+    return endIfUsage('demo', error);
   }
-})();
+};
+const options = readOptions();
+if (options.help) {
+  console.log(USAGE);
+  process.exit();
+}
 const say = (line: string): void => {
   if (!options.json) console.log(line);
 };

@@ -287,6 +287,18 @@ describe('moves', () => {
     expect((await call('POST', '/bookings/longer/extend', { expiresAt })).body.expiresAt).toBe(expiresAt);
   });
 
+  test('that extend again move the deadline only if they count from now', async () => {
+    await create('again', 60);
+    const expiresAt = new Date(nowMs + 600_000).toISOString();
+    const extend = async (body: object) => (await call('POST', '/bookings/again/extend', body)).body.expiresAt;
+    expect(await extend({ expiresAt })).toBe(expiresAt);
+    nowMs += 5_000;
+    expect(await extend({ expiresAt })).toBe(expiresAt);
+    const first = await extend({ holdSeconds: 900 });
+    nowMs += 5_000;
+    expect(Date.parse(await extend({ holdSeconds: 900 })) - Date.parse(first)).toBe(5_000);
+  });
+
   test('with a body that would be ignored are refused', async () => {
     await create('extra');
     expect((await call('POST', '/bookings/extra/confirm', { paid: true })).status).toBe(400);
