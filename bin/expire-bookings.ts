@@ -1,9 +1,10 @@
 /** `npm run expire-bookings`: one sweep now, or with `--every` a worker that sweeps at a pace of its own. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SingleBar } from 'cli-progress';
+import type { SingleBar } from 'cli-progress';
 import { SECOND_MS } from '../functions/core/hold-time.ts';
 import { SWEEP_STARTED, type SweepReport, sweep, sweepFinished } from '../functions/core/sweep.ts';
 import { systemClock } from '../functions/runtime/clock.ts';
+import { canShowBars, progressBar } from '../local/progress-bar.ts';
 import { parseOptions, UsageError } from '../local/usage.ts';
 import { CONNECT_OPTIONS, CONNECT_USAGE, type Connection, connect, reasonOf, runCommand } from './connect.ts';
 
@@ -85,9 +86,13 @@ const once = async (options: Options): Promise<void> => {
   if (options['dry-run']) return dryRun(connection, options.json);
   const stopping = new AbortController();
   process.once('SIGINT', () => stopping.abort());
-  const bar = process.stdout.isTTY && !options.json ? await progressBar(connection) : undefined;
-  const report = await sweepOnce(connection, stopping.signal, (overdueFound) => bar?.update(overdueFound));
-  bar?.stop();
+  const bar = canShowBars() && !options.json ? await sweepBar(connection) : undefined;
+  let report: SweepReport;
+  try {
+    report = await sweepOnce(connection, stopping.signal, (overdueFound) => bar?.update(overdueFound));
+  } finally {
+    bar?.stop();
+  }
   tell(report, options, connection);
   process.exitCode = report.errors.length > 0 ? 1 : 0;
 };
@@ -147,10 +152,10 @@ const dryRun = async ({ store, shardCount, place }: Connection, json: boolean): 
   console.log(`Would expire ${found.length} booking(s)`);
 };
 
-const progressBar = async ({ store }: Connection): Promise<SingleBar | undefined> => {
+const sweepBar = async ({ store }: Connection): Promise<SingleBar | undefined> => {
   const total = await store.countPending(0, systemClock()).catch(() => 0);
   if (total < MUCH_TO_DO) return undefined;
-  const bar = new SingleBar({ format: '  {bar} {value}/{total} bookings, {eta_formatted} left', hideCursor: true });
+  const bar = progressBar({ format: '  {bar} {value}/{total} bookings, {eta_formatted} left' });
   bar.start(total, 0);
   return bar;
 };

@@ -1,13 +1,13 @@
 /** `npm run measure-lag`: the lag of a deployment, by short bookings that are written into its table and left to lapse. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Presets, SingleBar } from 'cli-progress';
 import pMap from 'p-map';
 import { PRICES } from '../bench/cost.ts';
 import type { Booking } from '../functions/core/booking-status.ts';
 import { longestWaitMs, SECOND_MS } from '../functions/core/hold-time.ts';
 import { systemClock } from '../functions/runtime/clock.ts';
 import { lagHistogram, percentile } from '../local/lag-report.ts';
+import { canShowBars, progressBar } from '../local/progress-bar.ts';
 import { parseOptions, UsageError } from '../local/usage.ts';
 import { CONNECT_OPTIONS, CONNECT_USAGE, type Connection, connect, runCommand } from './connect.ts';
 
@@ -57,19 +57,24 @@ const number = (
   return value;
 };
 
-/** Progress for people: a bar on a terminal, a line otherwise. */
-const progress = (label: string, total: number, quiet: boolean) => {
-  if (quiet) return { to: () => {}, end: () => {} };
-  if (!process.stderr.isTTY) {
-    console.error(`${label}…`);
-    return { to: () => {}, end: () => {} };
+/** Does some work and shows how far it is: by a bar on a terminal, by a line otherwise. */
+const withProgress = async <T>(
+  label: string,
+  total: number,
+  quiet: boolean,
+  work: (tell: (done: number) => void) => Promise<T>,
+): Promise<T> => {
+  if (quiet || !canShowBars()) {
+    if (!quiet) console.error(`${label}…`);
+    return work(() => {});
   }
-  const bar = new SingleBar(
-    { format: `{bar} ${label} {value}/{total}`, clearOnComplete: true },
-    Presets.shades_classic,
-  );
+  const bar = progressBar({ format: `{bar} ${label} {value}/{total}`, clearOnComplete: true });
   bar.start(total, 0);
-  return { to: (value: number) => bar.update(value), end: () => bar.stop() };
+  try {
+    return await work((done) => bar.update(done));
+  } finally {
+    bar.stop();
+  }
 };
 
 const write = async (
@@ -147,12 +152,12 @@ runCommand('measure-lag', async () => {
   const connection = await connect(options);
   if (!options.json) console.error(connection.placeText);
 
-  const writing = progress('writing', bookings, options.json);
-  const deadlines = await write(connection, bookings, perSecond, holdMs, writing.to);
-  writing.end();
-  const reading = progress('waiting until they have lapsed', bookings, options.json);
-  const expired = await read(connection, deadlines, patienceMs, reading.to);
-  reading.end();
+  const deadlines = await withProgress('writing', bookings, options.json, (tell) =>
+    write(connection, bookings, perSecond, holdMs, tell),
+  );
+  const expired = await withProgress('waiting until they have lapsed', bookings, options.json, (tell) =>
+    read(connection, deadlines, patienceMs, tell),
+  );
 
   const lagsMs = [...expired.values()].map(({ expiresAtMs, expiredAtMs = Number.NaN }) => expiredAtMs - expiresAtMs);
   const report = {
