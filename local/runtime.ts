@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { SQSClient } from '@aws-sdk/client-sqs';
+import type { CheckpointStore } from './checkpoints.ts';
 import { isAlive, lockDataDirectory } from './data-directory.ts';
 import {
   claimPort,
@@ -176,7 +177,7 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   stops.push(() => Promise.all([...lambdas.values()].map((lambda) => lambda.stop())).then(() => {}));
 
   const wiring = new Wiring(assembly, references, lambdas, sqsClient, streamsClient, onProblem);
-  const mappings = wiring.eventSources(dataDir);
+  const mappings = wiring.eventSources(checkpointStore(dynamodb, dataDir));
   const schedules = wiring.schedules(options.schedulePeriodMs);
   const api = wiring.httpApi();
   if (api) {
@@ -222,6 +223,15 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   };
 };
 
+/** Positions in a stream are kept for as long as the stream may be there: an engine in memory takes its own with it. */
+const checkpointStore = (
+  { endpoint, isExternal }: RunningEngine,
+  dataDir: string | undefined,
+): CheckpointStore | undefined => {
+  if (isExternal) return { directory: dataDir ?? join(PROJECT_DIRECTORY, '.local', 'checkpoints'), engine: endpoint };
+  return dataDir === undefined ? undefined : { directory: dataDir };
+};
+
 type Stops = (() => Promise<void> | void)[];
 
 const assemble = async ({ assemblyDirectory, context }: RuntimeOptions, stops: Stops): Promise<Assembly> => {
@@ -246,16 +256,21 @@ const removeAbandonedAssemblies = (): void => {
   }
 };
 
+interface RunningEngine extends Omit<GuardedEngine, 'stop'> {
+  /** Whether the operator runs it. */
+  readonly isExternal: boolean;
+}
+
 const engine = async (
   name: 'DYNAMODB' | 'SQS',
   port: number | undefined,
   dataDir: string | undefined,
   startEmbedded: (options: EngineOptions) => Promise<Engine & { readonly directEndpoint?: string }>,
   stops: Stops,
-): Promise<Omit<GuardedEngine, 'stop'>> => {
+): Promise<RunningEngine> => {
   const endpoint = externalEndpoint(`${name}_ENDPOINT`, process.env[`${name}_ENDPOINT`]);
-  if (endpoint !== undefined) return { endpoint, directEndpoint: endpoint };
+  if (endpoint !== undefined) return { endpoint, directEndpoint: endpoint, isExternal: true };
   const embedded = await startEmbedded({ port: port ?? 0, portVariable: `${name}_PORT`, dataDir });
   stops.push(() => embedded.stop());
-  return { directEndpoint: embedded.endpoint, ...embedded };
+  return { directEndpoint: embedded.endpoint, ...embedded, isExternal: false };
 };
