@@ -290,6 +290,13 @@ describe('the embedded DynamoDB', () => {
   });
 });
 
+test.each(['events', 'secrets'] as const)('a request that %s cannot read ends no runtime', async (name) => {
+  const { path, headers } = servers[name];
+  const unreadable = await send(servers[name], 'POST', headers, path, '{');
+  expect([unreadable.status, unreadable.text]).toEqual([500, expect.stringContaining('JSON')]);
+  expect((await send(servers[name], 'POST', headers)).status).toBe(200);
+});
+
 test('a program whose queue URL or table is wrong is told by the service, not by the guard', async () => {
   const queues = new SQSClient({ ...CLIENT, endpoint: servers.sqs.endpoint });
   const QueueUrl = `${servers.sqs.endpoint}/000000000000/nowhere`;
