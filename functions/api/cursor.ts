@@ -13,7 +13,9 @@ const positions = v.record(
   v.pipe(v.string(), v.regex(/^\d{1,3}$/)),
   v.strictTuple([v.pipe(v.number(), v.minValue(0)), v.pipe(v.string(), v.minLength(1), v.maxBytes(2048))]),
 );
-const content = v.strictObject({ status: v.picklist(LISTED_STATUSES), after: positions });
+const withStatus = v.strictObject({ status: v.picklist(LISTED_STATUSES), after: positions });
+/** Version 0.1.0 gave the positions alone: such a cursor may be of either list. */
+const content = v.union([withStatus, positions]);
 /** What a cursor may grow to when it is unpacked: a small text could hold a huge one. */
 const MAX_BYTES = 1_000_000;
 
@@ -25,6 +27,7 @@ export const decodeCursor = (cursor: string, status: ListedStatus = 'PENDING'): 
   try {
     const text = inflateRawSync(Buffer.from(cursor, 'base64url'), { maxOutputLength: MAX_BYTES }).toString('utf8');
     const decoded = v.parse(content, JSON.parse(text));
+    if (!v.is(withStatus, decoded)) return decoded;
     return decoded.status === status ? decoded.after : undefined;
   } catch {
     return undefined;

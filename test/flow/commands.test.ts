@@ -61,6 +61,8 @@ describe('npm run expire-bookings', () => {
   test('schedules what comes near as the sweep does: the table’s tags tell where', async () => {
     await engines.store.create({ bookingId: 'far', holdMs: 86_400_000 }, Date.now() - 86_400_000 + 120_000);
     expect(JSON.parse((await expireBookings('--json')).out)).toMatchObject({ scheduled: 1 });
+    // Else it would be overdue by the time that a later test looks.
+    await engines.store.cancel('far', Date.now());
   });
 
   test('expires what is overdue and prints the two lines of the old command, exactly', async () => {
@@ -210,7 +212,7 @@ describe('npm run bookings', () => {
 
   test('says which table it works on: in JSON, or else on standard error', async () => {
     const where = { table: engines.table, endpoint: engines.dynamodb.endpoint };
-    const created = await bookings('create', 'which-table', '--hold-seconds', '60', '--json');
+    const created = await bookings('create', 'which-table', '--hold-seconds', '9000', '--json');
     expect([JSON.parse(created.out), created.err]).toEqual([expect.objectContaining(where), '']);
     expect(JSON.parse((await bookings('list', '--json')).out)).toMatchObject(where);
     expect((await bookings('get', 'which-table')).err).toBe(`table ${where.table} at ${where.endpoint}\n`);
@@ -227,9 +229,9 @@ describe('npm run status', () => {
   test('counts what waits and says that all is well, with exit code 0', async () => {
     await expireBookings();
     await engines.drain(engines.timerQueueUrl.replace('TimerQueue', 'TimerDeadLetterQueue'));
-    await engines.store.create({ bookingId: 'next', holdMs: 45_000 }, Date.now());
+    await engines.store.create({ bookingId: 'next', holdMs: 900_000 }, Date.now());
     const { out, code } = await status();
-    expect(out).toMatch(/next deadlines \S+Z {2}in 4\d\.\d s {2}next/);
+    expect(out).toMatch(/next deadlines \S+Z {2}in \d+\.\d s {2}next/);
     expect(out).toContain('All is well.');
     expect(out).toContain(`table          ${engines.table} at ${engines.dynamodb.endpoint}\n`);
     expect(code).toBe(0);
