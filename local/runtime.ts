@@ -9,15 +9,18 @@ import { join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { SQSClient } from '@aws-sdk/client-sqs';
+import type { CheckpointStore } from './checkpoints.ts';
 import { isAlive, lockDataDirectory } from './data-directory.ts';
 import {
   claimPort,
   type Engine,
+  type EngineOptions,
   externalEndpoint,
+  type GuardedEngine,
   LOCAL_ACCOUNT_ID,
   LOCAL_CREDENTIALS,
   REGION,
-  startDynamoDb,
+  startGuardedDynamoDb,
   startSqs,
 } from './engines.ts';
 import { type PublishedEvent, startEventBus } from './event-bus.ts';
@@ -25,7 +28,7 @@ import type { LambdaHost } from './lambda-host.ts';
 import { loadLambdas } from './lambdas.ts';
 import type { ClockOffset } from './moved-clock.ts';
 import { createQueues, createTables } from './resources.ts';
-import { removeRuntimeFile, writeRuntimeFile } from './runtime-file.ts';
+import { expectFreeRuntimeFile, removeRuntimeFile, writeRuntimeFile } from './runtime-file.ts';
 import { startSecrets } from './secrets.ts';
 import { PROJECT_DIRECTORY, synthesize } from './synth.ts';
 import { type Assembly, checkSupport, inertResources, References, readAssembly, resourcesOf } from './template.ts';
@@ -50,7 +53,7 @@ export interface RuntimeOptions {
   readonly schedulePeriodMs?: number | 'never';
   /** Most execution environments of one Lambda at once, in place of an account's limit. @default 50 */
   readonly maxConcurrency?: number;
-  /** Whether to write `.local/runtime.json`. @default false */
+  /** Whether to write `.local/runtime.json`, or the file that RUNTIME_FILE names. @default false */
   readonly announce?: boolean;
   /** Changes a Lambda's environment before it is loaded: to put a fault between it and an engine. @default - unchanged */
   readonly changeEnvironment?: (environment: Record<string, string>) => Record<string, string>;
@@ -75,6 +78,7 @@ export interface InvocationDone {
 
 /** A running runtime. */
 export interface LocalRuntime {
+  /** For applications: of the guard, where the engine is the embedded one. */
   readonly dynamodbEndpoint: string;
   readonly sqsEndpoint: string;
   /** What the cron webhook wants as its bearer token. */
@@ -94,7 +98,7 @@ export interface LocalRuntime {
  * Starts the runtime.
  *
  * @throws EngineError if an engine cannot be started, UnsupportedTemplateError if the template holds what is not
- *   supported, InvocationError if a bundle cannot be loaded
+ *   supported, InvocationError if a bundle cannot be loaded, RuntimeFileError if another runtime is announced
  */
 export const startRuntime = async (options: RuntimeOptions = {}): Promise<LocalRuntime> => {
   const stops: Stops = [];
@@ -111,17 +115,18 @@ export const startRuntime = async (options: RuntimeOptions = {}): Promise<LocalR
 
 const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<void>): Promise<LocalRuntime> => {
   const { dataDir, onProblem = () => {} } = options;
+  if (options.announce) await expectFreeRuntimeFile();
   if (dataDir !== undefined) stops.push(lockDataDirectory(dataDir));
 
   // The engines first: a port that is in use is said at once, and not after the seconds that the synthesis takes.
-  const dynamodb = await engine('DYNAMODB', options.dynamodbPort, dataDir, startDynamoDb, stops);
+  const dynamodb = await engine('DYNAMODB', options.dynamodbPort, dataDir, startGuardedDynamoDb, stops);
   const sqs = await engine('SQS', options.sqsPort, dataDir, startSqs, stops);
   const apiPort = await claimPort({ port: options.apiPort ?? 0, portVariable: 'PORT' });
   const assembly = await assemble(options, stops);
 
   const clientSettings = { region: REGION, credentials: LOCAL_CREDENTIALS };
-  const dynamodbClient = new DynamoDBClient({ ...clientSettings, endpoint: dynamodb.endpoint });
-  const streamsClient = new DynamoDBStreamsClient({ ...clientSettings, endpoint: dynamodb.endpoint });
+  const dynamodbClient = new DynamoDBClient({ ...clientSettings, endpoint: dynamodb.directEndpoint });
+  const streamsClient = new DynamoDBStreamsClient({ ...clientSettings, endpoint: dynamodb.directEndpoint });
   const sqsClient = new SQSClient({ ...clientSettings, endpoint: sqs.endpoint });
   stops.push(() => {
     for (const client of [dynamodbClient, streamsClient, sqsClient]) client.destroy();
@@ -164,7 +169,7 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   stops.push(() => eventBus.stop());
 
   const lambdas = await loadLambdas(assembly, references, options, {
-    AWS_ENDPOINT_URL_DYNAMODB: dynamodb.endpoint,
+    AWS_ENDPOINT_URL_DYNAMODB: dynamodb.directEndpoint,
     AWS_ENDPOINT_URL_SQS: sqs.endpoint,
     AWS_ENDPOINT_URL_EVENTBRIDGE: eventBus.endpoint,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsManager.endpoint,
@@ -172,7 +177,7 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   stops.push(() => Promise.all([...lambdas.values()].map((lambda) => lambda.stop())).then(() => {}));
 
   const wiring = new Wiring(assembly, references, lambdas, sqsClient, streamsClient, onProblem);
-  const mappings = wiring.eventSources(dataDir);
+  const mappings = wiring.eventSources(checkpointStore(dynamodb, dataDir));
   const schedules = wiring.schedules(options.schedulePeriodMs);
   const api = wiring.httpApi();
   if (api) {
@@ -191,6 +196,8 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   for (const source of sources) source.start();
   stops.push(() => Promise.all(sources.map((source) => source.stop())).then(() => {}));
   if (options.announce) {
+    // Another one may have been quicker.
+    await expectFreeRuntimeFile();
     writeRuntimeFile({
       dynamodb: dynamodb.endpoint,
       sqs: sqs.endpoint,
@@ -214,6 +221,15 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
     },
     stop,
   };
+};
+
+/** Positions in a stream are kept for as long as the stream may be there: an engine in memory takes its own with it. */
+const checkpointStore = (
+  { endpoint, isExternal }: RunningEngine,
+  dataDir: string | undefined,
+): CheckpointStore | undefined => {
+  if (isExternal) return { directory: dataDir ?? join(PROJECT_DIRECTORY, '.local', 'checkpoints'), engine: endpoint };
+  return dataDir === undefined ? undefined : { directory: dataDir };
 };
 
 type Stops = (() => Promise<void> | void)[];
@@ -240,16 +256,21 @@ const removeAbandonedAssemblies = (): void => {
   }
 };
 
+interface RunningEngine extends Omit<GuardedEngine, 'stop'> {
+  /** Whether the operator runs it. */
+  readonly isExternal: boolean;
+}
+
 const engine = async (
   name: 'DYNAMODB' | 'SQS',
   port: number | undefined,
   dataDir: string | undefined,
-  startEmbedded: typeof startDynamoDb,
+  startEmbedded: (options: EngineOptions) => Promise<Engine & { readonly directEndpoint?: string }>,
   stops: Stops,
-): Promise<Pick<Engine, 'endpoint'>> => {
+): Promise<RunningEngine> => {
   const endpoint = externalEndpoint(`${name}_ENDPOINT`, process.env[`${name}_ENDPOINT`]);
-  if (endpoint !== undefined) return { endpoint };
+  if (endpoint !== undefined) return { endpoint, directEndpoint: endpoint, isExternal: true };
   const embedded = await startEmbedded({ port: port ?? 0, portVariable: `${name}_PORT`, dataDir });
   stops.push(() => embedded.stop());
-  return embedded;
+  return { directEndpoint: embedded.endpoint, ...embedded, isExternal: false };
 };

@@ -10,7 +10,9 @@ import {
   GetShardIteratorCommand,
   type Shard,
   type _Record as StreamRecord,
+  TrimmedDataAccessException,
 } from '@aws-sdk/client-dynamodb-streams';
+import type { Checkpoints } from './checkpoints.ts';
 import { compileFilters } from './event-filter.ts';
 import { InvocationError, type LambdaHost } from './lambda-host.ts';
 
@@ -30,12 +32,6 @@ export interface StreamEventSourceSettings {
   readonly onDiscarded: ((description: unknown) => Promise<void>) | undefined;
   readonly checkpoints: Checkpoints;
   readonly onProblem: (problem: string) => void;
-}
-
-/** How far each shard has been read. Outlives a restart where the data does. */
-export interface Checkpoints {
-  get(shardId: string): string | undefined;
-  set(shardId: string, sequenceNumber: string): void;
 }
 
 /** Lambda polls each shard four times a second (AWS Lambda Developer Guide, DynamoDB streams). */
@@ -149,14 +145,16 @@ export class StreamEventSource {
         // Iterators expire, and engines restart: go on behind what was done last.
         this.#report(`could not read shard ${shardId}`, error);
         await this.#pause(1_000);
-        iterator = await this.#iteratorAt(shardId);
+        iterator = await this.#iteratorAt(shardId, wasTrimmed(error));
       }
     }
   }
 
-  async #iteratorAt(shardId: string): Promise<string | undefined> {
+  /** @param fromOldest whether what follows the checkpoint is not kept any more: the oldest that is kept comes next */
+  async #iteratorAt(shardId: string, fromOldest = false): Promise<string | undefined> {
     const { streamArn, startingPosition, checkpoints } = this.#settings;
-    const after = checkpoints.get(shardId);
+    let after = fromOldest ? undefined : checkpoints.get(shardId);
+    let position = fromOldest ? ('TRIM_HORIZON' as const) : startingPosition;
     for (;;) {
       try {
         const { ShardIterator } = await this.#client.send(
@@ -164,7 +162,7 @@ export class StreamEventSource {
             StreamArn: streamArn,
             ShardId: shardId,
             ...(after === undefined
-              ? { ShardIteratorType: startingPosition }
+              ? { ShardIteratorType: position }
               : { ShardIteratorType: 'AFTER_SEQUENCE_NUMBER', SequenceNumber: after }),
           }),
         );
@@ -172,6 +170,7 @@ export class StreamEventSource {
       } catch (error) {
         if (this.#stopped) return undefined;
         this.#report(`could not begin to read shard ${shardId}`, error);
+        if (wasTrimmed(error)) [after, position] = [undefined, 'TRIM_HORIZON'];
         await this.#pause(1_000);
       }
     }
@@ -316,6 +315,8 @@ const batchesOf = (records: readonly LambdaRecord[]): LambdaRecord[][] => {
   }
   return batches;
 };
+/** A stream keeps its records for a day. */
+const wasTrimmed = (error: unknown): boolean => error instanceof TrimmedDataAccessException;
 
 const withBinaryAsBase64 = (value: unknown): object =>
   JSON.parse(
