@@ -121,7 +121,8 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   // The engines first: a port that is in use is said at once, and not after the seconds that the synthesis takes.
   const dynamodb = await engine('DYNAMODB', options.dynamodbPort, dataDir, startGuardedDynamoDb, stops);
   const sqs = await engine('SQS', options.sqsPort, dataDir, startSqs, stops);
-  const apiPort = await claimPort({ port: options.apiPort ?? 0, portVariable: 'PORT' });
+  const apiPort = options.apiPort ?? 0;
+  if (apiPort !== 0) await claimPort({ port: apiPort, portVariable: 'PORT' });
   const assembly = await assemble(options, stops);
 
   const clientSettings = { region: REGION, credentials: LOCAL_CREDENTIALS };
@@ -186,8 +187,7 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   const deployments = wiring.deployments(options.schedulePeriodMs);
   const api = wiring.httpApi();
   if (api) {
-    references.set(api.logicalId, api.logicalId, { ApiEndpoint: `http://127.0.0.1:${apiPort}` });
-    await api.server.listen(apiPort);
+    references.set(api.logicalId, api.logicalId, { ApiEndpoint: await api.server.listen(apiPort) });
     stops.push(() => api.server.stop());
   }
   const outputs = Object.fromEntries(
