@@ -1,12 +1,13 @@
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { BrokenPromise, Player } from './play.ts';
-import { histories, type What } from './steps.ts';
+import { histories } from './random-histories.ts';
+import { plain, type What } from './steps.ts';
 
 const player = new Player();
 afterAll(() => player.stop());
 
-const history = (...steps: What[]) => steps.map((what) => ({ what, fault: undefined }));
+const history = (...steps: What[]) => steps.map(plain);
 
 describe('whatever happens to bookings', () => {
   test('the promises hold after every step of random histories', async () => {

@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { synthesize } from '../../local/synth.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 import { Player } from './play.ts';
-import { histories } from './steps.ts';
+import { histories } from './random-histories.ts';
 
 const USAGE = `Usage: npm run test:histories -- [options]
 

@@ -32,7 +32,7 @@ const { values: options } = (() => {
 })();
 
 /** What a copy needs of the project to play histories. */
-const COPIED = ['functions', 'local', 'test', 'package.json', 'cdk.json'];
+const COPIED = ['bin', 'functions', 'local', 'test', 'package.json', 'cdk.json'];
 
 const makeCopy = ({ file, find, replace }: Mutant): string => {
   const directory = join(PROJECT_DIRECTORY, '.local', 'mutant');
