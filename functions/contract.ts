@@ -150,3 +150,6 @@ export const METRICS_OF = {
 } as const;
 
 export type MetricName = (typeof METRICS)[keyof typeof METRICS];
+
+/** A stream record this old, ms, belongs to a booking whose timer may come too late: an alarm, and a problem for `status`. */
+export const OLD_RECORD_MS = 60_000;

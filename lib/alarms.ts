@@ -15,7 +15,7 @@ import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { METRICS, METRICS_NAMESPACE, type MetricName } from '../functions/contract.ts';
+import { METRICS, METRICS_NAMESPACE, type MetricName, OLD_RECORD_MS } from '../functions/contract.ts';
 import { MAX_SQS_DELAY_SECONDS } from '../functions/core/hold-time.ts';
 import { keepLogicalId } from './names.ts';
 
@@ -23,8 +23,6 @@ const MINUTE = Duration.minutes(1);
 const FIVE_MINUTES = Duration.minutes(5);
 /** A booking this late, ms, has waited for more than a cold start and a retry. */
 const LATE_MS = 5_000;
-/** A stream record this old, ms, belongs to a booking whose timer may come too late. */
-const OLD_RECORD_MS = 60_000;
 /** Beyond its delay a timer should be gone in seconds; this is when the queue is not being read. */
 const OLD_TIMER_SECONDS = MAX_SQS_DELAY_SECONDS + 300;
 
