@@ -243,7 +243,8 @@ class Play {
     promise(isDeepStrictEqual(listed.toSorted(), must.toSorted()), `listed are ${listed}, must be ${must}`);
   }
 
-  async #strangerWrites(id: string, { deadline, status, others, bytesLeft }: StrangeItem): Promise<void> {
+  async #strangerWrites(id: string, item: StrangeItem): Promise<void> {
+    const { deadline, status, others, bytesLeft, detailsBytes } = item;
     const world = this.#world;
     const attributes: Record<string, AttributeValue> = { ...others };
     let booking: ModelBooking = { status: status === 'none' ? undefined : status.S, expiresAtMs: undefined };
@@ -256,6 +257,7 @@ class Play {
       attributes.expiresAtMs = { N: `${wholeMs}${deadline.fraction}` };
       booking = { ...booking, expiresAtMs: wholeMs + (deadline.fraction === '' ? 0 : 1) };
     }
+    if (detailsBytes !== undefined) attributes.details = { M: { note: { S: 'x'.repeat(detailsBytes) } } };
     if (bytesLeft !== undefined) {
       const left = MAX_ITEM_BYTES - bytesLeft - itemBytes({ ...attributes, bookingId: { S: id }, fill: { S: '' } });
       attributes.fill = { S: 'x'.repeat(Math.max(0, left)) };

@@ -92,7 +92,7 @@ const fullItem: Scene = fc
     return kept(steps, keeping);
   });
 
-/** What rarely comes together by chance: a timer that is under way while the booking that it was made for moves on. */
+/** A timer that is under way while the booking that it was made for moves on. */
 const overtaken: Scene = fc
   .record({
     id,
@@ -154,6 +154,78 @@ const onTime: Scene = fc
       ...(then === 'nothing' ? [] : [plain({ do: then, id: one, holdMs: deadlineLater })]),
       handled,
       plain({ do: 'time-goes-to-deadline', id: one, offsetMs: 0, onSchedule: true, lagMs: lag }),
+    ];
+    return kept(steps, keeping);
+  });
+
+/** A far deadline with digits behind the point, and nothing else: what must be compared digit by digit, and be on time. */
+const exact: Scene = fc
+  .record({
+    id,
+    fraction: fc.constantFrom('.5', '.0000000000000000000000001', '.9999999999999999999999999'),
+    holdMs: fc.integer({ min: 16 * MINUTE_MS, max: 90 * MINUTE_MS }),
+    keep,
+  })
+  .map(({ id: one, fraction, holdMs: hold, keep: keeping }) => {
+    const item: StrangeItem = {
+      deadline: { holdMs: hold, fraction },
+      status: { S: 'PENDING' },
+      others: {},
+      bytesLeft: undefined,
+    };
+    const steps: Step[] = [
+      goodSweep,
+      plain({ do: 'stranger-writes', id: one, item }),
+      handled,
+      plain({ do: 'time-goes-to-deadline', id: one, offsetMs: 0, onSchedule: true }),
+    ];
+    return kept(steps, keeping);
+  });
+
+/** An expiry of which the bus hears nothing at first: it cannot be reached, takes half, or is asked by a process that ends. */
+const untold: Scene = fc
+  .record({
+    id,
+    holdMs: fc.integer({ min: 2_000, max: 9_000 }),
+    fault: fc.oneof(
+      fc.record({ kind: fc.constant('outage' as const), requests: fc.integer({ min: 1, max: 6 }) }),
+      fc.record({ kind: fc.constant('half-fails' as const), odd: fc.boolean() }),
+      fc.record({ kind: fc.constant('crash' as const), atRequest: fc.constant(0), carriedOut: fc.boolean() }),
+    ),
+    keep,
+  })
+  .map(({ id: one, holdMs: hold, fault, keep: keeping }) => {
+    const steps: Step[] = [
+      plain({ do: 'create', id: one, holdMs: hold }),
+      plain({ do: 'time-goes-to-deadline', id: one, offsetMs: 31_000 }),
+      goodSweep,
+      { ...plain({ do: 'stream', records: 8, again: 0, to: 'events' }), fault },
+    ];
+    return kept(steps, keeping);
+  });
+
+/** More details than an event may have, of a booking that expires like any other. */
+const large: Scene = fc
+  .record({
+    id,
+    detailsBytes: fc.integer({ min: 255_000, max: 390_000 }),
+    holdMs: fc.integer({ min: 2_000, max: 9_000 }),
+    keep,
+  })
+  .map(({ id: one, detailsBytes, holdMs: hold, keep: keeping }) => {
+    const item: StrangeItem = {
+      deadline: { holdMs: hold, fraction: '' },
+      status: { S: 'PENDING' },
+      others: {},
+      bytesLeft: undefined,
+      detailsBytes,
+    };
+    const steps: Step[] = [
+      plain({ do: 'stranger-writes', id: one, item }),
+      handled,
+      plain({ do: 'time-goes-to-deadline', id: one, offsetMs: -500 }),
+      plain({ do: 'deliver', picks: allTimers, twice: false }),
+      plain({ do: 'stream', records: 8, again: 0, to: 'events' }),
     ];
     return kept(steps, keeping);
   });
@@ -332,4 +404,7 @@ export const scene: Scene = fc.oneof(
   { weight: 1, arbitrary: reborn },
   { weight: 1, arbitrary: neglected },
   { weight: 1, arbitrary: restored },
+  { weight: 1, arbitrary: exact },
+  { weight: 1, arbitrary: untold },
+  { weight: 1, arbitrary: large },
 );
