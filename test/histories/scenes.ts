@@ -158,15 +158,17 @@ const onTime: Scene = fc
     return kept(steps, keeping);
   });
 
-/** A far deadline with digits behind the point, and nothing else: what must be compared digit by digit, and be on time. */
+/**
+ * A far deadline with digits behind the point, and nothing else: what must be compared digit by digit, and be on time. Others
+ * wait beside it, and sweeps are rare: no patrol that happens to meet it makes good what its record did not.
+ */
 const exact: Scene = fc
   .record({
-    id,
     fraction: fc.constantFrom('.5', '.0000000000000000000000001', '.9999999999999999999999999'),
-    holdMs: fc.integer({ min: 16 * MINUTE_MS, max: 90 * MINUTE_MS }),
+    holdMs: fc.integer({ min: 75 * MINUTE_MS, max: 300 * MINUTE_MS }),
     keep,
   })
-  .map(({ id: one, fraction, holdMs: hold, keep: keeping }) => {
+  .map(({ fraction, holdMs: hold, keep: keeping }) => {
     const item: StrangeItem = {
       deadline: { holdMs: hold, fraction },
       status: { S: 'PENDING' },
@@ -174,10 +176,13 @@ const exact: Scene = fc
       bytesLeft: undefined,
     };
     const steps: Step[] = [
-      goodSweep,
-      plain({ do: 'stranger-writes', id: one, item }),
+      plain({ do: 'deploy', settings: { shardCount: 3, timerLeadMs: 1_000, sweepIntervalMs: 60 * MINUTE_MS } }),
+      plain({ do: 'deployed' }),
+      plain({ do: 'foreign-create', id: 'ann', holdMs: DAY_MS }),
+      plain({ do: 'foreign-create', id: 'bob', holdMs: DAY_MS }),
+      plain({ do: 'stranger-writes', id: STRANGE_ID, item }),
       handled,
-      plain({ do: 'time-goes-to-deadline', id: one, offsetMs: 0, onSchedule: true }),
+      plain({ do: 'time-goes-to-deadline', id: STRANGE_ID, offsetMs: 0, onSchedule: true }),
     ];
     return kept(steps, keeping);
   });

@@ -161,8 +161,10 @@ export class World {
     return readBooking(this.items.get(id));
   }
 
-  async #remember(): Promise<void> {
-    const [items, state] = [await this.#scan(this.#table()), await this.#scan(this.#stateTable())];
+  /** @param isSwept whether sweeps may have noted something */
+  async #remember(isSwept = false): Promise<void> {
+    const items = await this.#scan(this.#table());
+    const state = isSwept ? await this.#scan(this.#stateTable()) : (this.moments.at(-1)?.state ?? []);
     const byId = new Map(items.map((item) => [item.bookingId?.S ?? '', item]));
     this.moments.push({ atMs: this.nowMs, items: byId, state });
   }
@@ -215,7 +217,7 @@ export class World {
   async landLateRequests(): Promise<void> {
     this.#network.befallBy(() => undefined);
     await this.#network.landLate();
-    await this.#remember();
+    await this.#remember(true);
   }
 
   /** How many records have not been worked off by a reader, of one booking or of all. */
@@ -512,7 +514,7 @@ export class World {
         };
       }),
     );
-    await this.#remember();
+    await this.#remember(true);
     return {
       expired: runs.reduce((sum, { expired }) => sum + expired, 0),
       scheduled: runs.reduce((sum, { scheduled }) => sum + scheduled, 0),
@@ -537,6 +539,6 @@ export class World {
     this.#records.length = 0;
     this.#delivered.timers = 0;
     this.#delivered.events = 0;
-    await this.#remember();
+    await this.#remember(true);
   }
 }
