@@ -32,7 +32,9 @@ export const told = (booking: ModelBooking | undefined, nowMs: number): ModelBoo
 /** The answer to a move, and the booking after it. */
 export const moved = (booking: ModelBooking | undefined, move: ModelMove): [Answer, ModelBooking | undefined] => {
   if (move.kind === 'create') {
-    return booking ? ['unchanged', booking] : ['done', { status: 'PENDING', expiresAtMs: move.expiresAtMs }];
+    return booking
+      ? ['unchanged', told(booking, move.nowMs)]
+      : ['done', { status: 'PENDING', expiresAtMs: move.expiresAtMs }];
   }
   if (booking?.status === undefined) return ['missing', booking];
   const isHeld =

@@ -192,8 +192,8 @@ class Play {
       kind === 'create' || kind === 'extend' ? { kind, expiresAtMs: nowMs + holdMs, nowMs } : { kind, nowMs };
     const lateBefore = world.lateRequests;
     const twin = `${id}:${kind}:${nowMs}`;
-    // A refusal makes what it says true.
-    if (kind !== 'create') this.#markingMs.push(nowMs);
+    // A refusal, and a creation that finds the booking, make what they say true.
+    this.#markingMs.push(nowMs);
     const { answer, told: found } = await world.move(kind, id, holdMs, circumstances);
     const untouched = this.#bookings.get(id);
     const expected = this.#apply(id, move);
