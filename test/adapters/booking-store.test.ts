@@ -176,7 +176,7 @@ describe('a batch of expiries', () => {
     expect(await engines.store.get('nowhere')).toBeUndefined();
   });
 
-  test('costs two write units for an expiry and one for a refusal', async () => {
+  test('costs two write units for an expiry, one for a refusal, and one read unit for each booking looked at', async () => {
     const pending = await givenBooking('PENDING');
     const settled = await givenBooking('CONFIRMED');
     let units = 0;
@@ -195,8 +195,10 @@ describe('a batch of expiries', () => {
     await engines.store.expire([pending.bookingId], 'timer', AT);
     expect(units).toBe(2);
     await engines.store.expire([settled.bookingId], 'timer', AT);
-    engines.rawClient.middlewareStack.remove('capacity');
     expect(units).toBe(3);
+    await engines.store.glimpse([pending.bookingId, settled.bookingId]);
+    engines.rawClient.middlewareStack.remove('capacity');
+    expect(units).toBe(5);
   });
 
   test.each([

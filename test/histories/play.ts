@@ -94,7 +94,7 @@ class Play {
         break;
       case 'foreign-create': {
         const expiresAtMs = world.nowMs + what.holdMs;
-        this.#apply(what.id, { kind: 'create', expiresAtMs, nowMs: world.nowMs });
+        if (!this.#bookings.has(what.id)) this.#bookings.set(what.id, { status: 'PENDING', expiresAtMs });
         await world.put(what.id, { status: { S: 'PENDING' }, expiresAtMs: { N: String(expiresAtMs) } });
         break;
       }
@@ -374,8 +374,9 @@ class Play {
     }
     promise(by !== 'command' || Math.abs(offMs) < 2_000, `a command ran with a clock that is ${offMs} ms off`);
     promise(!hasFailed || fault !== undefined, 'a sweep failed although nothing went wrong');
-    if (offMs === 0 && fault === undefined) this.#punctuality.swept(nowMs, settings, by === 'deployment', lagMs);
-    else this.#punctuality.sweptBadly();
+    if (offMs !== 0) this.#punctuality.sweptByWrongClock();
+    else if (fault !== undefined) this.#punctuality.sweptInPart(nowMs, settings, lagMs);
+    else this.#punctuality.swept(nowMs, settings, by === 'deployment', lagMs);
     // Two at the same millisecond cannot be told apart, and of a process that ended nobody heard.
     const isTwin = this.#sweptMs.has(nowMs);
     this.#sweptMs.add(nowMs);
@@ -422,9 +423,10 @@ class Play {
       }
       promise(stored.status === wanted.status, `${id} is ${stored.status}, must be ${wanted.status}`);
       promise(stored.expiresAtMs === wanted.expiresAtMs, `${id} has another deadline than it was given`);
-      // Strangers write none, or others.
-      if (stored.details !== undefined && !this.#strange.has(id)) {
-        promise(isDeepStrictEqual(stored.details, DETAILS), `${id} has other details than it was given`);
+      // Strangers write none, or others. Only the store's own creation says when it was.
+      if (!this.#strange.has(id)) {
+        const details = stored.createdAtMs === undefined ? undefined : DETAILS;
+        promise(isDeepStrictEqual(stored.details, details), `${id} has other details than it was given`);
       }
       if (stored.status === 'EXPIRED' && !this.#strange.has(id)) {
         const { expiredAtMs = 0, expiresAtMs } = stored;

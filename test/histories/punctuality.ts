@@ -5,7 +5,7 @@
  * 1. schedule-expiry has handled the record of its last change, without a fault and by a right clock, before its deadline;
  * 2. its timer was not lost, and no clock was wrong that timers are counted by; and
  * 3. if it was far then: since before that and until its deadline sweeps ran without a fault and by right clocks, each at most
- *    its interval and nine minutes after the one before; and none of them had passed its deadline before it could see it,
+ *    its interval and nine minutes after the one before, and others that did their work in part; and none of them had passed its deadline before it could see it,
  *    which can happen only while versions of different intervals run, and is made good by the sweep of the deployment's end.
  */
 import type { Settings } from './process.ts';
@@ -39,13 +39,13 @@ interface Chain {
 export class Punctuality {
   readonly #paths = new Map<string, Path>();
   #chain: Chain | undefined;
-  /** The deadline through which the last sweep has scheduled. */
-  #notedMs = 0;
+  /** The deadline through which sweeps have noted that they scheduled, at the least and at the most. */
+  #noted = { leastMs: 0, mostMs: 0 };
 
   /** @param expiresAtMs the deadline after the change, if there is one to act on */
   handled(id: string, expiresAtMs: number | undefined, nowMs: number, settings: Settings): void {
     const isNear = expiresAtMs !== undefined && expiresAtMs - settings.timerLeadMs <= nowMs + nearMs(settings);
-    const isPassed = expiresAtMs !== undefined && expiresAtMs <= this.#notedMs;
+    const isPassed = expiresAtMs !== undefined && expiresAtMs <= this.#noted.mostMs;
     this.#paths.set(id, { expiresAtMs, handledAtMs: nowMs, isNear, isPassed });
   }
 
@@ -59,9 +59,24 @@ export class Punctuality {
     this.#chain = undefined;
   }
 
-  /** A sweep failed, or its clock was wrong. */
-  sweptBadly(): void {
+  sweptByWrongClock(): void {
     this.#chain = undefined;
+  }
+
+  /** A sweep met a fault. It may have noted how far it came, but never further: what it left undone is for the next one. */
+  sweptInPart(nowMs: number, settings: Settings, lagMs: number): void {
+    const throughMs = nowMs + horizonMs(settings);
+    this.#passUnseen(nowMs, throughMs, lagMs);
+    const { leastMs, mostMs } = this.#noted;
+    this.#noted = { leastMs: Math.min(leastMs, nowMs - TOLERANCE_MS), mostMs: Math.max(mostMs, throughMs) };
+  }
+
+  /** A sweep goes past the deadlines of bookings that it cannot see yet. */
+  #passUnseen(nowMs: number, throughMs: number, lagMs: number): void {
+    for (const path of this.#paths.values()) {
+      const isSeen = path.handledAtMs <= nowMs - lagMs;
+      if (!isSeen && path.expiresAtMs !== undefined && path.expiresAtMs <= throughMs) path.isPassed = true;
+    }
   }
 
   /**
@@ -70,16 +85,15 @@ export class Punctuality {
    */
   swept(nowMs: number, settings: Settings, isAnew: boolean, lagMs: number): void {
     const throughMs = nowMs + horizonMs(settings);
-    const startsAnew = isAnew || this.#notedMs > throughMs + TOLERANCE_MS;
+    const startsAnew = isAnew || this.#noted.leastMs > throughMs + TOLERANCE_MS;
     for (const path of this.#paths.values()) {
-      const isSeen = path.handledAtMs <= nowMs - lagMs;
-      if (isSeen && startsAnew) path.isPassed = false;
-      if (!isSeen && path.expiresAtMs !== undefined && path.expiresAtMs <= throughMs) path.isPassed = true;
+      if (startsAnew && path.handledAtMs <= nowMs - lagMs) path.isPassed = false;
     }
+    this.#passUnseen(nowMs, throughMs, lagMs);
     const isInTime = this.#chain !== undefined && nowMs - this.#chain.lastMs <= horizonMs(this.#chain.last);
     const sinceMs = isInTime ? (this.#chain?.sinceMs ?? nowMs) : nowMs;
     this.#chain = { sinceMs, lastMs: nowMs, last: settings };
-    this.#notedMs = throughMs;
+    this.#noted = { leastMs: throughMs, mostMs: throughMs };
   }
 
   /** Whether a booking with this deadline, which comes now, must have its timer. */

@@ -187,6 +187,30 @@ const exact: Scene = fc
     return kept(steps, keeping);
   });
 
+/** A far booking comes near, and the sweep that must schedule it cannot; the next one can, in time. */
+const unsent: Scene = fc
+  .record({
+    id,
+    holdMs: fc.integer({ min: 18 * MINUTE_MS, max: 20 * MINUTE_MS }),
+    fault: fc.oneof(
+      fc.record({ kind: fc.constant('half-fails' as const), odd: fc.constantFrom(false, false, true) }),
+      fc.record({ kind: fc.constant('crash' as const), atRequest: fc.nat(8), carriedOut: fc.boolean() }),
+      fc.record({ kind: fc.constant('outage' as const), requests: fc.integer({ min: 1, max: 8 }) }),
+    ),
+    keep,
+  })
+  .map(({ id: one, holdMs: hold, fault, keep: keeping }) => {
+    const steps: Step[] = [
+      goodSweep,
+      plain({ do: 'create', id: one, holdMs: hold }),
+      handled,
+      plain({ do: 'time-passes', ms: 7 * MINUTE_MS }),
+      { ...goodSweep, fault },
+      plain({ do: 'time-goes-to-deadline', id: one, offsetMs: 0, onSchedule: true }),
+    ];
+    return kept(steps, keeping);
+  });
+
 /** An expiry of which the bus hears nothing at first: it cannot be reached, takes half, or is asked by a process that ends. */
 const untold: Scene = fc
   .record({
@@ -410,6 +434,7 @@ export const scene: Scene = fc.oneof(
   { weight: 1, arbitrary: neglected },
   { weight: 1, arbitrary: restored },
   { weight: 1, arbitrary: exact },
+  { weight: 1, arbitrary: unsent },
   { weight: 1, arbitrary: untold },
   { weight: 1, arbitrary: large },
 );
