@@ -122,6 +122,11 @@ class Play {
       case 'stranger-changes':
         await this.#strangerChanges(what.id, what.status, what.holdMs);
         break;
+      case 'stranger-restarts': {
+        const isDone = await world.changeAgainstTheRules(what.id, 'holdStartedAtMs', { N: String(world.nowMs) });
+        if (isDone) this.#strange.add(what.id);
+        break;
+      }
       case 'late-requests-land':
         await this.#landLateRequests();
         break;

@@ -90,6 +90,7 @@ export const what: fc.Arbitrary<What> = fc.oneof(
       holdMs: fc.oneof(holdMs, fc.integer({ min: -120_000, max: 0 })),
     }),
   },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('stranger-restarts' as const), id }) },
   { weight: 2, arbitrary: fc.constant({ do: 'late-requests-land' as const }) },
   {
     weight: 1,

@@ -211,6 +211,28 @@ const unsent: Scene = fc
     return kept(steps, keeping);
   });
 
+/** A far hold begins anew with the deadline that it had, and is near by its new start, before a sweep has got to it. */
+const restarted: Scene = fc
+  .record({
+    id,
+    begins,
+    holdMs: fc.integer({ min: 15 * MINUTE_MS + 10_000, max: 18 * MINUTE_MS }),
+    pauseMs: fc.integer({ min: 3 * MINUTE_MS, max: 5 * MINUTE_MS - 1 }),
+    keep,
+  })
+  .map(({ id: one, begins: begin, holdMs: hold, pauseMs, keep: keeping }) => {
+    const steps: Step[] = [
+      goodSweep,
+      plain({ do: begin, id: one, holdMs: hold }),
+      handled,
+      plain({ do: 'time-passes', ms: pauseMs }),
+      plain({ do: 'stranger-restarts', id: one }),
+      handled,
+      plain({ do: 'time-goes-to-deadline', id: one, offsetMs: 0, onSchedule: true }),
+    ];
+    return kept(steps, keeping);
+  });
+
 /** An expiry of which the bus hears nothing at first: it cannot be reached, takes half, or is asked by a process that ends. */
 const untold: Scene = fc
   .record({
@@ -435,6 +457,7 @@ export const scene: Scene = fc.oneof(
   { weight: 1, arbitrary: restored },
   { weight: 1, arbitrary: exact },
   { weight: 1, arbitrary: unsent },
+  { weight: 1, arbitrary: restarted },
   { weight: 1, arbitrary: untold },
   { weight: 1, arbitrary: large },
 );

@@ -27,6 +27,8 @@ export const sentence = ({ what: step, fault: wrong, offMs, isOld }: Step): stri
         return step.status === undefined
           ? `a stranger moves the deadline of ${step.id} to ${step.holdMs} ms from now, whatever it is`
           : `a stranger sets ${step.id} to ${step.status}, whatever it is`;
+      case 'stranger-restarts':
+        return `a stranger says that the hold of ${step.id} began now, and changes nothing else`;
       case 'late-requests-land':
         return 'what was held back arrives';
       case 'foreign-confirm':

@@ -36,6 +36,8 @@ export type What =
       readonly status: string | undefined;
       readonly holdMs: number;
     }
+  /** It writes the booking as it is, and that its hold began now. */
+  | { readonly do: 'stranger-restarts'; readonly id: string }
   | { readonly do: 'late-requests-land' }
   | { readonly do: 'foreign-confirm' | 'foreign-delete'; readonly id: string }
   /** With the sweeps of the schedule, or without; their index is so old. */
