@@ -359,7 +359,12 @@ class Play {
     const delivered = await world.deliver(picks, twice, circumstances);
     // Its clock shows the most when it is through.
     this.#markingMs.push(this.#clockOf(circumstances));
-    if (offMs !== 0) for (const id of delivered) this.#punctuality.spoil(id);
+    for (const { bookingId, expiresAtMs } of delivered) {
+      if (offMs !== 0) this.#punctuality.spoil(bookingId);
+      const { status, expiresAtMs: deadlineMs = Number.POSITIVE_INFINITY } = world.stored(bookingId) ?? {};
+      if (status !== 'PENDING' || deadlineMs > expiresAtMs || this.#nearlyFull.has(bookingId)) continue;
+      promise(world.awaits(bookingId), `${bookingId} did not expire by its timer, which does not come again`);
+    }
     await this.#judgePunctuality(fromMs);
   }
 

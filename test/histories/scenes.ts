@@ -65,6 +65,21 @@ const unheard: Scene = fc
     return kept(steps, keeping);
   });
 
+/** A timer comes while DynamoDB cannot be reached: it must come again. */
+const triedAgain: Scene = fc
+  .record({ id, requests: fc.integer({ min: 2, max: 6 }), keep })
+  .map(({ id: one, requests, keep: keeping }) => {
+    const delivered: What = { do: 'deliver', picks: [0, 1, 2, 3, 4, 5], twice: false };
+    const steps: Step[] = [
+      plain({ do: 'create', id: one, holdMs: 2_000 }),
+      plain({ do: 'stream', records: 8, again: 0, to: 'timers' }),
+      plain({ do: 'time-goes-to-deadline', id: one, offsetMs: -500 }),
+      { ...plain(delivered), fault: { kind: 'outage', requests } },
+      plain(delivered),
+    ];
+    return kept(steps, keeping);
+  });
+
 /** An item that has no room left, and its neighbour in the stream. */
 const fullItem: Scene = fc
   .record({
@@ -455,6 +470,7 @@ export const scene: Scene = fc.oneof(
   { weight: 1, arbitrary: reborn },
   { weight: 1, arbitrary: neglected },
   { weight: 1, arbitrary: restored },
+  { weight: 1, arbitrary: triedAgain },
   { weight: 1, arbitrary: exact },
   { weight: 1, arbitrary: unsent },
   { weight: 1, arbitrary: restarted },

@@ -24,7 +24,7 @@ import { differenceOf, expectRightClock } from '../../bin/engine-clock.ts';
 import { EventBus } from '../../functions/adapters/event-bus.ts';
 import { isPermanent } from '../../functions/adapters/permanent-error.ts';
 import { type Booking, effectiveStatus } from '../../functions/core/booking-status.ts';
-import { decodeTimer } from '../../functions/core/expiry-timer.ts';
+import { decodeTimer, type ExpiryTimer } from '../../functions/core/expiry-timer.ts';
 import { LATEST_DEADLINE_MS } from '../../functions/core/hold-time.ts';
 import { sweep as sweepCore } from '../../functions/core/sweep.ts';
 import { createHandler as createExpire } from '../../functions/expire-booking.ts';
@@ -420,9 +420,9 @@ export class World {
   /**
    * Timers come, whatever their delay was. Time passes while the Lambda waits for a deadline.
    *
-   * @returns the bookings that they were for
+   * @returns those that came
    */
-  async deliver(picks: readonly number[], twice: boolean, circumstances: Circumstances): Promise<string[]> {
+  async deliver(picks: readonly number[], twice: boolean, circumstances: Circumstances): Promise<ExpiryTimer[]> {
     const picked = [...new Set(picks)].flatMap((pick) => this.timers[pick] ?? []);
     if (picked.length === 0) return [];
     const process = this.#process(circumstances);
@@ -463,13 +463,18 @@ export class World {
     for (const { message, record } of process.hasCrashed() || twice ? [] : records) {
       if (!failed.has(record.messageId)) this.timers.splice(this.timers.indexOf(message), 1);
     }
-    return picked.map(({ body }) => decodeTimer(body).bookingId);
+    return picked.map(({ body }) => decodeTimer(body));
   }
 
   /** @returns the booking whose timer it was */
   lose(pick: number): string | undefined {
     const [lost] = this.timers.splice(pick, 1);
     return lost && decodeTimer(lost.body).bookingId;
+  }
+
+  /** Whether any timer of this booking is in the queue, and will come or come again. */
+  awaits(id: string): boolean {
+    return this.timers.some(({ body }) => decodeTimer(body).bookingId === id);
   }
 
   /** Whether a timer for this deadline is in the queue that has come when the deadline does. */

@@ -56,7 +56,7 @@ const makeCopy = ({ file, find, replace }: Mutant): string => {
 const play = (directory: string): Promise<{ readonly isFound: boolean; readonly printed: string }> =>
   new Promise((resolve) => {
     const script = join(directory, 'test/histories/run.ts');
-    const given = ['--runs', options.runs, '--seed', options.seed, '--steps', '25', '--synthesized'];
+    const given = ['--runs', options.runs, '--seed', options.seed, '--steps', '25', '--unshrunk', '--synthesized'];
     const child = spawn(process.execPath, [script, ...given], { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
     let printed = '';
     for (const stream of [child.stdout, child.stderr]) {
