@@ -60,6 +60,8 @@ export interface Connection {
   /** The bookings' own timers; absent where the table's tags do not tell. */
   readonly queue?: TimerQueue;
   readonly timerQueueUrl?: string;
+  /** What the names of the service's alarms begin with; absent where the table's tags do not tell. */
+  readonly alarmPrefix?: string;
   /** URLs of the dead-letter queues, by the names that their alarms and the runbook use. */
   readonly deadLetterQueueUrls: ReadonlyMap<string, string>;
 }
@@ -113,6 +115,7 @@ export const connect = async (options: ConnectOptions, purpose: 'write' | 'look'
     ...(streamArn && { streamArn }),
     ...(eventSources && mayAsk(eventSources, place) && { eventSources }),
     ...(queueUrl && { timerQueueUrl: queueUrl }),
+    ...(tags.get(TABLE_TAGS.alarmPrefix) && { alarmPrefix: tags.get(TABLE_TAGS.alarmPrefix) ?? '' }),
     deadLetterQueueUrls: new Map(
       [...tags]
         .filter(([name]) => name.startsWith(DEAD_LETTERS_TAG_PREFIX))

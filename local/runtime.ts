@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { SQSClient } from '@aws-sdk/client-sqs';
+import type { AlarmChange, AlarmState } from './alarms.ts';
 import type { CheckpointStore } from './checkpoints.ts';
 import { isAlive, lockDataDirectory } from './data-directory.ts';
 import {
@@ -27,6 +28,7 @@ import { type PublishedEvent, startEventBus } from './event-bus.ts';
 import { startEventSourceMappings } from './event-source-mappings.ts';
 import type { LambdaHost } from './lambda-host.ts';
 import { loadLambdas } from './lambdas.ts';
+import { Monitoring } from './monitoring.ts';
 import type { ClockOffset } from './moved-clock.ts';
 import { createQueues, createTables } from './resources.ts';
 import { expectFreeRuntimeFile, removeRuntimeFile, writeRuntimeFile } from './runtime-file.ts';
@@ -64,6 +66,10 @@ export interface RuntimeOptions {
   readonly onInvocation?: (invocation: InvocationDone) => void;
   /** What a Lambda's clock goes by, to move it or to let it go wrong. @default - the system's clock */
   readonly clockOffsetOf?: (logicalId: string) => ClockOffset | undefined;
+  /** What the alarms' minutes go by. @default - the system's clock */
+  readonly clock?: () => number;
+  /** Called when an alarm of the template goes off or back. */
+  readonly onAlarm?: (change: AlarmChange) => void;
   /** Called with every event that is published on the bus. */
   readonly onEvent?: (event: PublishedEvent) => void;
   /** Called with what goes wrong outside the Lambdas' own logs. */
@@ -89,6 +95,8 @@ export interface LocalRuntime {
   /** The template's outputs, resolved. */
   readonly outputs: Readonly<Record<string, string>>;
   readonly lambdas: ReadonlyMap<string, LambdaHost>;
+  /** Evaluates every alarm of the template, now. */
+  checkAlarms(): Promise<readonly AlarmState[]>;
   /** Fires every schedule once, now. Resolves when the invocations are through. */
   fireSchedules(): Promise<void>;
   /** Lets what is in flight finish and stops everything. */
@@ -174,25 +182,45 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   });
   stops.push(() => eventBus.stop());
 
-  const lambdas = await loadLambdas(assembly, references, options, {
-    AWS_ENDPOINT_URL_DYNAMODB: dynamodb.directEndpoint,
-    AWS_ENDPOINT_URL_SQS: sqs.endpoint,
-    AWS_ENDPOINT_URL_EVENTBRIDGE: eventBus.endpoint,
-    AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsManager.endpoint,
+  const monitoring = new Monitoring(assembly.template, references, {
+    clock: options.clock ?? Date.now,
+    onAlarm: options.onAlarm ?? (() => {}),
+    onProblem,
   });
+  const onLogLine = (logicalId: string, line: string): void => {
+    monitoring.logLine(line);
+    options.onLogLine?.(logicalId, line);
+  };
+  const onInvocation = (invocation: InvocationDone): void => {
+    monitoring.invoked(String(references.resolve({ Ref: invocation.logicalId })));
+    options.onInvocation?.(invocation);
+  };
+  const lambdas = await loadLambdas(
+    assembly,
+    references,
+    { ...options, onLogLine, onInvocation },
+    {
+      AWS_ENDPOINT_URL_DYNAMODB: dynamodb.directEndpoint,
+      AWS_ENDPOINT_URL_SQS: sqs.endpoint,
+      AWS_ENDPOINT_URL_EVENTBRIDGE: eventBus.endpoint,
+      AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsManager.endpoint,
+    },
+  );
   stops.push(() => Promise.all([...lambdas.values()].map((lambda) => lambda.stop())).then(() => {}));
 
   const wiring = new Wiring(assembly, references, lambdas, sqsClient, streamsClient, onProblem);
   const { sources: eventSources, mappings } = wiring.eventSources(checkpointStore(dynamodb, dataDir));
-  const mappingsServer = await startEventSourceMappings(mappings);
+  const mappingsServer = await startEventSourceMappings(mappings, () => monitoring.alarms.states);
   stops.push(() => mappingsServer.stop());
   const schedules = wiring.schedules(options.schedulePeriodMs);
   const deployments = wiring.deployments(options.schedulePeriodMs);
-  const api = wiring.httpApi();
+  const api = wiring.httpApi((apiId, status) => monitoring.answered(apiId, status));
   if (api) {
     references.set(api.logicalId, api.logicalId, { ApiEndpoint: await api.server.listen(apiPort) });
     stops.push(() => api.server.stop());
   }
+  monitoring.start(sqsClient, mappings);
+  stops.push(() => monitoring.stop());
   const outputs = Object.fromEntries(
     Object.entries(assembly.template.Outputs ?? {}).map(([name, { Value }]) => [
       name,
@@ -225,6 +253,10 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
     eventsUrl: `${eventBus.endpoint}/events`,
     outputs,
     lambdas,
+    checkAlarms: async () => {
+      await monitoring.check();
+      return monitoring.alarms.states;
+    },
     fireSchedules: async () => {
       await Promise.all(schedules.map((schedule) => schedule.fire()));
     },

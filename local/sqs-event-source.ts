@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DeleteMessageBatchCommand, type Message, ReceiveMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { SQSEvent } from 'aws-lambda';
 import { compileFilters } from './event-filter.ts';
+import type { ReaderProgress } from './event-source-mappings.ts';
 import type { LambdaHost } from './lambda-host.ts';
 
 export interface SqsEventSourceSettings {
@@ -43,6 +44,8 @@ export class SqsEventSource {
   #polled = 0;
   #wantsMore = false;
   #slotFreed: (() => void) | undefined;
+  /** When messages came last, on the clock that only counts. */
+  #lastReadMs: number | undefined;
   #polling: Promise<void> | undefined;
 
   constructor(client: SQSClient, lambda: LambdaHost, settings: SqsEventSourceSettings) {
@@ -67,6 +70,11 @@ export class SqsEventSource {
     await Promise.all(this.#inFlight);
   }
 
+  /** When it last got messages. */
+  progress(nowMs: number): ReaderProgress {
+    return this.#lastReadMs === undefined ? {} : { lastReadAtMs: nowMs - (performance.now() - this.#lastReadMs) };
+  }
+
   get #stopped(): boolean {
     return this.#stopping.signal.aborted;
   }
@@ -81,6 +89,7 @@ export class SqsEventSource {
       }
       const messages = await this.#receive();
       if (messages.length === 0) continue;
+      this.#lastReadMs = performance.now();
       this.#polls += 1;
       this.#polled += messages.length;
       // A full batch with no slot left means that messages wait in the queue: time for more concurrency.

@@ -125,6 +125,10 @@ const run = async (): Promise<void> => {
     onLogLine: openLogs(),
     onEvent: ({ time, 'detail-type': type, detail }) =>
       console.log(`${time.slice(11, 23)} ${'event'.padEnd(16)} ${type} ${JSON.stringify(detail)}`),
+    onAlarm: ({ name, state, description }) =>
+      console.log(
+        `${new Date().toISOString().slice(11, 23)} ${'alarm'.padEnd(16)} ${name} ${state === 'ALARM' ? `is on: ${description}` : 'is off again'}`,
+      ),
     onProblem: (problem) => console.error(`${new Date().toISOString().slice(11, 23)} runtime          ${problem}`),
   });
   greet(runtime, options.dataDir);

@@ -88,9 +88,9 @@ export class StreamEventSource {
   }
 
   /** How old the record is that it works on, and what became of the last invocation. */
-  progress(): ReaderProgress {
+  progress(nowMs: number): ReaderProgress {
     const ages = [...this.#underWork.values()].map(
-      ({ dynamodb }) => Date.now() - dynamodb.ApproximateCreationDateTime * 1_000,
+      ({ dynamodb }) => nowMs - dynamodb.ApproximateCreationDateTime * 1_000,
     );
     return { lastProcessingResult: this.#lastResult, iteratorAgeMs: Math.max(0, ...ages) };
   }

@@ -196,16 +196,16 @@ describe('from a stream', () => {
       }),
       { maxRetryAttempts: -1 },
     );
-    expect(source.progress()).toEqual({ lastProcessingResult: 'No records processed', iteratorAgeMs: 0 });
+    expect(source.progress(Date.now())).toEqual({ lastProcessingResult: 'No records processed', iteratorAgeMs: 0 });
     await write('a');
     await eventually(
-      () => source.progress(),
+      () => source.progress(Date.now()),
       ({ lastProcessingResult, iteratorAgeMs = 0 }) =>
         lastProcessingResult === 'PROBLEM: Function call failed' && iteratorAgeMs > 0,
     );
     isBroken = false;
     await eventually(
-      () => source.progress(),
+      () => source.progress(Date.now()),
       ({ lastProcessingResult, iteratorAgeMs }) => lastProcessingResult === 'OK' && iteratorAgeMs === 0,
     );
   });
