@@ -58,8 +58,8 @@ export const connect = async (options: ConnectOptions): Promise<Connection> => {
   if (givenShardCount !== undefined && !/^([1-9]\d?|1\d\d|200)$/.test(givenShardCount)) {
     throw new UsageError(`--shard-count must be a whole number from 1 to 200, got ${givenShardCount}`);
   }
-  const { table, dynamodb, sqs, isLocal } = findTable(options);
-  const tags = await readTags(new DynamoDBClient({ maxAttempts: 2, ...dynamodb }), table).catch((error) => {
+  const { table, dynamodb, sqs, isLocal, knownTags } = findTable(options);
+  const tags = await readTags(new DynamoDBClient({ maxAttempts: 2, ...dynamodb }), table, knownTags).catch((error) => {
     const at = dynamodb.endpoint ? ` at ${dynamodb.endpoint}` : '';
     const hint = isLocal ? ' (is npm start still running?)' : '';
     throw new Error(`cannot reach the table ${table}${at}: ${reasonOf(error)}${hint}`, { cause: error });
@@ -96,7 +96,13 @@ const findTable = (options: ConnectOptions) => {
   const endpoint = options['endpoint-url'];
   const region = options.region && { region: options.region };
   if (table)
-    return { table, dynamodb: { ...region, ...(endpoint && { endpoint }) }, sqs: { ...region }, isLocal: false };
+    return {
+      table,
+      dynamodb: { ...region, ...(endpoint && { endpoint }) },
+      sqs: { ...region },
+      isLocal: false,
+      knownTags: undefined,
+    };
   const local = readRuntimeFile();
   if (local === undefined) {
     throw new Error('no local runtime is running: start it with npm start, or name a deployed table with --table');
@@ -107,11 +113,18 @@ const findTable = (options: ConnectOptions) => {
     dynamodb: { ...signing, endpoint: local.dynamodb },
     sqs: { ...signing, endpoint: local.sqs },
     isLocal: true,
+    knownTags: local.tags,
   };
 };
 
-const readTags = async (client: DynamoDBClient, table: string): Promise<Map<string, string>> => {
+/** @param known what the local runtime's file says that they are, so that an engine without tags will do */
+const readTags = async (
+  client: DynamoDBClient,
+  table: string,
+  known: Readonly<Record<string, string>> | undefined,
+): Promise<Map<string, string>> => {
   const { Table } = await client.send(new DescribeTableCommand({ TableName: table }));
+  if (known !== undefined) return new Map(Object.entries(known));
   const { Tags = [] } = await client
     .send(new ListTagsOfResourceCommand({ ResourceArn: Table?.TableArn }))
     // Not every engine has tags, and not every operator may read them.

@@ -1,4 +1,7 @@
-/** `.local/runtime.json` in the project's folder: tells programs where the running local runtime's parts are. */
+/**
+ * `.local/runtime.json` in the project's folder, or the file that RUNTIME_FILE names: tells programs where the running local
+ * runtime's parts are.
+ */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { PROJECT_DIRECTORY } from './synth.ts';
@@ -9,12 +12,14 @@ export interface RuntimeFile {
   /** The HTTP API, where the template has one. */
   readonly api: string | null;
   readonly bookingsTable: string;
+  /** The bookings table's tags, which not every engine keeps. Absent from files that version 0.1.0 wrote. */
+  readonly tags?: Readonly<Record<string, string>>;
   readonly timerQueueUrl: string;
   readonly timerDeadLetterQueueUrl: string;
   readonly pid: number;
 }
 
-export const RUNTIME_FILE = join(PROJECT_DIRECTORY, '.local', 'runtime.json');
+export const RUNTIME_FILE = process.env.RUNTIME_FILE || join(PROJECT_DIRECTORY, '.local', 'runtime.json');
 
 export const writeRuntimeFile = (content: RuntimeFile): void => {
   mkdirSync(dirname(RUNTIME_FILE), { recursive: true });

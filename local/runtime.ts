@@ -24,7 +24,7 @@ import { type PublishedEvent, startEventBus } from './event-bus.ts';
 import type { LambdaHost } from './lambda-host.ts';
 import { loadLambdas } from './lambdas.ts';
 import type { ClockOffset } from './moved-clock.ts';
-import { createQueues, createTables } from './resources.ts';
+import { createQueues, createTables, deleteQueues, deleteTables, tableTags, withNamesOfItsOwn } from './resources.ts';
 import { removeRuntimeFile, writeRuntimeFile } from './runtime-file.ts';
 import { startSecrets } from './secrets.ts';
 import { PROJECT_DIRECTORY, synthesize } from './synth.ts';
@@ -50,6 +50,8 @@ export interface RuntimeOptions {
   readonly schedulePeriodMs?: number | 'never';
   /** Most execution environments of one Lambda at once, in place of an account's limit. @default 50 */
   readonly maxConcurrency?: number;
+  /** Whether tables and queues have names of their own and are deleted on stop, where others use the same engines. @default false */
+  readonly isolated?: boolean;
   /** Whether to write `.local/runtime.json`. @default false */
   readonly announce?: boolean;
   /** Changes a Lambda's environment before it is loaded: to put a fault between it and an engine. @default - unchanged */
@@ -134,7 +136,15 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   for (const logicalId of inertResources(assembly.template)) {
     references.set(logicalId, logicalId, { Arn: `arn:aws:inert:${REGION}:${LOCAL_ACCOUNT_ID}:${logicalId}` });
   }
-  await createQueues(assembly, sqsClient, sqs.endpoint, REGION, references);
+  if (options.isolated) {
+    stops.push(() =>
+      Promise.all([deleteTables(assembly, dynamodbClient), deleteQueues(assembly, sqsClient, sqs.endpoint)]).then(
+        () => {},
+        (error) => onProblem(`could not delete the tables and queues of ${assembly.stackName}: ${error}`),
+      ),
+    );
+  }
+  await createQueues(assembly, sqsClient, sqs.endpoint, references);
   await createTables(assembly, dynamodbClient, references);
 
   const cronToken = options.cronToken || randomBytes(24).toString('base64url');
@@ -191,11 +201,13 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   for (const source of sources) source.start();
   stops.push(() => Promise.all(sources.map((source) => source.stop())).then(() => {}));
   if (options.announce) {
+    const bookingsTable = outputs.BookingsTableName ?? '';
     writeRuntimeFile({
       dynamodb: dynamodb.endpoint,
       sqs: sqs.endpoint,
       api: outputs.ApiUrl ?? null,
-      bookingsTable: outputs.BookingsTableName ?? '',
+      bookingsTable,
+      tags: tableTags(assembly, references, bookingsTable),
       timerQueueUrl: outputs.TimerQueueUrl ?? '',
       timerDeadLetterQueueUrl: outputs.TimerDeadLetterQueueUrl ?? '',
       pid: process.pid,
@@ -218,7 +230,8 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
 
 type Stops = (() => Promise<void> | void)[];
 
-const assemble = async ({ assemblyDirectory, context }: RuntimeOptions, stops: Stops): Promise<Assembly> => {
+const assemble = async (options: RuntimeOptions, stops: Stops): Promise<Assembly> => {
+  const { assemblyDirectory, context, isolated } = options;
   const directory = assemblyDirectory ?? join(PROJECT_DIRECTORY, '.local', `cdk.out-${process.pid}`);
   if (assemblyDirectory === undefined) {
     removeAbandonedAssemblies();
@@ -227,7 +240,7 @@ const assemble = async ({ assemblyDirectory, context }: RuntimeOptions, stops: S
   }
   const assembly = readAssembly(directory);
   checkSupport(assembly.template);
-  return assembly;
+  return isolated ? withNamesOfItsOwn(assembly) : assembly;
 };
 
 /** A runtime that was killed leaves its assembly behind. */

@@ -6,10 +6,10 @@ import { decideOnTimer, decideOnWrite } from '../../functions/core/expiry-decisi
 import { documentClient } from '../../functions/runtime/clients.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { clockOffset } from '../../local/moved-clock.ts';
-import { type LocalRuntime, startRuntime } from '../../local/runtime.ts';
+import type { LocalRuntime } from '../../local/runtime.ts';
 import { type Engines, SHARD_COUNT, startEngines } from '../support/engines.ts';
 import { eventually } from '../support/lambda.ts';
-import { TEST_ASSEMBLY } from '../support/synthesize.ts';
+import { startTestRuntime } from '../support/runtime.ts';
 
 const SETTINGS = { timerLeadMs: 1_000, sweepIntervalMs: 300_000 };
 const SKEW_MS = 1_500;
@@ -22,8 +22,7 @@ describe.each([
   let store: BookingStore;
   beforeAll(async () => {
     const offsets: Record<string, number> = { ExpireBookingFunction: expireMs, ScheduleExpiryFunction: scheduleMs };
-    runtime = await startRuntime({
-      assemblyDirectory: TEST_ASSEMBLY,
+    runtime = await startTestRuntime({
       schedulePeriodMs: 'never',
       clockOffsetOf: (logicalId) => clockOffset(offsets[logicalId] ?? 0),
     });

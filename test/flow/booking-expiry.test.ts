@@ -10,9 +10,9 @@ import { documentClient } from '../../functions/runtime/clients.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import type { PublishedEvent } from '../../local/event-bus.ts';
 import { type LossyQueue, startLossyQueue } from '../../local/lossy-queue.ts';
-import { type LocalRuntime, startRuntime } from '../../local/runtime.ts';
+import type { LocalRuntime } from '../../local/runtime.ts';
 import { eventually } from '../support/lambda.ts';
-import { TEST_ASSEMBLY } from '../support/synthesize.ts';
+import { startTestRuntime } from '../support/runtime.ts';
 
 let runtime: LocalRuntime;
 let lossyQueue: LossyQueue;
@@ -24,8 +24,7 @@ const events: (PublishedEvent & { detail: BookingEventDetail })[] = [];
 
 beforeAll(async () => {
   lossyQueue = await startLossyQueue((body) => body.includes('"lost-'));
-  runtime = await startRuntime({
-    assemblyDirectory: TEST_ASSEMBLY,
+  runtime = await startTestRuntime({
     schedulePeriodMs: 'never',
     changeEnvironment: (environment) => ({
       ...environment,

@@ -1,3 +1,4 @@
+import { SQSClient } from '@aws-sdk/client-sqs';
 import { PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import pMap from 'p-map';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
@@ -7,6 +8,7 @@ import { decodeTimer } from '../../functions/core/expiry-timer.ts';
 import { DAY_MS, MINUTE_MS } from '../../functions/core/hold-time.ts';
 import { type SweepPorts, type SweepRequest, sweep } from '../../functions/core/sweep.ts';
 import { createHandler } from '../../functions/sweep.ts';
+import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { type Engines, SHARD_COUNT, startEngines } from '../support/engines.ts';
 import { recordingTelemetry } from '../support/telemetry.ts';
 
@@ -81,8 +83,10 @@ describe('what is overdue', () => {
   test('is expired although SQS cannot be reached', async () => {
     await givenPending('overdue', -60_000);
     await givenPending('coming near', 10 * MINUTE_MS, DAY_MS);
-    await engines.sqs.stop();
-    const report = await sweep(ports(), request());
+    const nowhere = new SQSClient({ region: REGION, credentials: LOCAL_CREDENTIALS, endpoint: 'http://127.0.0.1:1' });
+    const queueUrl = 'http://127.0.0.1:1/000000000000/timers';
+    const scheduling = sweepScheduling(engines.documents, nowhere, engines.sweepStateTable, queueUrl);
+    const report = await sweep(ports({ scheduling }), request());
     expect(report).toMatchObject({ expired: 1, scheduled: 0, remaining: true });
     expect(report.errors[0]?.message).toContain('could not send 1 timer(s)');
   });

@@ -92,10 +92,10 @@ describe('from SQS', () => {
     ['answers nonsense', () => ({ batchItemFailures: 'all' })],
   ])('the whole batch comes again if the Lambda %s, and ends in the dead-letter queue', async (_, answer) => {
     const deadLetterUrl = engines.timerQueueUrl.replace('TimerQueue', 'TimerDeadLetterQueue');
-    const redrive = {
-      deadLetterTargetArn: 'arn:aws:sqs:us-east-1:000000000000:booking-expiry-dev-TimerDeadLetterQueue',
-      maxReceiveCount: 2,
-    };
+    const { Attributes } = await engines.sqsClient.send(
+      new GetQueueAttributesCommand({ QueueUrl: deadLetterUrl, AttributeNames: ['QueueArn'] }),
+    );
+    const redrive = { deadLetterTargetArn: Attributes?.QueueArn, maxReceiveCount: 2 };
     await setQueue({ VisibilityTimeout: '0', RedrivePolicy: JSON.stringify(redrive) });
     await send('a', 'b');
     start(scriptedLambda(answer));
@@ -210,11 +210,15 @@ describe('from a stream', () => {
   test('a record that always fails is halved out, given up and described; all others are handled', async () => {
     const handled: string[] = [];
     const discarded: unknown[] = [];
+    let poison: string | undefined;
     await write('a', 'b', 'poison', 'c', 'd');
     await start(
       scriptedLambda((event: DynamoDBStreamEvent) => {
         const ids = idsOf(event);
-        if (ids.includes('poison')) throw new Error('cannot');
+        if (ids.includes('poison')) {
+          poison = event.Records[ids.indexOf('poison')]?.dynamodb?.SequenceNumber;
+          throw new Error('cannot');
+        }
         handled.push(...ids);
       }),
       {
@@ -232,7 +236,7 @@ describe('from a stream', () => {
     expect(discarded).toMatchObject([
       {
         requestContext: { condition: 'RetryAttemptsExhausted', approximateInvokeCount: 3 },
-        DDBStreamBatchInfo: { batchSize: 1, startSequenceNumber: '3', endSequenceNumber: '3' },
+        DDBStreamBatchInfo: { batchSize: 1, startSequenceNumber: poison, endSequenceNumber: poison },
       },
     ]);
   });
@@ -282,10 +286,12 @@ describe('from a stream', () => {
 
   test('a filter keeps records from the Lambda, and reading goes on behind them', async () => {
     const seen: string[] = [];
+    let last: string | undefined;
     const filterPatterns = ['{"dynamodb":{"NewImage":{"status":{"S":["CONFIRMED"]}}}}'];
     const checkpoints = await start(
       scriptedLambda((event: DynamoDBStreamEvent) => {
         seen.push(...idsOf(event));
+        last = event.Records.at(-1)?.dynamodb?.SequenceNumber;
       }),
       { filterPatterns },
     );
@@ -298,7 +304,7 @@ describe('from a stream', () => {
     expect(seen).toEqual(['b']);
     await eventually(
       () => [...checkpoints.values()],
-      (values) => values[0] === '3',
+      ([checkpoint]) => checkpoint !== undefined && checkpoint === last,
     );
   });
 

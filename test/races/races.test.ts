@@ -5,9 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { documentClient } from '../../functions/runtime/clients.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
-import { type LocalRuntime, startRuntime } from '../../local/runtime.ts';
+import type { LocalRuntime } from '../../local/runtime.ts';
 import { eventually } from '../support/lambda.ts';
-import { TEST_ASSEMBLY } from '../support/synthesize.ts';
+import { startTestRuntime } from '../support/runtime.ts';
 import { type Call, linearize, type Operation } from './linearizable.ts';
 import type { Orders } from './racer.ts';
 
@@ -18,7 +18,7 @@ const BOOKINGS = Number(process.env.RACES ?? 60);
 
 let runtime: LocalRuntime;
 beforeAll(async () => {
-  runtime = await startRuntime({ assemblyDirectory: TEST_ASSEMBLY, schedulePeriodMs: 500 });
+  runtime = await startTestRuntime({ schedulePeriodMs: 500 });
 });
 afterAll(() => runtime.stop());
 
