@@ -1,6 +1,6 @@
 /**
  * `npm run demo`: the main job, live. Some hundred bookings with short holds are written, paid, cancelled, extended, paid
- * too late and attacked in the ways that happen, on a local runtime in memory; then the four promises are checked.
+ * too late and attacked in the ways that happen, on a local runtime of its own; then the four promises are checked.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -18,6 +18,7 @@ import { LOCAL_CREDENTIALS, REGION } from './engines.ts';
 import { percentile } from './lag-report.ts';
 import { readableLogLine } from './log-lines.ts';
 import { startLossyQueue } from './lossy-queue.ts';
+import { enginesInWords } from './open-engines.ts';
 import { type LocalRuntime, startRuntime } from './runtime.ts';
 
 /** The sweep calls a booking overdue after 30 s, so this decides how long the demo takes. */
@@ -113,9 +114,11 @@ const tell = (line: string): void => {
 };
 
 const run = async (): Promise<boolean> => {
-  say('Synthesizing the CDK app, starting DynamoDB and SQS in memory, loading the Lambdas…');
+  say(`Synthesizing the CDK app, loading the Lambdas; ${enginesInWords()}…`);
   const lossyQueue = await startLossyQueue((body) => body.includes('"demo-timer-lost-'));
   const runtime = await startRuntime({
+    // Engines of one's own may hold the bookings of an earlier demo, or of npm start.
+    isolated: true,
     schedulePeriodMs: SWEEP_PERIOD_MS,
     context: { stage: 'dev', shardCount: String(SHARD_COUNT) },
     changeEnvironment: (environment) => ({

@@ -19,6 +19,19 @@ type Service = 'DYNAMODB' | 'SQS';
  */
 export const isExternal = (service: Service): boolean => endpointOf(service) !== undefined;
 
+/**
+ * Where DynamoDB and SQS keep what is in them, in words.
+ *
+ * @param dataDir the embedded engines' folder; absent for memory
+ */
+export const enginesInWords = (dataDir?: string): string => {
+  const [dynamodb, sqs] = (['DYNAMODB', 'SQS'] as const).map((service) => {
+    const endpoint = endpointOf(service);
+    return endpoint === undefined ? `in ${dataDir ?? 'memory'}` : `at ${endpoint}`;
+  });
+  return dynamodb === sqs ? `DynamoDB and SQS ${dynamodb}` : `DynamoDB ${dynamodb}, SQS ${sqs}`;
+};
+
 export const openDynamoDb = (): Promise<OpenedEngine> => open('DYNAMODB', startDynamoDb);
 export const openSqs = (): Promise<OpenedEngine> => open('SQS', startSqs);
 

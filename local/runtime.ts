@@ -24,6 +24,7 @@ import { type PublishedEvent, startEventBus } from './event-bus.ts';
 import type { LambdaHost } from './lambda-host.ts';
 import { loadLambdas } from './lambdas.ts';
 import type { ClockOffset } from './moved-clock.ts';
+import { isExternal } from './open-engines.ts';
 import { createQueues, createTables, deleteQueues, deleteTables, tableTags, withNamesOfItsOwn } from './resources.ts';
 import { removeRuntimeFile, writeRuntimeFile } from './runtime-file.ts';
 import { startSecrets } from './secrets.ts';
@@ -42,6 +43,8 @@ export interface RuntimeOptions {
   readonly cronToken?: string | undefined;
   /** Folder that bookings and timers outlive a restart in. @default - in memory */
   readonly dataDir?: string | undefined;
+  /** Folder that the streams' positions outlive a restart in where a DynamoDB of the operator's own keeps the bookings. @default - dataDir */
+  readonly positionsDir?: string;
   /** Settings as `-c name=value` would give them. @default - those of cdk.json */
   readonly context?: Record<string, string>;
   /** A folder that the app was synthesized into already. @default - it is synthesized now */
@@ -182,7 +185,7 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   stops.push(() => Promise.all([...lambdas.values()].map((lambda) => lambda.stop())).then(() => {}));
 
   const wiring = new Wiring(assembly, references, lambdas, sqsClient, streamsClient, onProblem);
-  const mappings = wiring.eventSources(dataDir);
+  const mappings = wiring.eventSources(dataDir ?? (isExternal('DYNAMODB') ? options.positionsDir : undefined));
   const schedules = wiring.schedules(options.schedulePeriodMs);
   const api = wiring.httpApi();
   if (api) {

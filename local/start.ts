@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { EngineError, REGION } from './engines.ts';
 import { InvocationError } from './lambda-host.ts';
 import { readableLogLine } from './log-lines.ts';
+import { enginesInWords } from './open-engines.ts';
 import { type LocalRuntime, startRuntime } from './runtime.ts';
 import { PROJECT_DIRECTORY } from './synth.ts';
 import { UnsupportedTemplateError } from './template.ts';
@@ -77,8 +78,9 @@ const portFrom = (variable: string, fallback: number): number => {
 
 const greet = (runtime: LocalRuntime, dataDir: string | undefined): void => {
   const { dynamodbEndpoint, sqsEndpoint, outputs } = runtime;
+  const engines = enginesInWords(dataDir);
   console.log(`
-booking-expiry is running; ${dataDir ? `bookings and timers are kept in ${dataDir}` : 'bookings and timers are in memory (DATA_DIR=… keeps them)'}
+booking-expiry is running; ${engines}${engines.includes('in memory') ? ' (DATA_DIR=… keeps what is in it)' : ''}
 
   HTTP API   ${outputs.ApiUrl}   cron token ${runtime.cronToken}
   DynamoDB   ${dynamodbEndpoint}   table ${outputs.BookingsTableName}
@@ -127,6 +129,7 @@ const run = async (): Promise<void> => {
   const runtime = await startRuntime({
     ...options,
     announce: true,
+    positionsDir: join(PROJECT_DIRECTORY, '.local', 'streams'),
     onLogLine: openLogs(),
     onEvent: ({ time, 'detail-type': type, detail }) =>
       console.log(`${time.slice(11, 23)} ${'event'.padEnd(16)} ${type} ${JSON.stringify(detail)}`),

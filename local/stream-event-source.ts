@@ -8,8 +8,10 @@ import {
   type DynamoDBStreamsClient,
   GetRecordsCommand,
   GetShardIteratorCommand,
+  type GetShardIteratorInput,
   type Shard,
   type _Record as StreamRecord,
+  TrimmedDataAccessException,
 } from '@aws-sdk/client-dynamodb-streams';
 import { compileFilters } from './event-filter.ts';
 import { InvocationError, type LambdaHost } from './lambda-host.ts';
@@ -37,6 +39,8 @@ export interface Checkpoints {
   get(shardId: string): string | undefined;
   set(shardId: string, sequenceNumber: string): void;
 }
+
+type ShardPosition = Pick<GetShardIteratorInput, 'ShardIteratorType' | 'SequenceNumber'>;
 
 /** Lambda polls each shard four times a second (AWS Lambda Developer Guide, DynamoDB streams). */
 const POLL_INTERVAL_MS = 250;
@@ -146,22 +150,20 @@ export class StreamEventSource {
 
   async #iteratorAt(shardId: string): Promise<string | undefined> {
     const { streamArn, startingPosition, checkpoints } = this.#settings;
+    let from: ShardPosition = { ShardIteratorType: startingPosition };
     const after = checkpoints.get(shardId);
+    if (after !== undefined) from = { ShardIteratorType: 'AFTER_SEQUENCE_NUMBER', SequenceNumber: after };
     for (;;) {
       try {
         const { ShardIterator } = await this.#client.send(
-          new GetShardIteratorCommand({
-            StreamArn: streamArn,
-            ShardId: shardId,
-            ...(after === undefined
-              ? { ShardIteratorType: startingPosition }
-              : { ShardIteratorType: 'AFTER_SEQUENCE_NUMBER', SequenceNumber: after }),
-          }),
+          new GetShardIteratorCommand({ StreamArn: streamArn, ShardId: shardId, ...from }),
         );
         return ShardIterator;
       } catch (error) {
         if (this.#stopped) return undefined;
         this.#report(`could not begin to read shard ${shardId}`, error);
+        // Nobody has read for a day: what the stream still holds is the next best.
+        if (error instanceof TrimmedDataAccessException) from = { ShardIteratorType: 'TRIM_HORIZON' };
         await this.#pause(1_000);
       }
     }

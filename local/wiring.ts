@@ -47,17 +47,17 @@ export class Wiring {
     return this.#polled.has(lambda) ? CONCURRENCY_AT_FIRST : 1;
   }
 
-  /** @param dataDir where the streams' positions outlive a restart; absent for memory */
-  eventSources(dataDir: string | undefined): Source[] {
+  /** @param positionsDir where the streams' positions outlive a restart; absent for memory */
+  eventSources(positionsDir: string | undefined): Source[] {
     const sources: Source[] = [];
     for (const [logicalId, properties] of resourcesOf(this.#template, 'AWS::Lambda::EventSourceMapping')) {
       const mapping = this.#references.resolve(properties) as EventSourceMapping;
-      if (mapping.Enabled !== false) sources.push(this.#eventSource(logicalId, mapping, dataDir));
+      if (mapping.Enabled !== false) sources.push(this.#eventSource(logicalId, mapping, positionsDir));
     }
     return sources;
   }
 
-  #eventSource(logicalId: string, mapping: EventSourceMapping, dataDir: string | undefined): Source {
+  #eventSource(logicalId: string, mapping: EventSourceMapping, positionsDir: string | undefined): Source {
     const { EventSourceArn, BatchSize } = mapping;
     const lambda = this.#lambdaOf(mapping.FunctionName);
     const common = {
@@ -91,7 +91,7 @@ export class Wiring {
       maxRetryAttempts: mapping.MaximumRetryAttempts ?? -1,
       maxRecordAgeSeconds: mapping.MaximumRecordAgeInSeconds ?? -1,
       onDiscarded: this.#sendTo(mapping.DestinationConfig?.OnFailure?.Destination),
-      checkpoints: openCheckpoints(dataDir, logicalId),
+      checkpoints: openCheckpoints(positionsDir, logicalId, EventSourceArn),
     });
   }
 

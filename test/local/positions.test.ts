@@ -1,0 +1,116 @@
+/** Where the reading of a stream goes on: after a restart on an engine that kept its data, and after a long absence. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  type DynamoDBStreamsClient,
+  GetRecordsCommand,
+  GetShardIteratorCommand,
+  TrimmedDataAccessException,
+} from '@aws-sdk/client-dynamodb-streams';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { openCheckpoints } from '../../local/data-directory.ts';
+import { openDynamoDb } from '../../local/open-engines.ts';
+import { startRuntime } from '../../local/runtime.ts';
+import { StreamEventSource } from '../../local/stream-event-source.ts';
+import { eventually, scriptedLambda } from '../support/lambda.ts';
+import { TEST_ASSEMBLY } from '../support/synthesize.ts';
+
+let positionsDir: string;
+beforeEach(() => {
+  positionsDir = mkdtempSync(join(tmpdir(), 'booking-expiry-'));
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+  rmSync(positionsDir, { recursive: true });
+});
+
+describe('positions', () => {
+  test('are there again after a restart, for the same stream only', () => {
+    openCheckpoints(positionsDir, 'Mapping', 'arn:1').set('shard', '7');
+    expect(openCheckpoints(positionsDir, 'Mapping', 'arn:1').get('shard')).toBe('7');
+    expect(openCheckpoints(positionsDir, 'Other', 'arn:1').get('shard')).toBeUndefined();
+    expect(openCheckpoints(positionsDir, 'Mapping', 'arn:2').get('shard')).toBeUndefined();
+    expect(openCheckpoints(undefined, 'Mapping', 'arn:1').get('shard')).toBeUndefined();
+  });
+
+  test('that version 0.1.0 wrote are read', () => {
+    writeFileSync(join(positionsDir, 'checkpoints-Mapping.json'), '{"shard":"7"}');
+    expect(openCheckpoints(positionsDir, 'Mapping', 'arn:1').get('shard')).toBe('7');
+  });
+});
+
+test('a restart on an engine of the operator’s own publishes no event again', async () => {
+  const engine = await openDynamoDb();
+  vi.stubEnv('DYNAMODB_ENDPOINT', engine.endpoint);
+  /** Starts the service, has a booking expire, and tells of which bookings it published something. */
+  const told = async (bookingId: string, dir: string): Promise<unknown[]> => {
+    const ids: unknown[] = [];
+    const runtime = await startRuntime({
+      assemblyDirectory: TEST_ASSEMBLY,
+      positionsDir: dir,
+      onEvent: ({ detail }) => ids.push((detail as { bookingId: string }).bookingId),
+    });
+    await fetch(`${runtime.outputs.ApiUrl}/api/v1/bookings`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ bookingId, holdSeconds: 1 }),
+    });
+    await eventually(
+      () => ids,
+      (seen) => seen.includes(bookingId),
+    );
+    await runtime.stop();
+    return [...new Set(ids)];
+  };
+  const run = positionsDir.slice(-6);
+  expect(await told(`${run}-1`, positionsDir)).toEqual([`${run}-1`]);
+  expect(await told(`${run}-2`, positionsDir)).toEqual([`${run}-2`]);
+  // The control: without positions everything that the stream holds comes again.
+  expect(await told(`${run}-3`, join(positionsDir, 'empty'))).toEqual([`${run}-1`, `${run}-2`, `${run}-3`]);
+  await engine.stop();
+}, 90_000);
+
+test('a stream that has dropped what follows the last position is read from the oldest that it holds', async () => {
+  const asked: unknown[] = [];
+  const client = {
+    send: async (command: object) => {
+      if (command instanceof GetShardIteratorCommand) {
+        asked.push(command.input.ShardIteratorType);
+        if (command.input.ShardIteratorType === 'AFTER_SEQUENCE_NUMBER') {
+          throw new TrimmedDataAccessException({ message: 'trimmed', $metadata: {} });
+        }
+        return { ShardIterator: 'iterator' };
+      }
+      if (command instanceof GetRecordsCommand) return { Records: [], NextShardIterator: 'iterator' };
+      return { StreamDescription: { Shards: [{ ShardId: 'shard' }] } };
+    },
+  };
+  const problems: string[] = [];
+  const source = new StreamEventSource(
+    client as unknown as DynamoDBStreamsClient,
+    scriptedLambda(() => undefined),
+    {
+      streamArn: 'arn',
+      region: 'us-east-1',
+      batchSize: 10,
+      startingPosition: 'LATEST',
+      filterPatterns: [],
+      reportBatchItemFailures: true,
+      bisectBatchOnError: false,
+      maxRetryAttempts: 1,
+      maxRecordAgeSeconds: -1,
+      onDiscarded: undefined,
+      checkpoints: new Map([['shard', '7']]),
+      onProblem: (problem) => problems.push(problem),
+    },
+  );
+  source.start();
+  await eventually(
+    () => asked,
+    (types) => types.length === 2,
+  );
+  await source.stop();
+  expect(asked).toEqual(['AFTER_SEQUENCE_NUMBER', 'TRIM_HORIZON']);
+  expect(problems).toEqual(['could not begin to read shard shard: trimmed']);
+});
