@@ -140,6 +140,13 @@ export class StreamEventSource {
         if (records.length < batchSize) await this.#pause(POLL_INTERVAL_MS);
       } catch (error) {
         if (this.#stopped) return;
+        if (error instanceof TrimmedDataAccessException && checkpoints.get(shardId) === undefined) {
+          // For DynamoDB Local a position before the first record is out of date once another table has been written
+          // to. Nothing has been read yet: the oldest record is the next.
+          await this.#pause(POLL_INTERVAL_MS);
+          iterator = await this.#iteratorAt(shardId, { ShardIteratorType: 'TRIM_HORIZON' });
+          continue;
+        }
         // Iterators expire, and engines restart: go on behind what was done last.
         this.#report(`could not read shard ${shardId}`, error);
         await this.#pause(1_000);
@@ -148,11 +155,17 @@ export class StreamEventSource {
     }
   }
 
-  async #iteratorAt(shardId: string): Promise<string | undefined> {
-    const { streamArn, startingPosition, checkpoints } = this.#settings;
-    let from: ShardPosition = { ShardIteratorType: startingPosition };
+  /** Where what was done last says. */
+  #position(shardId: string): ShardPosition {
+    const { startingPosition, checkpoints } = this.#settings;
     const after = checkpoints.get(shardId);
-    if (after !== undefined) from = { ShardIteratorType: 'AFTER_SEQUENCE_NUMBER', SequenceNumber: after };
+    if (after === undefined) return { ShardIteratorType: startingPosition };
+    return { ShardIteratorType: 'AFTER_SEQUENCE_NUMBER', SequenceNumber: after };
+  }
+
+  async #iteratorAt(shardId: string, position = this.#position(shardId)): Promise<string | undefined> {
+    const { streamArn } = this.#settings;
+    let from = position;
     for (;;) {
       try {
         const { ShardIterator } = await this.#client.send(

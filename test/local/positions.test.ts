@@ -71,46 +71,61 @@ test('a restart on an engine of the operator’s own publishes no event again', 
   await engine.stop();
 }, 90_000);
 
-test('a stream that has dropped what follows the last position is read from the oldest that it holds', async () => {
-  const asked: unknown[] = [];
-  const client = {
-    send: async (command: object) => {
-      if (command instanceof GetShardIteratorCommand) {
-        asked.push(command.input.ShardIteratorType);
-        if (command.input.ShardIteratorType === 'AFTER_SEQUENCE_NUMBER') {
-          throw new TrimmedDataAccessException({ message: 'trimmed', $metadata: {} });
-        }
-        return { ShardIterator: 'iterator' };
-      }
-      if (command instanceof GetRecordsCommand) return { Records: [], NextShardIterator: 'iterator' };
-      return { StreamDescription: { Shards: [{ ShardId: 'shard' }] } };
-    },
+describe('a stream that has dropped what comes next', () => {
+  const trimmed = () => new TrimmedDataAccessException({ message: 'trimmed', $metadata: {} });
+  /** Reads a shard until two iterators have been asked for. @param answer to each request, or thrown */
+  const readFrom = async (position: string | undefined, answer: (command: object, asked: unknown[]) => void) => {
+    const asked: unknown[] = [];
+    const problems: string[] = [];
+    const client = {
+      send: async (command: object) => {
+        if (command instanceof GetShardIteratorCommand) asked.push(command.input.ShardIteratorType);
+        answer(command, asked);
+        if (command instanceof GetShardIteratorCommand) return { ShardIterator: 'iterator' };
+        if (command instanceof GetRecordsCommand) return { Records: [], NextShardIterator: 'iterator' };
+        return { StreamDescription: { Shards: [{ ShardId: 'shard' }] } };
+      },
+    };
+    const source = new StreamEventSource(
+      client as unknown as DynamoDBStreamsClient,
+      scriptedLambda(() => undefined),
+      {
+        streamArn: 'arn',
+        region: 'us-east-1',
+        batchSize: 10,
+        startingPosition: 'LATEST',
+        filterPatterns: [],
+        reportBatchItemFailures: true,
+        bisectBatchOnError: false,
+        maxRetryAttempts: 1,
+        maxRecordAgeSeconds: -1,
+        onDiscarded: undefined,
+        checkpoints: new Map(position === undefined ? [] : [['shard', position]]),
+        onProblem: (problem) => problems.push(problem),
+      },
+    );
+    source.start();
+    await eventually(
+      () => asked,
+      (types) => types.length === 2,
+    );
+    await source.stop();
+    return { asked, problems };
   };
-  const problems: string[] = [];
-  const source = new StreamEventSource(
-    client as unknown as DynamoDBStreamsClient,
-    scriptedLambda(() => undefined),
-    {
-      streamArn: 'arn',
-      region: 'us-east-1',
-      batchSize: 10,
-      startingPosition: 'LATEST',
-      filterPatterns: [],
-      reportBatchItemFailures: true,
-      bisectBatchOnError: false,
-      maxRetryAttempts: 1,
-      maxRecordAgeSeconds: -1,
-      onDiscarded: undefined,
-      checkpoints: new Map([['shard', '7']]),
-      onProblem: (problem) => problems.push(problem),
-    },
-  );
-  source.start();
-  await eventually(
-    () => asked,
-    (types) => types.length === 2,
-  );
-  await source.stop();
-  expect(asked).toEqual(['AFTER_SEQUENCE_NUMBER', 'TRIM_HORIZON']);
-  expect(problems).toEqual(['could not begin to read shard shard: trimmed']);
+
+  test('is read from the oldest that it holds, and this is said', async () => {
+    const { asked, problems } = await readFrom('7', (command) => {
+      if (command instanceof GetShardIteratorCommand && command.input.SequenceNumber === '7') throw trimmed();
+    });
+    expect(asked).toEqual(['AFTER_SEQUENCE_NUMBER', 'TRIM_HORIZON']);
+    expect(problems).toEqual(['could not begin to read shard shard: trimmed']);
+  });
+
+  test('before anything was read, as DynamoDB Local says of an empty one, is read from its first record', async () => {
+    const { asked, problems } = await readFrom(undefined, (command, { length }) => {
+      if (command instanceof GetRecordsCommand && length === 1) throw trimmed();
+    });
+    expect(asked).toEqual(['LATEST', 'TRIM_HORIZON']);
+    expect(problems).toEqual([]);
+  });
 });
