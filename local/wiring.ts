@@ -5,6 +5,7 @@ import { openCheckpoints } from './data-directory.ts';
 import { REGION } from './engines.ts';
 import { type CorsConfiguration, LocalHttpApi } from './http-api.ts';
 import type { LambdaHost } from './lambda-host.ts';
+import { isExternal } from './open-engines.ts';
 import { LocalSchedule, ratePeriodMs } from './schedule.ts';
 import { CONCURRENCY_AT_FIRST, SqsEventSource } from './sqs-event-source.ts';
 import { StreamEventSource } from './stream-event-source.ts';
@@ -77,6 +78,7 @@ export class Wiring {
         ...common,
         queueUrl: this.#queueUrlOf(EventSourceArn),
         queueArn: EventSourceArn,
+        outlivesRuntime: isExternal('SQS'),
         maxConcurrency: Math.min(mapping.ScalingConfig?.MaximumConcurrency ?? maxConcurrency, maxConcurrency),
       });
     }

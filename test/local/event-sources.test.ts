@@ -136,6 +136,16 @@ describe('from SQS', () => {
     expect(most).toBe(3);
   });
 
+  test('what comes after the stop is there for the next runtime, where the queue outlives this one', async () => {
+    const nothing = scriptedLambda(() => undefined);
+    const source = start(nothing, { outlivesRuntime: true });
+    // Until the poll is under way.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await source.stop();
+    await send('after the stop');
+    expect(await engines.drain()).toEqual(['after the stop']);
+  });
+
   test('a batch in flight finishes and is deleted when the source is stopped', async () => {
     await send('a');
     let started = false;

@@ -42,6 +42,7 @@ describe('positions', () => {
 
 test('a restart on an engine of the operator’s own publishes no event again', async () => {
   const engine = await openDynamoDb();
+  const run = positionsDir.slice(-6);
   vi.stubEnv('DYNAMODB_ENDPOINT', engine.endpoint);
   /** Starts the service, has a booking expire, and tells of which bookings it published something. */
   const told = async (bookingId: string, dir: string): Promise<unknown[]> => {
@@ -61,9 +62,9 @@ test('a restart on an engine of the operator’s own publishes no event again', 
       (seen) => seen.includes(bookingId),
     );
     await runtime.stop();
-    return [...new Set(ids)];
+    // Others may have left something in the engine.
+    return [...new Set(ids)].filter((id) => String(id).startsWith(run));
   };
-  const run = positionsDir.slice(-6);
   expect(await told(`${run}-1`, positionsDir)).toEqual([`${run}-1`]);
   expect(await told(`${run}-2`, positionsDir)).toEqual([`${run}-2`]);
   // The control: without positions everything that the stream holds comes again.
