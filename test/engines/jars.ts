@@ -27,13 +27,14 @@ export interface Jars {
 /**
  * Fetches what is not there yet.
  *
+ * @param directory where to keep it
+ * @param say told what is fetched
  * @throws EngineError saying what to install, or why Maven could not fetch it
  */
-export const fetchJars = (): Jars => {
+export const fetchJars = (directory: string, say: (line: string) => void): Jars => {
   const javaVersion = findJava();
-  const dynamodbLocal = fetchOne(DYNAMODB_LOCAL);
-  const elasticMq = fetchOne(ELASTICMQ);
-  return { javaVersion, dynamodbLocal, elasticMq, launchers: compileLaunchers(dynamodbLocal) };
+  const [dynamodbLocal, elasticMq] = [fetchOne(directory, DYNAMODB_LOCAL, say), fetchOne(directory, ELASTICMQ, say)];
+  return { javaVersion, dynamodbLocal, elasticMq, launchers: compileLaunchers(directory, dynamodbLocal) };
 };
 
 const findJava = (): string => {
@@ -46,11 +47,11 @@ const findJava = (): string => {
   return version;
 };
 
-const fetchOne = ({ groupId, artifactId, version }: Artifact): string => {
-  const directory = join(ENGINES_DIRECTORY, `${artifactId}-${version}`);
+const fetchOne = (parent: string, { groupId, artifactId, version }: Artifact, say: (line: string) => void): string => {
+  const directory = join(parent, `${artifactId}-${version}`);
   const jars = join(directory, 'jars');
   if (existsSync(jars)) return jars;
-  console.log(`fetching ${groupId}:${artifactId}:${version} with Maven…`);
+  say(`fetching ${groupId}:${artifactId}:${version} with Maven…`);
   mkdirSync(directory, { recursive: true });
   writeFileSync(
     join(directory, 'pom.xml'),
@@ -87,8 +88,8 @@ const fetchOne = ({ groupId, artifactId, version }: Artifact): string => {
   return jars;
 };
 
-const compileLaunchers = (dynamodbLocal: string): string => {
-  const launchers = join(ENGINES_DIRECTORY, 'launchers');
+const compileLaunchers = (directory: string, dynamodbLocal: string): string => {
+  const launchers = join(directory, 'launchers');
   const sources = readdirSync(SOURCES).filter((name) => name.endsWith('.java'));
   const { error, status, stderr } = spawnSync(
     'javac',

@@ -6,28 +6,44 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
+import pMap from 'p-map';
 import { type Engine, EngineError } from '../../local/engines.ts';
-import { PROJECT_DIRECTORY } from '../../local/synth.ts';
+import { PROJECT_DIRECTORY, synthesize } from '../../local/synth.ts';
+import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 import { DYNAMODB_LOCAL, ELASTICMQ, ENGINES_DIRECTORY, fetchJars, type Jars } from './jars.ts';
 import { startDynamoDbLocal, startElasticMq } from './java-engines.ts';
-import { DEMO, LEFT_OUT, STEPS } from './steps.ts';
+import { LEFT_OUT, STEPS } from './steps.ts';
 import { readSummary } from './summary.ts';
 
-const ALL = [...Object.keys(STEPS), DEMO];
+/** Steps at once: most of them wait for deadlines most of the time. */
+const AT_ONCE = 2;
+const ALL = Object.keys(STEPS);
 const USAGE = `Usage: npm run test:engines -- [step…]
 
-Needs Java (a JDK) and Maven; fetches the engines with Maven when it runs for the first time.
+Needs Java (a JDK) and Maven. Fetches the engines with Maven when it runs for the first time, and nothing else.
 
   steps       ${ALL.join(', ')} (default: all of them)
   -h, --help  this text`;
 
+/** Thrown for what the user typed wrong; ends with usage and exit code 2. */
+class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** The steps that were asked for; undefined for the usage. */
 const readSteps = (): readonly string[] | undefined => {
-  const { positionals, values } = parseArgs({
-    allowPositionals: true,
-    options: { help: { type: 'boolean', short: 'h', default: false } },
-  });
+  let parsed: { positionals: string[]; values: { help: boolean } };
+  try {
+    parsed = parseArgs({
+      allowPositionals: true,
+      options: { help: { type: 'boolean', short: 'h', default: false } },
+    });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+  const { positionals, values } = parsed;
   const unknown = positionals.find((name) => !ALL.includes(name));
-  if (unknown !== undefined) throw new TypeError(`a step must be one of ${ALL.join(', ')}, got ${unknown}`);
+  if (unknown !== undefined) throw new UsageError(`a step must be one of ${ALL.join(', ')}, got ${unknown}`);
   if (values.help) return undefined;
   return positionals.length > 0 ? positionals : ALL;
 };
@@ -61,13 +77,12 @@ const runStep = async (step: string, jars: Jars): Promise<boolean> => {
   try {
     const [dynamodb, sqs] = await Promise.all([startDynamoDbLocal(jars), startElasticMq(jars)]);
     engines.push(dynamodb, sqs);
-    const files = STEPS[step];
-    const args =
-      files === undefined
-        ? ['local/demo.ts']
-        : ['node_modules/vitest/vitest.mjs', 'run', '--reporter=verbose', ...files];
-    const environment = { DYNAMODB_ENDPOINT: dynamodb.endpoint, SQS_ENDPOINT: sqs.endpoint };
-    const { code, printed } = await runCommand(args, environment, logFile);
+    const environment = {
+      DYNAMODB_ENDPOINT: dynamodb.endpoint,
+      SQS_ENDPOINT: sqs.endpoint,
+      TEST_ASSEMBLY: 'ready',
+    };
+    const { code, printed } = await runCommand(STEPS[step] ?? [], environment, logFile);
     const { result, skipped } = readSummary(printed);
     const seconds = ((Date.now() - startedAtMs) / 1_000).toFixed(0);
     if (code !== 0) console.log(printed);
@@ -87,22 +102,23 @@ const run = async (): Promise<void> => {
     return;
   }
   const startedAtMs = Date.now();
-  const jars = fetchJars();
+  const jars = fetchJars(ENGINES_DIRECTORY, console.log);
   mkdirSync(join(ENGINES_DIRECTORY, 'logs'), { recursive: true });
   console.log(
     `DynamoDB Local ${DYNAMODB_LOCAL.version} and ElasticMQ ${ELASTICMQ.version} on Java ${jars.javaVersion}`,
   );
-  let failed = 0;
-  for (const step of steps) if (!(await runStep(step, jars))) failed += 1;
+  await synthesize(TEST_ASSEMBLY);
+  const passed = await pMap(steps, (step) => runStep(step, jars), { concurrency: AT_ONCE });
   for (const [file, reason] of Object.entries(LEFT_OUT)) console.log(`left out   ${file}: ${reason}`);
   const seconds = ((Date.now() - startedAtMs) / 1_000).toFixed(0);
-  console.log(`\n${steps.length - failed} of ${steps.length} steps passed in ${seconds} s`);
-  process.exitCode = failed > 0 ? 1 : 0;
+  console.log(`\n${passed.filter(Boolean).length} of ${steps.length} steps passed in ${seconds} s`);
+  process.exitCode = passed.every(Boolean) ? 0 : 1;
 };
 
 run().catch((error) => {
-  const isUsage = error instanceof TypeError;
+  const isUsage = error instanceof UsageError;
   console.error(`test:engines: ${error instanceof EngineError || isUsage ? error.message : error.stack}`);
   if (isUsage) console.error(`\n${USAGE}`);
-  process.exitCode = isUsage ? 2 : 1;
+  // At once: an engine that did start would keep this process alive.
+  process.exit(isUsage ? 2 : 1);
 });

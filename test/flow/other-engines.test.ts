@@ -49,7 +49,8 @@ const run = async (script: string, ...args: string[]): Promise<{ code: number | 
 
 describe('on a DynamoDB without tags and an SQS of another account', () => {
   test('npm start runs, with the queues where SQS_ENDPOINT says', async () => {
-    service = start('local/start.ts', '--context', `stage=${directory.slice(-6).toLowerCase()}`);
+    // Others may run their own stages on the same engines.
+    service = start('local/start.ts', '--context', `stage=t${directory.slice(-6).toLowerCase()}`);
     for (const stream of [service.stdout, service.stderr]) {
       stream?.on('data', (chunk) => {
         printed += chunk;

@@ -10,10 +10,13 @@ import { TEST_ASSEMBLY } from './synthesize.ts';
 
 export const SHARD_COUNT = 10;
 
+/** What is tested here does not depend on how busy the machine is. How patient the service itself is, other tests show. */
+const PATIENT = { connectionTimeout: 10_000, requestTimeout: 20_000, throwOnRequestTimeout: true };
+
 export const startEngines = async () => {
   const { dynamodb, sqs, nameOf, stop } = await startTemplateEngines(TEST_ASSEMBLY);
   const client = { region: REGION, credentials: LOCAL_CREDENTIALS };
-  const dynamodbConfig = { ...client, endpoint: dynamodb.endpoint };
+  const dynamodbConfig = { ...client, endpoint: dynamodb.endpoint, requestHandler: PATIENT };
   const rawClient = new DynamoDBClient(dynamodbConfig);
   const documents = documentClient(dynamodbConfig);
   const sqsClient = new SQSClient({ ...client, endpoint: sqs.endpoint });
