@@ -5,11 +5,12 @@
 import { randomUUID } from 'node:crypto';
 import type { DynamoDBRecord, SQSRecord } from 'aws-lambda';
 import { BookingStore } from '../functions/adapters/booking-store.ts';
+import { DynamoDbTable } from '../functions/adapters/dynamodb-table.ts';
 import { TimerQueue } from '../functions/adapters/timer-queue.ts';
 import { METRICS_OF } from '../functions/contract.ts';
 import { encodeTimer } from '../functions/core/expiry-timer.ts';
 import { createHandler as createExpire } from '../functions/expire-booking.ts';
-import { documentClient, queueClient } from '../functions/runtime/clients.ts';
+import { queueClient, tableClient } from '../functions/runtime/clients.ts';
 import { lambdaTelemetry } from '../functions/runtime/telemetry.ts';
 import { createHandler as createSchedule } from '../functions/schedule-expiry.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../local/engines.ts';
@@ -85,7 +86,13 @@ const cpuOf = async (what: string, bookings: number, batch: () => Promise<unknow
 /** @param bookings how many each handler is measured over */
 export const measureCpu = async (bookings: number): Promise<CpuResult[]> => {
   const client = { region: REGION, credentials: LOCAL_CREDENTIALS, requestHandler: answerFromMemory as never };
-  const store = new BookingStore(documentClient({ ...client, endpoint: 'http://127.0.0.1' }), 'bookings', 10);
+  const table = new DynamoDbTable(tableClient({ ...client, endpoint: 'http://127.0.0.1' }), 'bookings');
+  const store = new BookingStore(table, 10);
+  const deadLetters = {
+    put: async () => {
+      throw new Error('nothing here is unprocessable');
+    },
+  };
   const queue = new TimerQueue(
     queueClient({ ...client, endpoint: 'http://127.0.0.1', useQueueUrlAsEndpoint: false }),
     'http://127.0.0.1/000000000000/timers',
@@ -101,6 +108,7 @@ export const measureCpu = async (bookings: number): Promise<CpuResult[]> => {
     const schedule = createSchedule({
       store,
       queue,
+      deadLetters,
       clock: () => NOW_MS,
       telemetry,
       shardCount: 10,
@@ -111,6 +119,7 @@ export const measureCpu = async (bookings: number): Promise<CpuResult[]> => {
       const handle = createExpire({
         store,
         queue,
+        deadLetters,
         clock: () => nowMs,
         waitUntil: async (timeMs) => {
           // The read made while waiting comes back before the deadline, as it does in a second.

@@ -57,7 +57,8 @@ export const measureLag = async (service: Service, load: Omit<Load, 'prefix'>): 
   for (const { bookingId, paid } of written) {
     const booking = stored.get(bookingId);
     if (paid) wronged += booking?.status === 'CONFIRMED' ? 0 : 1;
-    else if (booking?.status === 'EXPIRED') lagsMs.push((booking.expiredAtMs ?? Number.NaN) - booking.expiresAtMs);
+    else if (booking?.status === 'EXPIRED')
+      lagsMs.push((booking.expiredAtMs ?? Number.NaN) - (booking.expiresAtMs ?? Number.NaN));
     else missed += 1;
   }
   const deadlines = new Map(unpaid.map(({ bookingId, expiresAtMs }) => [bookingId, expiresAtMs]));

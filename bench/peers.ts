@@ -156,7 +156,7 @@ const measureOwn = async (load: Omit<Load, 'prefix'>, assemblyDirectory: string)
     const stored = await service.stored(result.load.prefix);
     const expired = [...stored.values()]
       .filter(({ status }) => status === 'EXPIRED')
-      .map(({ bookingId, expiresAtMs, expiredAtMs = Number.NaN }): Expired => {
+      .map(({ bookingId, expiresAtMs = Number.NaN, expiredAtMs = Number.NaN }): Expired => {
         const doneMs = answeredAtMs.get(bookingId) ?? Number.NaN;
         return { bookingId, expiresAtMs, nowMs: expiredAtMs, doneMs, expired: true };
       });

@@ -1,8 +1,9 @@
 /** The service under measurement: the local runtime as `npm start` runs it, with meters in front of its engines on request. */
 import { Worker } from 'node:worker_threads';
-import { ScanCommand } from '@aws-sdk/lib-dynamodb';
+import { ScanCommand } from '@aws-sdk/client-dynamodb';
 import type { Booking } from '../functions/core/booking-status.ts';
-import { documentClient } from '../functions/runtime/clients.ts';
+import { tableClient } from '../functions/runtime/clients.ts';
+import { type Item, readBooking } from '../functions/table/item.ts';
 import { LOCAL_CREDENTIALS, REGION, startDynamoDb, startSqs } from '../local/engines.ts';
 import type { ClockOffset } from '../local/moved-clock.ts';
 import { type LocalRuntime, startRuntime } from '../local/runtime.ts';
@@ -111,7 +112,7 @@ export const startService = async ({
   stops.push(() => runtime.stop());
   const table = runtime.outputs.BookingsTableName ?? '';
   const direct = dynamodbEndpoint ?? runtime.dynamodbEndpoint;
-  const client = documentClient({ region: REGION, credentials: LOCAL_CREDENTIALS, endpoint: direct });
+  const client = tableClient({ region: REGION, credentials: LOCAL_CREDENTIALS, endpoint: direct });
 
   return {
     runtime,
@@ -145,13 +146,13 @@ export const startService = async ({
       }),
     stored: async (prefix) => {
       const found = new Map<string, Booking>();
-      let ExclusiveStartKey: Record<string, unknown> | undefined;
+      let ExclusiveStartKey: Item | undefined;
       do {
         const page = await client.send(
           new ScanCommand({ TableName: table, ConsistentRead: true, ...(ExclusiveStartKey && { ExclusiveStartKey }) }),
         );
-        for (const item of (page.Items ?? []) as Booking[]) {
-          if (item.bookingId.startsWith(prefix)) found.set(item.bookingId, item);
+        for (const booking of (page.Items ?? []).flatMap((item) => readBooking(item) ?? [])) {
+          if (booking.bookingId.startsWith(prefix)) found.set(booking.bookingId, booking);
         }
         ExclusiveStartKey = page.LastEvaluatedKey;
       } while (ExclusiveStartKey !== undefined);
@@ -172,8 +173,10 @@ const tellWritten =
     const { Statements } = JSON.parse(request) as { Statements: { Statement: string; Parameters: { S?: string }[] }[] };
     const { Responses } = JSON.parse(answer) as { Responses: { Error?: unknown }[] };
     for (const [index, { Statement, Parameters }] of Statements.entries()) {
-      if (!Statement.includes("'EXPIRED'") || Responses[index]?.Error !== undefined) continue;
-      // The id is the third parameter: see expireStatement.
-      onWritten(Parameters[2]?.S ?? '', atMs);
+      const isExpiry = Parameters.some(({ S }) => S === 'EXPIRED');
+      if (!isExpiry || Responses[index]?.Error !== undefined) continue;
+      // Parameters have no names: as many come before the key's as there are question marks before it.
+      const before = Statement.slice(0, Statement.indexOf('"bookingId" = ?')).split('?').length - 1;
+      onWritten(Parameters[before]?.S ?? '', atMs);
     }
   };

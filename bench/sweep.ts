@@ -1,11 +1,15 @@
 /** What a sweep costs: with the same overdue bookings in ever larger tables, and with a backlog that takes several runs. */
 import { DynamoDBClient, UpdateTableCommand } from '@aws-sdk/client-dynamodb';
-import { BatchWriteCommand } from '@aws-sdk/lib-dynamodb';
+import { BatchWriteCommand, DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import pMap from 'p-map';
 import { BookingStore } from '../functions/adapters/booking-store.ts';
+import { DynamoDbTable } from '../functions/adapters/dynamodb-table.ts';
+import { PendingIndex } from '../functions/adapters/pending-index.ts';
+import { isPermanent } from '../functions/adapters/permanent-error.ts';
 import { sweepScheduling } from '../functions/adapters/sweep-scheduling.ts';
+import { TimerQueue } from '../functions/adapters/timer-queue.ts';
 import { shardOf } from '../functions/core/pending-shard.ts';
-import { documentClient, queueClient } from '../functions/runtime/clients.ts';
+import { queueClient, tableClient } from '../functions/runtime/clients.ts';
 import { createHandler } from '../functions/sweep.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../local/engines.ts';
 import { startTemplateEngines } from '../local/template-engines.ts';
@@ -46,13 +50,19 @@ const startTable = async (assemblyDirectory: string) => {
   // Nobody reads this table's stream, and the engine's writes get slower with every record that it keeps.
   const engine = new DynamoDBClient({ ...client, endpoint: dynamodb.endpoint });
   await engine.send(new UpdateTableCommand({ TableName: table, StreamSpecification: { StreamEnabled: false } }));
-  const metered = documentClient({ ...client, endpoint: meter.endpoint });
-  const direct = documentClient({ ...client, endpoint: dynamodb.endpoint });
+  const metered = tableClient({ ...client, endpoint: meter.endpoint });
+  const direct = DynamoDBDocumentClient.from(engine);
   const queues = queueClient({ ...client, endpoint: sqs.endpoint });
+  const bookings = new DynamoDbTable(metered, table);
   const handle = createHandler({
-    store: new BookingStore(metered, table, SHARD_COUNT),
-    scheduling: sweepScheduling(metered, queues, nameOf('SweepStateTable'), nameOf('TimerQueue')),
+    store: new BookingStore(bookings, SHARD_COUNT),
+    index: new PendingIndex(bookings, SHARD_COUNT),
+    scheduling: sweepScheduling(
+      new TimerQueue(queues, nameOf('TimerQueue')),
+      new DynamoDbTable(metered, nameOf('SweepStateTable')),
+    ),
     clock: Date.now,
+    isPermanent,
     telemetry: {
       count: () => {},
       lag: () => {},
@@ -61,7 +71,6 @@ const startTable = async (assemblyDirectory: string) => {
       error: console.error,
       flush: () => {},
     },
-    shardCount: SHARD_COUNT,
     settings: SETTINGS,
   });
   return {

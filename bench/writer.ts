@@ -5,7 +5,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { BookingStore } from '../functions/adapters/booking-store.ts';
-import { documentClient } from '../functions/runtime/clients.ts';
+import { DynamoDbTable } from '../functions/adapters/dynamodb-table.ts';
+import { tableClient } from '../functions/runtime/clients.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../local/engines.ts';
 import { type ClockOffset, goByOffset } from '../local/moved-clock.ts';
 
@@ -51,8 +52,8 @@ export interface WriterSettings {
 
 const { dynamodbEndpoint, table, shardCount, load, clockOffset } = workerData as WriterSettings;
 if (clockOffset) goByOffset(clockOffset);
-const client = documentClient({ region: REGION, credentials: LOCAL_CREDENTIALS, endpoint: dynamodbEndpoint });
-const store = new BookingStore(client, table, shardCount);
+const client = tableClient({ region: REGION, credentials: LOCAL_CREDENTIALS, endpoint: dynamodbEndpoint });
+const store = new BookingStore(new DynamoDbTable(client, table), shardCount);
 
 const holdOf = (nowMs: number, burstAtMs: number): number => {
   switch (load.shape) {

@@ -117,7 +117,7 @@ const COMMANDS: Record<string, { readonly takesId: 'always' | 'maybe' | 'never';
         { bookingId, holdMs, ...(request.details && { details: request.details }) },
         nowMs,
       );
-      show(bookingJson(outcome.booking, systemClock()), options);
+      if (outcome.booking) show(bookingJson(outcome.booking, systemClock()), options);
       if (outcome.kind === 'exists') throw new Error(`there is a booking ${bookingId} already`);
     },
   },
@@ -131,7 +131,7 @@ const COMMANDS: Record<string, { readonly takesId: 'always' | 'maybe' | 'never';
   },
   list: {
     takesId: 'never',
-    run: async ({ store }, _, options) => {
+    run: async ({ index }, _, options) => {
       const limit = options.limit ?? '50';
       if (!/^([1-9]\d?|100)$/.test(limit))
         throw new UsageError(`--limit must be a whole number from 1 to 100, got ${limit}`);
@@ -139,7 +139,7 @@ const COMMANDS: Record<string, { readonly takesId: 'always' | 'maybe' | 'never';
       const range = options.overdue
         ? { fromMs: EARLIEST_DEADLINE_MS, throughMs: nowMs }
         : { fromMs: nowMs + 1, throughMs: LATEST_DEADLINE_MS };
-      const { bookings, after } = await store.listPending({ ...range, limit: Number(limit), after: {} });
+      const { bookings, after } = await index.listPending({ ...range, limit: Number(limit), after: {} });
       const shown = bookings.map((booking) => bookingJson(booking, nowMs));
       if (options.json) console.log(JSON.stringify({ bookings: shown, more: after !== undefined }));
       else for (const booking of shown) show(booking, options);

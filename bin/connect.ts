@@ -2,11 +2,14 @@
 import { DescribeTableCommand, DynamoDBClient, ListTagsOfResourceCommand } from '@aws-sdk/client-dynamodb';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import { BookingStore } from '../functions/adapters/booking-store.ts';
+import { DynamoDbTable } from '../functions/adapters/dynamodb-table.ts';
+import { PendingIndex } from '../functions/adapters/pending-index.ts';
 import { sweepScheduling } from '../functions/adapters/sweep-scheduling.ts';
+import { TimerQueue } from '../functions/adapters/timer-queue.ts';
 import { DEAD_LETTERS_TAG_PREFIX, TABLE_TAGS } from '../functions/contract.ts';
 import { InvalidHoldError, MINUTE_MS, SECOND_MS, type TimerSettings } from '../functions/core/hold-time.ts';
 import type { SweepScheduling } from '../functions/core/sweep.ts';
-import { documentClient, queueClient } from '../functions/runtime/clients.ts';
+import { queueClient, tableClient } from '../functions/runtime/clients.ts';
 import { readRuntimeFile } from '../local/runtime-file.ts';
 
 /** Thrown for what the user typed wrong; the command ends with its usage and exit code 2. */
@@ -37,6 +40,7 @@ export interface ConnectOptions {
 
 export interface Connection {
   readonly store: BookingStore;
+  readonly index: PendingIndex;
   readonly shardCount: number;
   readonly settings: TimerSettings;
   /** Absent where the table's tags do not tell which queue and which state are its own. */
@@ -68,18 +72,23 @@ export const connect = async (options: ConnectOptions): Promise<Connection> => {
   if (shardCount === 0) {
     throw new Error(`the table ${table} has no tag ${TABLE_TAGS.shardCount} that can be read: give --shard-count`);
   }
-  const client = documentClient(dynamodb);
+  const client = tableClient(dynamodb);
+  const bookings = new DynamoDbTable(client, table);
   const sqsClient = queueClient(sqs);
   const stateTable = tags.get(TABLE_TAGS.sweepStateTable);
   const queueUrl = tags.get(TABLE_TAGS.timerQueueUrl);
   return {
-    store: new BookingStore(client, table, shardCount),
+    store: new BookingStore(bookings, shardCount),
+    index: new PendingIndex(bookings, shardCount),
     shardCount,
     settings: {
       timerLeadMs: Number(tags.get(TABLE_TAGS.timerLeadMs) ?? SECOND_MS),
       sweepIntervalMs: Number(tags.get(TABLE_TAGS.sweepIntervalMinutes) ?? 5) * MINUTE_MS,
     },
-    ...(stateTable && queueUrl && { scheduling: sweepScheduling(client, sqsClient, stateTable, queueUrl) }),
+    ...(stateTable &&
+      queueUrl && {
+        scheduling: sweepScheduling(new TimerQueue(sqsClient, queueUrl), new DynamoDbTable(client, stateTable)),
+      }),
     table,
     sqsClient,
     ...(queueUrl && { timerQueueUrl: queueUrl }),

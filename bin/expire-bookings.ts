@@ -2,7 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { SingleBar } from 'cli-progress';
+import { isPermanent } from '../functions/adapters/permanent-error.ts';
 import { SECOND_MS } from '../functions/core/hold-time.ts';
+import { LEGAL_SHARDS } from '../functions/core/pending-shard.ts';
 import { SWEEP_STARTED, type SweepReport, sweep, sweepFinished } from '../functions/core/sweep.ts';
 import { systemClock } from '../functions/runtime/clock.ts';
 import {
@@ -61,15 +63,14 @@ const readOptions = () => {
 type Options = ReturnType<typeof readOptions>;
 
 const sweepOnce = async (
-  { store, scheduling, shardCount, settings }: Connection,
+  { store, index, scheduling, settings }: Connection,
   stopping: AbortSignal,
   onProgress?: (overdueFound: number) => void,
 ): Promise<SweepReport> =>
   sweep(
-    { store, clock: systemClock, ...(scheduling && { scheduling }) },
+    { store, index, clock: systemClock, isPermanent, ...(scheduling && { scheduling }) },
     {
       overdueAfterMs: 0,
-      shardCount,
       settings,
       mayContinue: () => !stopping.aborted,
       ...(onProgress && { onProgress: ({ overdueFound }) => onProgress(overdueFound) }),
@@ -128,11 +129,11 @@ const worker = async (options: Options, periodMs: number): Promise<void> => {
   process.exit(0);
 };
 
-const dryRun = async ({ store, shardCount }: Connection, json: boolean): Promise<void> => {
+const dryRun = async ({ index }: Connection, json: boolean): Promise<void> => {
   const nowMs = systemClock();
   const found: { bookingId: string; expiresAt: string; overdueMs: number }[] = [];
-  for (let shard = 0; shard < shardCount; shard += 1) {
-    for await (const { bookingId, expiresAtMs } of store.pendingRows(shard, nowMs)) {
+  for (const shard of LEGAL_SHARDS) {
+    for await (const { bookingId, expiresAtMs } of index.pendingRows(shard, nowMs)) {
       found.push({
         bookingId,
         expiresAt: new Date(expiresAtMs).toISOString(),
@@ -151,8 +152,8 @@ const dryRun = async ({ store, shardCount }: Connection, json: boolean): Promise
   console.log(`Would expire ${found.length} booking(s)`);
 };
 
-const progressBar = async ({ store }: Connection): Promise<SingleBar | undefined> => {
-  const total = await store.countPending(0, systemClock()).catch(() => 0);
+const progressBar = async ({ index }: Connection): Promise<SingleBar | undefined> => {
+  const total = await index.countPending(0, systemClock()).catch(() => 0);
   if (total < MUCH_TO_DO) return undefined;
   const bar = new SingleBar({ format: '  {bar} {value}/{total} bookings, {eta_formatted} left', hideCursor: true });
   bar.start(total, 0);

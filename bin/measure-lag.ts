@@ -158,7 +158,9 @@ runCommand('measure-lag', USAGE, async () => {
   const expired = await read(connection, deadlines, patienceMs, reading.to);
   reading.end();
 
-  const lagsMs = [...expired.values()].map(({ expiresAtMs, expiredAtMs = Number.NaN }) => expiredAtMs - expiresAtMs);
+  const lagsMs = [...expired.values()].map(
+    ({ expiresAtMs = Number.NaN, expiredAtMs = Number.NaN }) => expiredAtMs - expiresAtMs,
+  );
   const report = {
     table: connection.table,
     bookings,

@@ -2,9 +2,8 @@
 
 import { parseArgs } from 'node:util';
 import { GetQueueAttributesCommand, type QueueAttributeName } from '@aws-sdk/client-sqs';
-import { iso } from '../functions/api/booking-json.ts';
 import { comeNearHorizonMs, LATEST_DEADLINE_MS, OVERDUE_AFTER_MS, SECOND_MS } from '../functions/core/hold-time.ts';
-import { systemClock } from '../functions/runtime/clock.ts';
+import { iso, systemClock } from '../functions/runtime/clock.ts';
 import { CONNECT_OPTIONS, CONNECT_USAGE, type Connection, connect, runCommand, UsageError } from './connect.ts';
 
 const USAGE = `Usage: npm run status -- [options]
@@ -50,16 +49,16 @@ const messagesIn = async ({ sqsClient }: Connection, QueueUrl: string) => {
 
 /** Counts and ages as they are now, and each thing that is wrong, in words. */
 const lookAt = async (connection: Connection, next: number) => {
-  const { store, settings, scheduling } = connection;
+  const { index, settings, scheduling } = connection;
   const nowMs = systemClock();
   const deadLetters: Record<string, number> = {};
   const [pending, overdue, oldest, upcoming, state, timers] = await Promise.all([
-    store.countPending(nowMs + 1, LATEST_DEADLINE_MS),
-    store.countPending(0, nowMs),
-    store.listPending({ fromMs: 0, throughMs: nowMs, limit: 1, after: {} }),
+    index.countPending(nowMs + 1, LATEST_DEADLINE_MS),
+    index.countPending(0, nowMs),
+    index.listPending({ fromMs: 0, throughMs: nowMs, limit: 1, after: {} }),
     next === 0
       ? { bookings: [] }
-      : store.listPending({ fromMs: nowMs + 1, throughMs: LATEST_DEADLINE_MS, limit: next, after: {} }),
+      : index.listPending({ fromMs: nowMs + 1, throughMs: LATEST_DEADLINE_MS, limit: next, after: {} }),
     scheduling?.readState(),
     connection.timerQueueUrl === undefined ? undefined : messagesIn(connection, connection.timerQueueUrl),
     ...Array.from(connection.deadLetterQueueUrls, async ([name, url]) => {
@@ -68,7 +67,7 @@ const lookAt = async (connection: Connection, next: number) => {
     }),
   ]);
 
-  const oldestOverdueMs = oldest.bookings[0] ? nowMs - oldest.bookings[0].expiresAtMs : 0;
+  const oldestOverdueMs = oldest.bookings[0] ? nowMs - (oldest.bookings[0].expiresAtMs ?? nowMs) : 0;
   // A sweep that finishes notes how far ahead it has scheduled, which is this far beyond its own start.
   const lastSweepMs = state?.scheduledThroughMs ? state.scheduledThroughMs - comeNearHorizonMs(settings) : undefined;
   const problems: string[] = [];
@@ -89,7 +88,7 @@ const lookAt = async (connection: Connection, next: number) => {
     deadLetters,
     lastSweepAt: lastSweepMs === undefined ? null : iso(lastSweepMs),
     lastSweepAgoMs: lastSweepMs === undefined ? null : nowMs - lastSweepMs,
-    nextDeadlines: upcoming.bookings.map(({ bookingId, expiresAtMs }) => ({
+    nextDeadlines: upcoming.bookings.map(({ bookingId, expiresAtMs = 0 }) => ({
       bookingId,
       expiresAt: iso(expiresAtMs),
       inMs: expiresAtMs - nowMs,

@@ -4,10 +4,14 @@ import type { APIGatewayProxyEventV2, Context } from 'aws-lambda';
 import { handle } from 'hono/aws-lambda';
 import { BookingStore } from './adapters/booking-store.ts';
 import { cronTokenCheck } from './adapters/cron-token.ts';
+import { DynamoDbTable } from './adapters/dynamodb-table.ts';
+import { PendingIndex } from './adapters/pending-index.ts';
+import { isPermanent } from './adapters/permanent-error.ts';
 import { sweepScheduling } from './adapters/sweep-scheduling.ts';
+import { TimerQueue } from './adapters/timer-queue.ts';
 import { createBookingsApi, type RequestBindings } from './api/bookings-api.ts';
 import { Problem } from './api/problem.ts';
-import { documentClient, PATIENCE, queueClient } from './runtime/clients.ts';
+import { PATIENCE, queueClient, tableClient } from './runtime/clients.ts';
 import { systemClock } from './runtime/clock.ts';
 import {
   bookingsTableFromEnvironment,
@@ -19,26 +23,26 @@ import {
 } from './runtime/environment.ts';
 import { lambdaTelemetry } from './runtime/telemetry.ts';
 
-const client = documentClient();
+const client = tableClient();
+const bookings = new DynamoDbTable(client, bookingsTableFromEnvironment());
+const sweepState = new DynamoDbTable(client, sweepStateTableFromEnvironment());
 const shardCount = shardCountFromEnvironment();
-const store = new BookingStore(client, bookingsTableFromEnvironment(), shardCount);
+const store = new BookingStore(bookings, shardCount);
+const index = new PendingIndex(bookings, shardCount);
 
 const api = createBookingsApi({
   store,
+  index,
   sweepPorts: {
     store,
-    scheduling: sweepScheduling(
-      client,
-      queueClient(),
-      sweepStateTableFromEnvironment(),
-      timerQueueUrlFromEnvironment(),
-    ),
+    index,
+    scheduling: sweepScheduling(new TimerQueue(queueClient(), timerQueueUrlFromEnvironment()), sweepState),
     clock: systemClock,
+    isPermanent,
   },
   isCronToken: cronTokenCheck(new SecretsManagerClient(PATIENCE), cronTokenSecretFromEnvironment(), systemClock),
   clock: systemClock,
   telemetry: lambdaTelemetry('bookings-api', []),
-  shardCount,
   settings: timerSettingsFromEnvironment(),
 });
 

@@ -26,7 +26,6 @@ export const PENDING_INDEX = 'pending-by-expiry';
 export const SWEEP_STATE_ATTRIBUTES = {
   stateId: 'stateId',
   scheduledThroughMs: 'scheduledThroughMs',
-  shardCount: 'shardCount',
 } as const;
 
 /** Key of the sweep's one state item. */
@@ -42,6 +41,7 @@ export const ENV = {
   sweepIntervalMinutes: 'SWEEP_INTERVAL_MINUTES',
   cronTokenSecret: 'CRON_TOKEN_SECRET',
   eventBus: 'EVENT_BUS_NAME',
+  deadLetterQueueUrl: 'DEAD_LETTER_QUEUE_URL',
 } as const;
 
 /**
@@ -91,6 +91,12 @@ export const METRICS = {
   extended: 'Extended',
   /** Timers whose booking does not exist. */
   missing: 'BookingsMissing',
+  /** Repeated messages of one batch: the same timer twice, whatever became of it. */
+  duplicateTimers: 'DuplicateTimers',
+  /** Timers whose write was refused, and the reason could not be read: nothing is left to do, but nobody knows why. */
+  refused: 'RefusedUnexplained',
+  /** Bookings, timers and events that can never be processed: they are in a dead-letter queue, or in the sweep's log. */
+  unprocessable: 'Unprocessable',
   /** Messages that are no timer: they go to the dead-letter queue. */
   malformed: 'MalformedTimers',
   /** Bookings that could not be expired or scheduled in this try: they are tried again. */
@@ -107,19 +113,37 @@ export const METRICS = {
 
 /** The counts that each invocation sends, by Lambda. `LagMs` is sent with every expired booking, and never without one. */
 export const METRICS_OF = {
-  scheduleExpiry: [METRICS.scheduled, METRICS.leftToSweep, METRICS.adopted, METRICS.invalidDeadline, METRICS.failed],
+  scheduleExpiry: [
+    METRICS.scheduled,
+    METRICS.leftToSweep,
+    METRICS.adopted,
+    METRICS.invalidDeadline,
+    METRICS.unprocessable,
+    METRICS.failed,
+  ],
   expireBooking: [
     METRICS.expiredByTimer,
     METRICS.settledInTime,
     METRICS.alreadyExpired,
     METRICS.extended,
     METRICS.missing,
+    METRICS.invalidDeadline,
+    METRICS.refused,
+    METRICS.duplicateTimers,
     METRICS.malformed,
     METRICS.sentAgain,
+    METRICS.unprocessable,
     METRICS.failed,
   ],
-  sweep: [METRICS.expiredBySweep, METRICS.overdueFound, METRICS.scheduled, METRICS.failed, METRICS.sweepUnfinished],
-  publishEvents: [METRICS.published, METRICS.publishFailed],
+  sweep: [
+    METRICS.expiredBySweep,
+    METRICS.overdueFound,
+    METRICS.scheduled,
+    METRICS.unprocessable,
+    METRICS.failed,
+    METRICS.sweepUnfinished,
+  ],
+  publishEvents: [METRICS.published, METRICS.publishFailed, METRICS.unprocessable],
 } as const;
 
 export type MetricName = (typeof METRICS)[keyof typeof METRICS];

@@ -4,9 +4,11 @@
  */
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import type { BookingStore } from './adapters/booking-store.ts';
+import type { DeadLetters } from './adapters/dead-letters.ts';
+import { isPermanent } from './adapters/permanent-error.ts';
 import type { TimerQueue } from './adapters/timer-queue.ts';
 import { METRICS, type MetricName } from './contract.ts';
-import type { BookingSnapshot, ExpireOutcome } from './core/booking-status.ts';
+import type { Booking, ExpireOutcome } from './core/booking-status.ts';
 import { decideOnTimer, provenBySnapshot, type ScheduledTimer } from './core/expiry-decisions.ts';
 import { decodeTimer, type ExpiryTimer, MalformedTimerError } from './core/expiry-timer.ts';
 import { failedMessages } from './runtime/batch.ts';
@@ -25,6 +27,7 @@ const MAX_RETRY_SECONDS = 60;
 export interface ExpireBookingPorts {
   readonly store: Pick<BookingStore, 'glimpse' | 'expire'>;
   readonly queue: Pick<TimerQueue, 'send' | 'retryIn'>;
+  readonly deadLetters: Pick<DeadLetters, 'put'>;
   readonly clock: Clock;
   readonly waitUntil: WaitUntil;
   readonly telemetry: Telemetry;
@@ -37,9 +40,15 @@ interface Target {
   readonly messages: SQSRecord[];
 }
 
+/** A message that can never be processed, and why. */
+interface Dead {
+  readonly message: SQSRecord;
+  readonly reason: string;
+}
+
 interface SortedBatch {
   readonly targets: readonly Target[];
-  readonly malformed: readonly SQSRecord[];
+  readonly malformed: readonly Dead[];
   readonly tooEarly: readonly { readonly scheduled: ScheduledTimer; readonly message: SQSRecord }[];
 }
 
@@ -53,16 +62,26 @@ export const createHandler =
       expireEachAtItsDeadline(targets, ports),
       sendAgain(tooEarly, ports),
     ]);
-    const notExpired = outcomes.flatMap(([{ messages }, outcome]) => (outcome.kind === 'failed' ? messages : []));
-    const failed = [...notSentAgain, ...notExpired];
-    tell(outcomes, malformed.length, failed.length, ports.telemetry);
-    await retrySoon(malformed, failed, ports);
-    return failedMessages([...malformed, ...failed]);
+    const notExpired = outcomes.flatMap(([{ messages }, outcome]) =>
+      outcome.kind === 'failed' ? messages.map((message) => ({ message, error: outcome.error })) : [],
+    );
+    const unprocessable = [...notSentAgain, ...notExpired].filter(({ error }) => isPermanent(error));
+    const failed = [...notSentAgain, ...notExpired].filter(({ error }) => !isPermanent(error));
+    tell(outcomes, malformed.length, unprocessable.length, failed.length, ports.telemetry);
+
+    const dead = [...malformed, ...unprocessable.map(({ message, error }) => ({ message, reason: String(error) }))];
+    const notTaken = await bury(dead, ports);
+    await retrySoon(
+      notTaken,
+      failed.map(({ message }) => message),
+      ports,
+    );
+    return failedMessages([...notTaken, ...failed.map(({ message }) => message)]);
   };
 
 const sortOut = (records: readonly SQSRecord[], { clock, telemetry, timerLeadMs }: ExpireBookingPorts): SortedBatch => {
   const targets = new Map<string, Target>();
-  const malformed: SQSRecord[] = [];
+  const malformed: Dead[] = [];
   const tooEarly: SortedBatch['tooEarly'][number][] = [];
   for (const message of records) {
     try {
@@ -74,7 +93,7 @@ const sortOut = (records: readonly SQSRecord[], { clock, telemetry, timerLeadMs 
       else targets.set(sameTimer, { timer, messages: [message] });
     } catch (error) {
       if (!(error instanceof MalformedTimerError)) throw error;
-      malformed.push(message);
+      malformed.push({ message, reason: error.message });
       telemetry.error('message is no timer: it goes to the dead-letter queue', {
         messageId: message.messageId,
         reason: error.message,
@@ -88,7 +107,7 @@ const expireEachAtItsDeadline = async (
   targets: readonly Target[],
   { store, clock, waitUntil, telemetry }: ExpireBookingPorts,
 ): Promise<TargetOutcome[]> => {
-  let glimpsed = new Map<string, BookingSnapshot>();
+  let glimpsed = new Map<string, Booking>();
   const waiting = new Set(
     targets.filter(({ timer }) => timer.expiresAtMs > clock()).map(({ timer }) => timer.bookingId),
   );
@@ -104,16 +123,15 @@ const expireEachAtItsDeadline = async (
   }
   const outcomesByMoment = await Promise.all(
     sameMoments(targets).map(async (group) => {
-      await waitUntil(group.at(-1)?.timer.expiresAtMs ?? 0);
+      const dueAtMs = group.at(-1)?.timer.expiresAtMs ?? 0;
+      await waitUntil(dueAtMs);
       const proven = new Map(
         group.map((target) => [target, provenBySnapshot(target.timer, glimpsed.get(target.timer.bookingId))]),
       );
       const undecided = group.filter((target) => proven.get(target) === undefined);
-      const bookingIds = new Set(undecided.map(({ timer }) => timer.bookingId));
-      const written =
-        bookingIds.size > 0 ? await store.expire([...bookingIds], 'timer', clock()) : new Map<string, ExpireOutcome>();
+      const written = await expireWhenDue(undecided, dueAtMs, { store, clock, waitUntil });
       return group.map((target): TargetOutcome => {
-        const outcome = proven.get(target) ?? written.get(target.timer.bookingId);
+        const outcome = proven.get(target) ?? written.get(target);
         return [target, outcome ?? { kind: 'failed', error: new Error('the store gave no outcome') }];
       });
     }),
@@ -121,42 +139,91 @@ const expireEachAtItsDeadline = async (
   return outcomesByMoment.flat();
 };
 
+/** How often a booking is tried whose deadline is the timer's, and yet was not reached by the clock at the write. */
+const CLOCK_TRIES = 3;
+
+/**
+ * Expires bookings whose deadlines have been waited for. A clock may step back between the wait and the write: then the
+ * condition refuses, rightly, and the deadline is waited for again.
+ */
+const expireWhenDue = async (
+  targets: readonly Target[],
+  dueAtMs: number,
+  { store, clock, waitUntil }: Pick<ExpireBookingPorts, 'store' | 'clock' | 'waitUntil'>,
+): Promise<Map<Target, ExpireOutcome>> => {
+  const outcomes = new Map<Target, ExpireOutcome>();
+  let left = targets;
+  for (let tries = 0; tries < CLOCK_TRIES && left.length > 0; tries += 1) {
+    if (tries > 0) await waitUntil(dueAtMs);
+    const written = await store.expire([...new Set(left.map(({ timer }) => timer.bookingId))], 'timer', clock());
+    const isTooEarly = ({ timer }: Target): boolean => {
+      const outcome = written.get(timer.bookingId);
+      return outcome?.kind === 'extended' && outcome.expiresAtMs <= timer.expiresAtMs;
+    };
+    for (const target of left) {
+      const outcome = written.get(target.timer.bookingId);
+      if (outcome && !isTooEarly(target)) outcomes.set(target, outcome);
+    }
+    left = left.filter(isTooEarly);
+  }
+  for (const target of left) outcomes.set(target, { kind: 'failed', error: new Error('the clock steps back') });
+  return outcomes;
+};
+
 const sendAgain = async (
   tooEarly: SortedBatch['tooEarly'],
   { queue, telemetry }: ExpireBookingPorts,
-): Promise<SQSRecord[]> => {
+): Promise<{ readonly message: SQSRecord; readonly error: Error }[]> => {
   if (tooEarly.length === 0) return [];
-  const unsent = new Set((await queue.send(tooEarly.map((each) => each.scheduled))).map((each) => each.scheduled));
-  if (tooEarly.length > unsent.size) telemetry.count(METRICS.sentAgain, tooEarly.length - unsent.size);
-  return tooEarly.filter(({ scheduled }) => unsent.has(scheduled)).map(({ message }) => message);
+  const unsent = await queue.send(tooEarly.map(({ scheduled }) => scheduled));
+  const errors = new Map(unsent.map(({ scheduled, error }) => [scheduled, error]));
+  if (tooEarly.length > errors.size) telemetry.count(METRICS.sentAgain, tooEarly.length - errors.size);
+  return tooEarly.flatMap(({ scheduled, message }) => {
+    const error = errors.get(scheduled);
+    return error ? [{ message, error }] : [];
+  });
 };
 
-const tell = (outcomes: readonly TargetOutcome[], malformed: number, failed: number, telemetry: Telemetry): void => {
+const tell = (
+  outcomes: readonly TargetOutcome[],
+  malformed: number,
+  unprocessable: number,
+  failed: number,
+  telemetry: Telemetry,
+): void => {
   const told = outcomes.map(([{ timer, messages }, outcome]) => {
     const { bookingId } = timer;
     const lagMs = outcome.kind === 'expired' ? outcome.expiredAtMs - timer.expiresAtMs : undefined;
     if (lagMs !== undefined) telemetry.lag(lagMs);
     if (outcome.kind === 'failed') telemetry.error('booking not expired', { bookingId, error: outcome.error });
     else telemetry.count(METRIC_OF[outcome.kind]);
-    if (messages.length > 1) telemetry.count(METRICS.alreadyExpired, messages.length - 1);
+    if (messages.length > 1) telemetry.count(METRICS.duplicateTimers, messages.length - 1);
     return { bookingId, outcome: outcome.kind, ...(lagMs !== undefined && { lagMs }) };
   });
   if (told.length > 0) telemetry.info('timers done', { outcomes: told });
   if (malformed > 0) telemetry.count(METRICS.malformed, malformed);
+  if (unprocessable > 0) telemetry.count(METRICS.unprocessable, unprocessable);
   if (failed > 0) telemetry.count(METRICS.failed, failed);
   telemetry.flush();
 };
 
+/** Puts messages into the dead-letter queue as they came, each with its reason. Returns those that it did not take. */
+const bury = async (dead: readonly Dead[], { deadLetters }: ExpireBookingPorts): Promise<SQSRecord[]> => {
+  if (dead.length === 0) return [];
+  const untaken = await deadLetters.put(dead.map(({ message, reason }) => ({ message, body: message.body, reason })));
+  return untaken.map(({ message }) => message);
+};
+
 /**
- * Without this a failed message would come back only after the visibility timeout. A malformed one never gets better,
- * so it uses up its receives at once and reaches the dead-letter queue; others back off, twice as long each time.
+ * Without this a failed message would come back only after the visibility timeout. One that the dead-letter queue did not
+ * take comes back at once, and SQS itself moves it there in the end; others back off, twice as long each time.
  */
 const retrySoon = async (
-  malformed: readonly SQSRecord[],
+  notTaken: readonly SQSRecord[],
   failed: readonly SQSRecord[],
   { queue }: ExpireBookingPorts,
 ): Promise<void> => {
-  const atOnce = malformed.map(({ receiptHandle }) => ({ receiptHandle, seconds: 0 }));
+  const atOnce = notTaken.map(({ receiptHandle }) => ({ receiptHandle, seconds: 0 }));
   const later = failed.map(({ receiptHandle, attributes }) => {
     const receives = Number(attributes.ApproximateReceiveCount);
     return { receiptHandle, seconds: Math.min(MAX_RETRY_SECONDS, 2 ** (receives - 1)) };
@@ -170,8 +237,9 @@ const METRIC_OF: Record<Exclude<ExpireOutcome['kind'], 'failed'>, MetricName> = 
   'already-expired': METRICS.alreadyExpired,
   extended: METRICS.extended,
   missing: METRICS.missing,
+  'no-booking': METRICS.missing,
   'invalid-deadline': METRICS.invalidDeadline,
-  refused: METRICS.settledInTime,
+  refused: METRICS.refused,
 };
 
 /** Targets by deadline, in groups that span at most SAME_MOMENT_MS each. */

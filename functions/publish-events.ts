@@ -2,50 +2,63 @@
  * A booking's status changed: tell the event bus. Invoked with batches of the table's stream, so that an event is sent for
  * exactly the changes that were committed, whoever committed them.
  */
-import type { AttributeValue } from '@aws-sdk/client-dynamodb';
-import { unmarshall } from '@aws-sdk/util-dynamodb';
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda';
-import { UNMARSHALL } from './adapters/booking-store.ts';
+import type { DeadLetters } from './adapters/dead-letters.ts';
 import type { EventBus } from './adapters/event-bus.ts';
-import { iso } from './api/booking-json.ts';
+import { UnprocessableError } from './adapters/permanent-error.ts';
 import { METRICS } from './contract.ts';
-import { type BookingEvent, type ChangedBooking, eventOf } from './core/booking-events.ts';
-import type { BookingStatus } from './core/booking-status.ts';
-import { failedRecords } from './runtime/batch.ts';
+import { type BookingEvent, eventOf } from './core/booking-events.ts';
+import { DoneRecords, failedRecords } from './runtime/batch.ts';
+import { iso } from './runtime/clock.ts';
+import { type RecordFailure, settleFailures } from './runtime/record-failures.ts';
 import type { Telemetry } from './runtime/telemetry.ts';
+import { type Item, readBooking } from './table/item.ts';
 
 export interface PublishEventsPorts {
   readonly bus: Pick<EventBus, 'publish'>;
+  readonly deadLetters: Pick<DeadLetters, 'put'>;
   readonly telemetry: Telemetry;
 }
 
-export const createHandler =
-  ({ bus, telemetry }: PublishEventsPorts) =>
-  async (streamEvent: DynamoDBStreamEvent): Promise<DynamoDBBatchResponse> => {
-    const sequenceNumbers = new Map<BookingEvent, string>();
-    for (const { dynamodb } of streamEvent.Records) {
-      const event = eventOfChange(dynamodb);
-      if (event) sequenceNumbers.set(event, dynamodb?.SequenceNumber ?? '');
+export const createHandler = (ports: PublishEventsPorts) => {
+  const { bus, telemetry } = ports;
+  const done = new DoneRecords();
+  return async ({ Records }: DynamoDBStreamEvent): Promise<DynamoDBBatchResponse> => {
+    const records = new Map<BookingEvent, DynamoDBRecord>();
+    const failures: RecordFailure[] = [];
+    for (const record of Records.filter((each) => !done.has(each))) {
+      try {
+        const event = eventOfChange(record.dynamodb);
+        if (event) records.set(event, record);
+      } catch (error) {
+        const bookingId = record.dynamodb?.NewImage?.bookingId?.S;
+        const permanent = new UnprocessableError(String(error), { cause: error });
+        failures.push({ record, bookingId, problem: 'record not understood', error: permanent });
+      }
     }
-    const unpublished = await bus.publish([...sequenceNumbers.keys()]);
-    const published = sequenceNumbers.size - unpublished.length;
-    if (published > 0) {
-      const failed = new Set(unpublished.map(({ event }) => event));
-      const told = [...sequenceNumbers.keys()].filter((event) => !failed.has(event));
-      telemetry.count(METRICS.published, published);
-      telemetry.info('events published', { eventIds: told.map(({ detail }) => detail.eventId) });
+    const unpublished = new Map((await bus.publish([...records.keys()])).map(({ event, error }) => [event, error]));
+    const published: string[] = [];
+    for (const [event, record] of records) {
+      const { eventId, bookingId } = event.detail;
+      if (!unpublished.has(event)) published.push(eventId);
+      else
+        failures.push({ record, bookingId, problem: `event ${eventId} not published`, error: unpublished.get(event) });
     }
-    for (const { event, error } of unpublished) {
-      telemetry.count(METRICS.publishFailed);
-      telemetry.error('event not published', { eventId: event.detail.eventId, error });
+    if (published.length > 0) {
+      telemetry.count(METRICS.published, published.length);
+      telemetry.info('events published', { eventIds: published });
     }
+    const failed = await settleFailures(failures, ports, METRICS.publishFailed);
     telemetry.flush();
-    return failedRecords(unpublished.map(({ event }) => sequenceNumbers.get(event) ?? ''));
+    done.note(Records, failed);
+    return failedRecords(failed);
   };
+};
 
 const eventOfChange = (change: DynamoDBRecord['dynamodb']): BookingEvent | undefined => {
-  if (change?.NewImage === undefined) return undefined;
-  const booking = unmarshall(change.NewImage as Record<string, AttributeValue>, UNMARSHALL) as ChangedBooking;
-  const before = change.OldImage?.status?.S as BookingStatus | undefined;
-  return eventOf(booking, before, (change.ApproximateCreationDateTime ?? 0) * 1_000, iso);
+  // Lambda's own type of an image differs from the SDK's in binary values only, which both are read as Base64.
+  const booking = readBooking(change?.NewImage as Item | undefined);
+  if (booking === undefined) return undefined;
+  const before = change?.OldImage && (change.OldImage.status?.S ?? '');
+  return eventOf(booking, before, Math.round((change?.ApproximateCreationDateTime ?? 0) * 1_000), iso);
 };

@@ -1,51 +1,87 @@
 /**
  * A booking was written: send its timer if it is near. Invoked with batches of the table's stream that hold only
  * records whose new image is PENDING.
+ *
+ * A record that can never be processed is put into the dead-letter queue and is done; only what may go away fails a record,
+ * because Lambda repeats a failed record and everything after it.
  */
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda';
 import type { BookingStore } from './adapters/booking-store.ts';
+import type { DeadLetters } from './adapters/dead-letters.ts';
+import { UnprocessableError } from './adapters/permanent-error.ts';
 import type { TimerQueue } from './adapters/timer-queue.ts';
 import { METRICS } from './contract.ts';
-import type { Adoption } from './core/booking-status.ts';
-import { decideOnWrite, type ScheduledTimer, type WrittenBooking } from './core/expiry-decisions.ts';
+import { adoptionOf, decideOnWrite, type ScheduledTimer, type SeenBooking } from './core/expiry-decisions.ts';
 import type { TimerSettings } from './core/hold-time.ts';
-import { failedRecords } from './runtime/batch.ts';
+import type { Adoption } from './core/moves.ts';
+import { DoneRecords, failedRecords } from './runtime/batch.ts';
 import type { Clock } from './runtime/clock.ts';
+import { type RecordFailure, settleFailures } from './runtime/record-failures.ts';
 import type { Telemetry } from './runtime/telemetry.ts';
+import { type Item, seenBooking } from './table/item.ts';
 
 export interface ScheduleExpiryPorts {
   readonly store: Pick<BookingStore, 'adopt'>;
   readonly queue: Pick<TimerQueue, 'send'>;
+  readonly deadLetters: Pick<DeadLetters, 'put'>;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   readonly shardCount: number;
   readonly settings: TimerSettings;
 }
 
-type Image = NonNullable<NonNullable<DynamoDBRecord['dynamodb']>['NewImage']>;
-
-/** Something to be done for a booking, and the record that is to be repeated if it fails. */
+/** Something to be done for a booking, and the record that asks for it. */
 interface Due<T> {
   readonly what: T;
-  readonly sequenceNumber: string;
+  readonly record: DynamoDBRecord;
 }
 
-export const createHandler =
-  ({ store, queue, clock, telemetry, shardCount, settings }: ScheduleExpiryPorts) =>
-  async (event: DynamoDBStreamEvent): Promise<DynamoDBBatchResponse> => {
-    const nowMs = clock();
-    // The last word about a booking counts: its earlier timers of this batch would come for nothing.
-    const timers = new Map<string, Due<ScheduledTimer>>();
-    const adoptions = new Map<string, Due<Adoption>>();
-    const farBookings: string[] = [];
+interface Plan {
+  readonly timers: ReadonlyMap<string, Due<ScheduledTimer>>;
+  readonly adoptions: ReadonlyMap<string, Due<Adoption>>;
+  readonly farBookings: readonly string[];
+  readonly misunderstood: readonly RecordFailure[];
+}
 
-    for (const { dynamodb: change } of event.Records) {
-      const { NewImage, OldImage, SequenceNumber: sequenceNumber = '' } = change ?? {};
-      const booking = writtenBooking(NewImage);
-      if (booking === undefined) continue;
-      const before = writtenBooking(OldImage);
-      const decision = decideOnWrite(booking, before?.expiresAtMs, nowMs, shardCount, settings);
-      const { bookingId } = booking;
+/** The bookings for which something was done, and what could not be. */
+interface Result {
+  readonly done: readonly string[];
+  readonly failures: readonly RecordFailure[];
+}
+
+export const createHandler = (ports: ScheduleExpiryPorts) => {
+  const done = new DoneRecords();
+  return async (event: DynamoDBStreamEvent): Promise<DynamoDBBatchResponse> => {
+    const nowMs = ports.clock();
+    const newRecords = event.Records.filter((record) => !done.has(record));
+    const { timers, adoptions, farBookings, misunderstood } = plan(newRecords, nowMs, ports);
+    const [sending, adopting] = await Promise.all([send(timers, ports), adopt(adoptions, nowMs, ports)]);
+    tell({ scheduled: sending.done, adopted: adopting.done, leftToSweep: farBookings }, ports.telemetry);
+    const failures = [...misunderstood, ...sending.failures, ...adopting.failures];
+    const failed = await settleFailures(failures, ports, METRICS.failed);
+    ports.telemetry.flush();
+    done.note(event.Records, failed);
+    return failedRecords(failed);
+  };
+};
+
+const plan = (
+  records: readonly DynamoDBRecord[],
+  nowMs: number,
+  { telemetry, shardCount, settings }: ScheduleExpiryPorts,
+): Plan => {
+  // The last word about a booking counts: its earlier timers of this batch would come for nothing.
+  const timers = new Map<string, Due<ScheduledTimer>>();
+  const adoptions = new Map<string, Due<Adoption>>();
+  const farBookings: string[] = [];
+  const misunderstood: RecordFailure[] = [];
+  for (const record of records) {
+    const bookingId = record.dynamodb?.NewImage?.bookingId?.S;
+    try {
+      const seen = pendingBooking(record.dynamodb?.NewImage);
+      if (seen === undefined || bookingId === undefined) continue;
+      const before = pendingBooking(record.dynamodb?.OldImage)?.booking;
+      const decision = decideOnWrite(seen, before, nowMs, shardCount, settings);
       if (decision.kind === 'invalid-deadline') {
         telemetry.count(METRICS.invalidDeadline);
         telemetry.error('booking has no valid deadline: nobody will expire it', { bookingId, reason: decision.reason });
@@ -55,57 +91,69 @@ export const createHandler =
         timers.delete(bookingId);
         farBookings.push(bookingId);
       }
-      if (decision.scheduled) timers.set(bookingId, { what: decision.scheduled, sequenceNumber });
-      if (decision.adoption) adoptions.set(bookingId, { what: decision.adoption, sequenceNumber });
+      if (decision.scheduled) timers.set(bookingId, { what: decision.scheduled, record });
+      if (decision.adoption) adoptions.set(bookingId, { what: decision.adoption, record });
+    } catch (error) {
+      const permanent = new UnprocessableError(String(error), { cause: error });
+      misunderstood.push({ record, bookingId, problem: 'record not understood', error: permanent });
     }
+  }
+  return { timers, adoptions, farBookings, misunderstood };
+};
 
-    const failed: string[] = [];
-    const report = (message: string, bookingId: string, sequenceNumber: string, error: Error | undefined) => {
-      telemetry.count(METRICS.failed);
-      telemetry.error(message, { bookingId, error });
-      failed.push(sequenceNumber);
-    };
-    const [unsent, unadopted] = await Promise.all([
-      queue.send(Array.from(timers.values(), ({ what }) => what)),
-      store.adopt(Array.from(adoptions.values(), ({ what }) => what)),
-    ]);
-    for (const { scheduled, error } of unsent) {
-      const { bookingId } = scheduled.timer;
-      report('timer not sent', bookingId, timers.get(bookingId)?.sequenceNumber ?? '', error);
-    }
-    for (const [bookingId, error] of unadopted) {
-      report('booking not put into the index', bookingId, adoptions.get(bookingId)?.sequenceNumber ?? '', error);
-    }
+/** The filter lets no image through that is not PENDING, but the one before the write may be anything. */
+const pendingBooking = (image: unknown): SeenBooking | undefined => {
+  // Lambda's own type of an image differs from the SDK's in binary values only, and here nothing is binary.
+  const seen = seenBooking(image as Item | undefined);
+  return seen?.booking.status === 'PENDING' ? seen : undefined;
+};
 
-    const scheduled = timers.size - unsent.length;
-    const adopted = adoptions.size - unadopted.size;
-    if (scheduled > 0) telemetry.count(METRICS.scheduled, scheduled);
-    if (adopted > 0) telemetry.count(METRICS.adopted, adopted);
-    if (farBookings.length > 0) telemetry.count(METRICS.leftToSweep, farBookings.length);
-    if (scheduled + adopted + farBookings.length > 0) {
-      telemetry.info('bookings scheduled', {
-        scheduled: [...timers.keys()],
-        ...(adopted > 0 && { adopted: [...adoptions.keys()] }),
-        ...(farBookings.length > 0 && { leftToSweep: farBookings }),
-      });
-    }
-    telemetry.flush();
-    return failedRecords(failed);
-  };
-
-/** The PENDING booking of an image; undefined where there is none. The filter lets no other new image through. */
-const writtenBooking = (image: Image | undefined): WrittenBooking | undefined => {
-  if (image?.status?.S !== 'PENDING' || image.bookingId?.S === undefined) return undefined;
+const send = async (timers: Plan['timers'], { queue }: ScheduleExpiryPorts): Promise<Result> => {
+  const unsent = await queue.send(Array.from(timers.values(), ({ what }) => what));
+  const errors = new Map(unsent.map(({ scheduled, error }) => [scheduled.timer.bookingId, error]));
   return {
-    bookingId: image.bookingId.S,
-    expiresAtMs: numberOf(image.expiresAtMs),
-    holdStartedAtMs: numberOf(image.holdStartedAtMs),
-    pendingShard: numberOf(image.pendingShard),
+    done: [...timers.keys()].filter((bookingId) => !errors.has(bookingId)),
+    failures: Array.from(timers)
+      .filter(([bookingId]) => errors.has(bookingId))
+      .map(([bookingId, { record }]) => ({
+        record,
+        bookingId,
+        problem: 'timer not sent',
+        error: errors.get(bookingId),
+      })),
   };
 };
 
-/** The number of an attribute; NaN for one of another type, so that a deadline written as text is reported as such. */
-const numberOf = (attribute: Image[string] | undefined): number | undefined => {
-  if (attribute === undefined) return undefined;
-  return attribute.N === undefined ? Number.NaN : Number(attribute.N);
+const adopt = async (
+  adoptions: Plan['adoptions'],
+  nowMs: number,
+  { store, shardCount, settings }: ScheduleExpiryPorts,
+): Promise<Result> => {
+  const outcomes = await store.adopt(
+    Array.from(adoptions.values(), ({ what }) => what),
+    (found) => adoptionOf(found, nowMs, shardCount, settings),
+  );
+  const done: string[] = [];
+  const failures: RecordFailure[] = [];
+  for (const [bookingId, { record }] of adoptions) {
+    const outcome = outcomes.get(bookingId);
+    if (outcome?.kind === 'adopted') done.push(bookingId);
+    if (outcome?.kind === 'failed')
+      failures.push({ record, bookingId, problem: 'booking not put into the index', error: outcome.error });
+  }
+  return { done, failures };
+};
+
+const tell = (what: Readonly<Record<string, readonly string[]>>, telemetry: Telemetry): void => {
+  const { scheduled = [], adopted = [], leftToSweep = [] } = what;
+  if (scheduled.length > 0) telemetry.count(METRICS.scheduled, scheduled.length);
+  if (adopted.length > 0) telemetry.count(METRICS.adopted, adopted.length);
+  if (leftToSweep.length > 0) telemetry.count(METRICS.leftToSweep, leftToSweep.length);
+  if (scheduled.length + adopted.length + leftToSweep.length > 0) {
+    telemetry.info('bookings scheduled', {
+      scheduled,
+      ...(adopted.length > 0 && { adopted }),
+      ...(leftToSweep.length > 0 && { leftToSweep }),
+    });
+  }
 };

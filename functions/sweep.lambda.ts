@@ -1,8 +1,12 @@
 /** Entry point of the sweep Lambda: EventBridge Scheduler → overdue and near bookings. */
 import { BookingStore } from './adapters/booking-store.ts';
+import { DynamoDbTable } from './adapters/dynamodb-table.ts';
+import { PendingIndex } from './adapters/pending-index.ts';
+import { isPermanent } from './adapters/permanent-error.ts';
 import { sweepScheduling } from './adapters/sweep-scheduling.ts';
+import { TimerQueue } from './adapters/timer-queue.ts';
 import { METRICS_OF } from './contract.ts';
-import { documentClient, queueClient } from './runtime/clients.ts';
+import { queueClient, tableClient } from './runtime/clients.ts';
 import { systemClock } from './runtime/clock.ts';
 import {
   bookingsTableFromEnvironment,
@@ -14,14 +18,17 @@ import {
 import { lambdaTelemetry } from './runtime/telemetry.ts';
 import { createHandler } from './sweep.ts';
 
-const client = documentClient();
+const client = tableClient();
+const bookings = new DynamoDbTable(client, bookingsTableFromEnvironment());
+const state = new DynamoDbTable(client, sweepStateTableFromEnvironment());
 const shardCount = shardCountFromEnvironment();
 
 export const handler = createHandler({
-  store: new BookingStore(client, bookingsTableFromEnvironment(), shardCount),
-  scheduling: sweepScheduling(client, queueClient(), sweepStateTableFromEnvironment(), timerQueueUrlFromEnvironment()),
+  index: new PendingIndex(bookings, shardCount),
+  store: new BookingStore(bookings, shardCount),
+  scheduling: sweepScheduling(new TimerQueue(queueClient(), timerQueueUrlFromEnvironment()), state),
   clock: systemClock,
+  isPermanent,
   telemetry: lambdaTelemetry('sweep', METRICS_OF.sweep),
-  shardCount,
   settings: timerSettingsFromEnvironment(),
 });

@@ -10,7 +10,6 @@ const TIME_TO_END_MS = 10_000;
 
 export interface SweepHandlerPorts extends SweepPorts {
   readonly telemetry: Telemetry;
-  readonly shardCount: number;
   readonly settings: TimerSettings;
 }
 
@@ -23,12 +22,11 @@ export interface SweepAnswer {
 
 /** @throws Error after the sweep has done what it could, if anything failed: so that the invocation counts as failed */
 export const createHandler =
-  ({ telemetry, shardCount, settings, ...ports }: SweepHandlerPorts) =>
+  ({ telemetry, settings, ...ports }: SweepHandlerPorts) =>
   async (_event: unknown, context: Pick<Context, 'getRemainingTimeInMillis'>): Promise<SweepAnswer> => {
     telemetry.info(SWEEP_STARTED);
     const report = await sweep(ports, {
       overdueAfterMs: OVERDUE_AFTER_MS,
-      shardCount,
       settings,
       mayContinue: () => context.getRemainingTimeInMillis() > TIME_TO_END_MS,
     });
@@ -40,12 +38,16 @@ export const createHandler =
   };
 
 const tell = (report: SweepReport, telemetry: Telemetry): void => {
-  const { expired, scheduled, remaining, overdueFound, lagsMs, errors } = report;
+  const { expired, scheduled, remaining, overdueFound, lagsMs, errors, unprocessable, warnings } = report;
+  for (const warning of warnings) telemetry.warn(warning);
   for (const error of errors) telemetry.error('sweep failed in part', { error });
+  for (const { bookingId, error } of unprocessable)
+    telemetry.error('booking cannot be swept, and never can be', { bookingId, error });
   telemetry.info(sweepFinished(expired), { expired, scheduled, overdueFound, remaining });
   telemetry.count(METRICS.expiredBySweep, expired);
   telemetry.count(METRICS.overdueFound, overdueFound);
   telemetry.count(METRICS.scheduled, scheduled);
+  telemetry.count(METRICS.unprocessable, unprocessable.length);
   telemetry.count(METRICS.failed, errors.length);
   telemetry.count(METRICS.sweepUnfinished, remaining ? 1 : 0);
   for (const lagMs of lagsMs) telemetry.lag(lagMs);

@@ -167,6 +167,15 @@ export class Alarms extends Construct {
         threshold: 0,
         missing,
       },
+      {
+        name: 'unprocessable',
+        description:
+          'A booking, timer or event can never be processed: its id and the reason are in a dead-letter queue.',
+        section: 'unprocessable',
+        metric: own(METRICS.unprocessable, Stats.SUM, FIVE_MINUTES),
+        threshold: 0,
+        missing,
+      },
       ...Object.entries(streamReaders).map(([name, reader]) => ({
         name: `${name}-behind`,
         description: `${name} is more than a minute behind the table’s stream.`,

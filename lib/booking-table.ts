@@ -74,7 +74,7 @@ export class BookingTable extends Construct {
 
   /** Allows what puts bookings into the index that their writers left out of it, together or one by one. */
   grantAdopt(grantee: IGrantable): void {
-    allow(grantee, this.table.tableArn, 'dynamodb:PartiQLUpdate', 'dynamodb:UpdateItem');
+    allow(grantee, this.table.tableArn, 'dynamodb:BatchGetItem', 'dynamodb:PartiQLUpdate', 'dynamodb:UpdateItem');
   }
 
   /** Allows what a timer needs: to read bookings while waiting, and to expire them, together or one by one. */

@@ -2,6 +2,7 @@ import { Duration } from 'aws-cdk-lib';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
 import { Construct } from 'constructs';
+import { ENV } from '../functions/contract.ts';
 import { longestWaitMs } from '../functions/core/hold-time.ts';
 import type { BookingTable } from './booking-table.ts';
 import { NodeFunction, type NodeFunctionProps } from './node-function.ts';
@@ -35,13 +36,14 @@ export class ExpireBooking extends Construct {
       timeout,
       // It mostly waits, and waiting is billed by memory.
       memorySize: 192,
-      environment,
+      environment: { ...environment, [ENV.deadLetterQueueUrl]: timers.deadLetterQueue.queueUrl },
       serviceName,
       key,
     });
     this.lambda = lambda;
     bookings.grantExpire(lambda);
     timers.grantSend(lambda);
+    timers.grantBury(lambda);
 
     // No filter: a filter on SQS deletes what does not match, and a malformed timer must reach the dead-letter queue.
     // No window and at most ten: either more would let Lambda wait up to 20 s on a quiet queue.

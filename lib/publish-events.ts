@@ -25,7 +25,7 @@ export interface PublishEventsProps extends Pick<NodeFunctionProps, 'environment
 export class PublishEvents extends Construct {
   readonly busName: string;
   readonly lambda: IFunction;
-  /** Stream records whose events could not be published. */
+  /** Events that can never be published, and stream records that were given up. */
   readonly deadLetterQueue: IQueue;
 
   constructor(scope: Construct, id: string, { bookings, settings, environment, serviceName, key }: PublishEventsProps) {
@@ -33,12 +33,17 @@ export class PublishEvents extends Construct {
     const bus = new EventBus(this, 'Bus', { description: 'BookingExpired, and what else becomes of bookings' });
     keepLogicalId(bus, 'BookingEvents');
     this.busName = bus.eventBusName;
-    this.deadLetterQueue = deadLetterQueue(this, 'PublishEventsDeadLetterQueue', key);
+    const deadLetters = deadLetterQueue(this, 'PublishEventsDeadLetterQueue', key);
+    this.deadLetterQueue = deadLetters;
     const lambda = new NodeFunction(this, 'PublishEventsFunction', {
       entry: 'publish-events',
       timeout: Duration.seconds(30),
       memorySize: 256,
-      environment: { ...environment, [ENV.eventBus]: bus.eventBusName },
+      environment: {
+        ...environment,
+        [ENV.eventBus]: bus.eventBusName,
+        [ENV.deadLetterQueueUrl]: deadLetters.queueUrl,
+      },
       serviceName,
       key,
     });
@@ -60,7 +65,7 @@ export class PublishEvents extends Construct {
         batchSize: 100,
         reportBatchItemFailures: true,
         bisectBatchOnError: true,
-        retryAttempts: 100,
+        // Tried for as long as the stream keeps it: an outage of the bus may last for hours.
         maxRecordAge: Duration.hours(20),
         onFailure: new SqsDlq(this.deadLetterQueue),
       }),

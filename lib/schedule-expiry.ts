@@ -4,7 +4,7 @@ import { FilterCriteria, FilterRule, type IFunction, StartingPosition } from 'aw
 import { DynamoEventSource, SqsDlq } from 'aws-cdk-lib/aws-lambda-event-sources';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { BOOKING_ATTRIBUTES } from '../functions/contract.ts';
+import { BOOKING_ATTRIBUTES, ENV } from '../functions/contract.ts';
 import type { BookingTable } from './booking-table.ts';
 import { acceptListStreams } from './names.ts';
 import { NodeFunction, type NodeFunctionProps } from './node-function.ts';
@@ -18,21 +18,22 @@ export interface ScheduleExpiryProps extends Pick<NodeFunctionProps, 'environmen
 /** The table's stream to the Lambda that sends timers: whoever writes a booking is covered. */
 export class ScheduleExpiry extends Construct {
   readonly lambda: IFunction;
-  /** Stream records that could not be processed. */
+  /** Bookings that can never be processed, and stream records that were given up. */
   readonly deadLetterQueue: IQueue;
 
   constructor(scope: Construct, id: string, { bookings, timers, environment, serviceName, key }: ScheduleExpiryProps) {
     super(scope, id);
+    const deadLetters = deadLetterQueue(this, 'ScheduleExpiryDeadLetterQueue', key);
+    this.deadLetterQueue = deadLetters;
     const lambda = new NodeFunction(this, 'ScheduleExpiryFunction', {
       entry: 'schedule-expiry',
       timeout: Duration.seconds(30),
       memorySize: 256,
-      environment,
+      environment: { ...environment, [ENV.deadLetterQueueUrl]: deadLetters.queueUrl },
       serviceName,
       key,
     });
     this.lambda = lambda;
-    this.deadLetterQueue = deadLetterQueue(this, 'ScheduleExpiryDeadLetterQueue', key);
     bookings.grantAdopt(lambda);
     timers.grantSend(lambda);
 
@@ -50,9 +51,8 @@ export class ScheduleExpiry extends Construct {
         batchSize: 100,
         reportBatchItemFailures: true,
         bisectBatchOnError: true,
-        // A record outlasts a long outage, but one that can never succeed does not block its shard for a day.
-        retryAttempts: 100,
-        maxRecordAge: Duration.hours(6),
+        // Tried for as long as the stream keeps it: what can never succeed is no failure, it goes to the dead-letter queue.
+        maxRecordAge: Duration.hours(20),
         onFailure: new SqsDlq(this.deadLetterQueue),
       }),
     );

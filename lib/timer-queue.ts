@@ -56,8 +56,17 @@ export class TimerQueue extends Construct {
 
   /** Allows to send timers, and nothing else. */
   grantSend(grantee: IGrantable): void {
-    grantee.grantPrincipal.addToPrincipalPolicy(
-      new PolicyStatement({ actions: ['sqs:SendMessage'], resources: [this.queue.queueArn] }),
-    );
+    allowSend(grantee, this.queue);
+  }
+
+  /** Allows to put messages that can never be processed into the dead-letter queue. */
+  grantBury(grantee: IGrantable): void {
+    allowSend(grantee, this.deadLetterQueue);
   }
 }
+
+const allowSend = (grantee: IGrantable, queue: IQueue): void => {
+  grantee.grantPrincipal.addToPrincipalPolicy(
+    new PolicyStatement({ actions: ['sqs:SendMessage'], resources: [queue.queueArn] }),
+  );
+};

@@ -35,7 +35,7 @@ export const judge = (evidence: Evidence) => {
   const { nowMs, bookingIds, found, answers, nonsense, deadLetters, timersLost, malformedSent } = evidence;
   const bookings = [...found.values()];
   const lagsMs = (by: string): number[] =>
-    bookings.flatMap(({ status, expiredBy, expiredAtMs = Number.NaN, expiresAtMs }) =>
+    bookings.flatMap(({ status, expiredBy, expiredAtMs = Number.NaN, expiresAtMs = Number.NaN }) =>
       status === 'EXPIRED' && expiredBy === by ? [expiredAtMs - expiresAtMs] : [],
     );
   const byTimer = lagsMs('timer');
@@ -47,11 +47,11 @@ export const judge = (evidence: Evidence) => {
   const violations: Violations = {
     // A lag that is no number counts too: an expiry that does not say when.
     early: [...byTimer, ...bySweep].filter((lagMs) => !(lagMs >= 0)).length,
-    missed: bookings.filter(({ status, expiresAtMs }) => status === 'PENDING' && expiresAtMs <= nowMs).length,
+    missed: bookings.filter(({ status, expiresAtMs = 0 }) => status === 'PENDING' && expiresAtMs <= nowMs).length,
     lost: bookingIds.filter((id) => !found.has(id)).length,
     paidButExpired: toldConfirmed.filter((id) => found.get(id)?.status !== 'CONFIRMED').length,
     paidTooLateButConfirmed: bookings.filter(
-      ({ confirmedAtMs, expiresAtMs }) => confirmedAtMs !== undefined && confirmedAtMs >= expiresAtMs,
+      ({ confirmedAtMs, expiresAtMs = 0 }) => confirmedAtMs !== undefined && confirmedAtMs >= expiresAtMs,
     ).length,
     readAsPendingAfterTheDeadline: evidence.misreported.length,
     expiredWithoutADeadline: nonsense.filter((booking) => booking?.status !== 'PENDING').length,

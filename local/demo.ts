@@ -9,9 +9,10 @@ import { DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { MultiBar } from 'cli-progress';
 import { BookingStore } from '../functions/adapters/booking-store.ts';
+import { DynamoDbTable } from '../functions/adapters/dynamodb-table.ts';
 import { type Booking, effectiveStatus, type MoveOutcome } from '../functions/core/booking-status.ts';
 import { encodeTimer } from '../functions/core/expiry-timer.ts';
-import { documentClient } from '../functions/runtime/clients.ts';
+import { tableClient } from '../functions/runtime/clients.ts';
 import { waitUntil } from '../functions/runtime/clock.ts';
 import { judge, verdictText } from './demo-verdict.ts';
 import { LOCAL_CREDENTIALS, REGION } from './engines.ts';
@@ -124,7 +125,11 @@ const run = async (): Promise<boolean> => {
     changeEnvironment: (environment) => ({
       ...environment,
       AWS_ENDPOINT_URL_SQS: lossyQueue.endpoint,
-      TIMER_QUEUE_URL: environment.TIMER_QUEUE_URL?.replace(/^http:\/\/[^/]+/, lossyQueue.endpoint) ?? '',
+      ...Object.fromEntries(
+        Object.entries(environment)
+          .filter(([name]) => name.endsWith('_QUEUE_URL'))
+          .map(([name, url]) => [name, url.replace(/^http:\/\/[^/]+/, lossyQueue.endpoint)]),
+      ),
     }),
     onLogLine: watch,
     onProblem: (problem) => seen.problems.push(problem),
@@ -141,7 +146,8 @@ const run = async (): Promise<boolean> => {
 const play = async (runtime: LocalRuntime, lostTimers: () => number): Promise<boolean> => {
   const client = { region: REGION, credentials: LOCAL_CREDENTIALS };
   const table = runtime.outputs.BookingsTableName ?? '';
-  const store = new BookingStore(documentClient({ ...client, endpoint: runtime.dynamodbEndpoint }), table, SHARD_COUNT);
+  const bookings = new DynamoDbTable(tableClient({ ...client, endpoint: runtime.dynamodbEndpoint }), table);
+  const store = new BookingStore(bookings, SHARD_COUNT);
   const foreign = new DynamoDBClient({ ...client, endpoint: runtime.dynamodbEndpoint });
   const sqs = new SQSClient({ ...client, endpoint: runtime.sqsEndpoint });
   const queueUrl = runtime.outputs.TimerQueueUrl ?? '';

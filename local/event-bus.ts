@@ -28,8 +28,9 @@ interface Entry {
   readonly Resources?: readonly string[];
 }
 
-/** Most entries of one PutEvents (Amazon EventBridge User Guide, PutEvents). */
+/** Most entries of one PutEvents, and most bytes of them (Amazon EventBridge User Guide, PutEvents). */
 const MAX_ENTRIES = 10;
+const MAX_BYTES = 256 * 1024;
 /** How often a listener that hears nothing is told that the line is alive, ms. */
 const HEARTBEAT_MS = 15_000;
 
@@ -102,6 +103,13 @@ export const startEventBus = async ({
         message: `Entries must be 1 to ${MAX_ENTRIES}, got ${Entries.length}`,
       });
     }
+    const bytes = Entries.reduce((sum, entry) => sum + entryBytes(entry), 0);
+    if (bytes > MAX_BYTES) {
+      return answer(400, {
+        __type: 'ValidationException',
+        message: `Total size of the entries in the request is over the limit: ${MAX_BYTES} bytes are allowed, got ${bytes}`,
+      });
+    }
     const results = Entries.map(publish);
     answer(200, { Entries: results, FailedEntryCount: results.filter((result) => 'ErrorCode' in result).length });
   });
@@ -117,3 +125,8 @@ export const startEventBus = async ({
     },
   };
 };
+
+/** What EventBridge counts of an entry: 14 bytes for its time, and the text of the rest (same guide, entry sizes). */
+const entryBytes = ({ Time, Source = '', DetailType = '', Detail = '', Resources = [] }: Entry): number =>
+  (Time === undefined ? 0 : 14) +
+  [Source, DetailType, Detail, ...Resources].reduce((sum, text) => sum + Buffer.byteLength(text), 0);

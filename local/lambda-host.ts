@@ -4,7 +4,7 @@
  * away after a crash or when the function's time limit is exceeded.
  */
 import { randomUUID } from 'node:crypto';
-import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { Worker } from 'node:worker_threads';
 import type { Invocation, WorkerMessage, WorkerSettings } from './lambda-worker.ts';
 import type { ClockOffset } from './moved-clock.ts';
@@ -156,7 +156,7 @@ export class LambdaHost {
       stderr: true,
       resourceLimits: { maxOldGenerationSizeMb: Math.max(MIN_HEAP_MB, memorySizeMb) },
     });
-    for (const stream of [worker.stdout, worker.stderr]) createInterface({ input: stream }).on('line', onLogLine);
+    for (const stream of [worker.stdout, worker.stderr]) forEachLine(stream, onLogLine);
     const environment: Environment = { worker, onAnswer: undefined };
     const answer = (message: WorkerMessage | undefined) => {
       const tell = environment.onAnswer;
@@ -201,3 +201,17 @@ export class LambdaHost {
     });
   }
 }
+
+/** Lines end with a line feed and with nothing else: readline would end them at U+2028 too, which may stand in an id. */
+const forEachLine = (stream: Readable, onLine: (line: string) => void): void => {
+  let unfinished = '';
+  stream.setEncoding('utf8');
+  stream.on('data', (chunk: string) => {
+    const lines = (unfinished + chunk).split('\n');
+    unfinished = lines.pop() ?? '';
+    for (const line of lines) onLine(line);
+  });
+  stream.on('end', () => {
+    if (unfinished !== '') onLine(unfinished);
+  });
+};

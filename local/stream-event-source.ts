@@ -46,12 +46,21 @@ type ShardPosition = Pick<GetShardIteratorInput, 'ShardIteratorType' | 'Sequence
 const POLL_INTERVAL_MS = 250;
 const SHARD_DISCOVERY_MS = 10_000;
 const LONGEST_RETRY_PAUSE_MS = 10_000;
+/**
+ * Bytes of records in one invocation. Lambda takes 6 MB of JSON (AWS Lambda Developer Guide, quotas), in which records of so
+ * many bytes fit: images in JSON are half as large again.
+ */
+const MAX_BATCH_BYTES = 4 * 1024 * 1024;
 
 /** A stream record in the form that Lambda hands to a function. */
 interface LambdaRecord {
   readonly eventID: string | undefined;
   readonly eventName: string | undefined;
-  readonly dynamodb: { readonly SequenceNumber: string; readonly ApproximateCreationDateTime: number };
+  readonly dynamodb: {
+    readonly SequenceNumber: string;
+    readonly ApproximateCreationDateTime: number;
+    readonly SizeBytes?: number;
+  };
 }
 
 export class StreamEventSource {
@@ -132,9 +141,10 @@ export class StreamEventSource {
       try {
         const answer = await this.#client.send(new GetRecordsCommand({ ShardIterator: iterator, Limit: batchSize }));
         const records = (answer.Records ?? []).map((record) => this.#lambdaRecord(record));
-        const done = await this.#process(shardId, records.filter(this.#matches));
+        for (const batch of batchesOf(records.filter(this.#matches))) {
+          if (!(await this.#process(shardId, batch))) return;
+        }
         const last = records.at(-1);
-        if (!done) return;
         if (last !== undefined) checkpoints.set(shardId, last.dynamodb.SequenceNumber);
         iterator = answer.NextShardIterator;
         if (records.length < batchSize) await this.#pause(POLL_INTERVAL_MS);
@@ -303,6 +313,24 @@ export class StreamEventSource {
     this.#settings.onProblem(`${what}: ${detail}`);
   }
 }
+
+/** As many records together as one invocation takes; a record that is larger by itself goes alone. */
+const batchesOf = (records: readonly LambdaRecord[]): LambdaRecord[][] => {
+  const batches: LambdaRecord[][] = [];
+  let bytes = 0;
+  for (const record of records) {
+    const { SizeBytes = 0 } = record.dynamodb;
+    const current = batches.at(-1);
+    if (current && bytes + SizeBytes <= MAX_BATCH_BYTES) {
+      current.push(record);
+      bytes += SizeBytes;
+    } else {
+      batches.push([record]);
+      bytes = SizeBytes;
+    }
+  }
+  return batches;
+};
 
 const withBinaryAsBase64 = (value: unknown): object =>
   JSON.parse(

@@ -4,13 +4,18 @@
  */
 import type { SQSRecord } from 'aws-lambda';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
+import { PendingIndex } from '../../functions/adapters/pending-index.ts';
+import { isPermanent } from '../../functions/adapters/permanent-error.ts';
 import { decideOnWrite, type ScheduledTimer } from '../../functions/core/expiry-decisions.ts';
 import { encodeTimer } from '../../functions/core/expiry-timer.ts';
 import type { TimerSettings } from '../../functions/core/hold-time.ts';
 import { shardOf } from '../../functions/core/pending-shard.ts';
 import { sweep } from '../../functions/core/sweep.ts';
 import { createHandler } from '../../functions/expire-booking.ts';
+import { seenBooking } from '../../functions/table/item.ts';
+import type { Table } from '../../functions/table/table.ts';
 import { Kernel, seededChance } from './kernel.ts';
+import { SimulatedBookings, SimulatedTable } from './table.ts';
 
 /** What the model takes for granted. Each is printed with the results. */
 export interface Assumptions {
@@ -52,10 +57,6 @@ export const ASSUMPTIONS: Assumptions = {
   streamDelayMs: 500,
 };
 
-const CORE_MB = 1_769;
-/** Pause before the first retry of a throttled request; doubles, and a random part of it is taken (AWS SDK, standard mode). */
-const THROTTLED_PAUSE_MS = 500;
-const SDK_ATTEMPTS = 3;
 const MAX_RECEIVES = 10;
 
 export interface WorldSettings {
@@ -69,15 +70,6 @@ export interface WorldSettings {
   readonly pollerDown?: { readonly fromMs: number; readonly untilMs: number } | undefined;
   /** When the schedule does not fire, epoch ms. */
   readonly sweepsDown?: { readonly fromMs: number; readonly untilMs: number } | undefined;
-}
-
-interface SimulatedBooking {
-  readonly bookingId: string;
-  readonly expiresAtMs: number;
-  readonly holdStartedAtMs: number;
-  readonly shard: number;
-  readonly tablePartition: number;
-  expiredAtMs: number | undefined;
 }
 
 export interface Outcome {
@@ -100,38 +92,11 @@ interface Message {
   receives: number;
 }
 
-/** Spends a second's worth of units at most, refilled as time goes. */
-class Partition {
-  readonly #perSecond: number;
-  #units: number;
-  #refilledAtMs: number;
-
-  constructor(perSecond: number, nowMs: number) {
-    this.#perSecond = perSecond;
-    this.#units = perSecond;
-    this.#refilledAtMs = nowMs;
-  }
-
-  has(nowMs: number): boolean {
-    this.#units = Math.min(this.#perSecond, this.#units + ((nowMs - this.#refilledAtMs) * this.#perSecond) / 1_000);
-    this.#refilledAtMs = nowMs;
-    return this.#units >= 1;
-  }
-
-  spend(): void {
-    this.#units -= 1;
-  }
-}
-
 export class World {
   readonly kernel: Kernel;
   readonly chance: () => number;
   readonly #options: WorldSettings;
-  readonly #bookings = new Map<string, SimulatedBooking>();
-  readonly #index: SimulatedBooking[][];
-  readonly #unsorted = new Set<SimulatedBooking[]>();
-  readonly #indexPartitions: Partition[];
-  readonly #tablePartitions: Partition[];
+  readonly #bookings: SimulatedBookings;
   readonly #visible: Message[] = [];
   #visibleHead = 0;
   readonly #inFlight = new Map<string, Message>();
@@ -141,35 +106,23 @@ export class World {
   #receipts = 0;
   #lastScaledMs = 0;
   #scheduledThroughMs = 0;
-  readonly #counts = {
-    early: 0,
-    bySweep: 0,
-    deadLetters: 0,
-    throttled: 0,
-    peakConcurrency: 0,
-    invocations: 0,
-    billedMs: 0,
-    unfinishedSweeps: 0,
-  };
-  readonly #lagsMs: number[] = [];
+  readonly #counts = { deadLetters: 0, peakConcurrency: 0, invocations: 0, billedMs: 0, unfinishedSweeps: 0 };
   readonly #expire: ReturnType<typeof createHandler>;
-  readonly #sweepStore: BookingStore;
+  readonly #sweepTable: SimulatedTable;
 
   constructor(startMs: number, options: WorldSettings) {
     const { shardCount, assumptions, seed, settings } = options;
     this.kernel = new Kernel(startMs);
     this.#options = options;
     this.chance = seededChance(seed);
-    this.#index = Array.from({ length: shardCount }, () => []);
-    const partition = () => new Partition(assumptions.partitionWritesPerSecond, startMs);
-    this.#indexPartitions = Array.from({ length: shardCount }, partition);
-    this.#tablePartitions = Array.from({ length: assumptions.tablePartitions }, partition);
+    this.#bookings = new SimulatedBookings(this.kernel, shardCount, assumptions);
     this.#concurrency = assumptions.concurrencyAtFirst;
     this.#lastScaledMs = startMs;
-    const client = (memoryMb: number) => ({ send: (command: unknown) => this.#call(command as Command, memoryMb) });
-    this.#sweepStore = new BookingStore(client(assumptions.sweepMemoryMb) as never, 'bookings', shardCount);
+    const tableOf = (memoryMb: number) =>
+      new SimulatedTable(this.kernel, this.#bookings, memoryMb, assumptions, this.chance);
+    this.#sweepTable = tableOf(assumptions.sweepMemoryMb);
     this.#expire = createHandler({
-      store: new BookingStore(client(assumptions.expireMemoryMb) as never, 'bookings', shardCount),
+      store: new BookingStore(tableOf(assumptions.expireMemoryMb) as unknown as Table, shardCount),
       queue: {
         send: async (timers) => {
           for (const timer of timers) this.#send(timer);
@@ -177,6 +130,12 @@ export class World {
         },
         retryIn: async (retries) => {
           for (const { receiptHandle, seconds } of retries) this.#return(receiptHandle, seconds * 1_000);
+        },
+      },
+      deadLetters: {
+        put: async (letters) => {
+          this.#counts.deadLetters += letters.length;
+          return [];
         },
       },
       clock: this.kernel.now,
@@ -189,18 +148,11 @@ export class World {
   /** A booking is written now, by the service's own store or by a program that gives it a shard. */
   create(bookingId: string, expiresAtMs: number): void {
     const { shardCount, settings, assumptions, hotShard } = this.#options;
-    const nowMs = this.kernel.now();
-    const shard = hotShard ?? shardOf(bookingId, shardCount);
-    const tablePartition = shardOf(bookingId, assumptions.tablePartitions);
-    const holdStartedAtMs = nowMs;
-    const booking = { bookingId, expiresAtMs, holdStartedAtMs, shard, tablePartition, expiredAtMs: undefined };
-    this.#bookings.set(bookingId, booking);
-    const entries = this.#index[shard] as SimulatedBooking[];
-    if (expiresAtMs < (entries.at(-1)?.expiresAtMs ?? 0)) this.#unsorted.add(entries);
-    entries.push(booking);
-    const written = { bookingId, expiresAtMs, holdStartedAtMs, pendingShard: shard };
-    this.kernel.at(nowMs + this.chance() * assumptions.streamDelayMs, () => {
-      const decision = decideOnWrite(written, undefined, this.kernel.now(), shardCount, settings);
+    const item = this.#bookings.add(bookingId, expiresAtMs, hotShard ?? shardOf(bookingId, shardCount));
+    this.kernel.at(this.kernel.now() + this.chance() * assumptions.streamDelayMs, () => {
+      const seen = seenBooking(item);
+      if (seen === undefined) return;
+      const decision = decideOnWrite(seen, undefined, this.kernel.now(), shardCount, settings);
       if (decision.kind !== 'invalid-deadline' && decision.scheduled) this.#send(decision.scheduled);
     });
   }
@@ -218,34 +170,36 @@ export class World {
   }
 
   outcome(): Outcome {
-    const left = [...this.#bookings.values()].filter(({ expiredAtMs }) => expiredAtMs === undefined).length;
-    return { bookings: this.#bookings.size, lagsMs: this.#lagsMs, left, ...this.#counts };
+    return { bookings: this.#bookings.size, left: this.#bookings.left(), ...this.#bookings.counts, ...this.#counts };
   }
 
   async #sweep(): Promise<void> {
     const { shardCount, settings } = this.#options;
     const startedAtMs = this.kernel.now();
     const limitMs = Math.min(300_000, settings.sweepIntervalMs) - 10_000;
+    const table = this.#sweepTable as unknown as Table;
     const report = await sweep(
       {
-        store: this.#sweepStore,
+        store: new BookingStore(table, shardCount),
+        index: new PendingIndex(table, shardCount),
         scheduling: {
           send: async (timers) => {
-            await this.kernel.sleep(this.#roundTrip(this.#options.assumptions.sweepMemoryMb));
+            await this.kernel.sleep(this.#sweepTable.roundTripMs());
             for (const timer of timers) this.#send(timer);
             return [];
           },
-          readState: async () => ({ scheduledThroughMs: this.#scheduledThroughMs, shardCount }),
-          scheduledThrough: async (throughMs) => {
-            this.#scheduledThroughMs = Math.max(this.#scheduledThroughMs, throughMs);
-          },
-          sawShardCount: async () => {},
+          readState: async () => ({
+            scheduledThroughMs: this.#scheduledThroughMs,
+            moveTo: async (throughMs) => {
+              this.#scheduledThroughMs = throughMs;
+            },
+          }),
         },
         clock: this.kernel.now,
+        isPermanent,
       },
       {
         overdueAfterMs: 30_000,
-        shardCount,
         settings,
         mayContinue: () => this.kernel.now() - startedAtMs < limitMs,
       },
@@ -333,114 +287,6 @@ export class World {
     this.#running -= 1;
     this.#poll();
   }
-
-  #roundTrip(memoryMb: number): number {
-    const { roundTripMs, callCpuMs } = this.#options.assumptions;
-    return roundTripMs * (0.7 + 0.6 * this.chance()) + callCpuMs * Math.max(1, CORE_MB / memoryMb);
-  }
-
-  /** What the SDK's document client does with the service's requests. */
-  async #call(command: Command, memoryMb: number): Promise<unknown> {
-    await this.kernel.sleep(this.#roundTrip(memoryMb));
-    const { input } = command;
-    switch (command.constructor.name) {
-      case 'BatchExecuteStatementCommand':
-        return {
-          Responses: (input.Statements ?? []).map(({ Parameters = [] }) => {
-            const [nowMs, expiredBy, bookingId] = Parameters as [number, string, string];
-            return this.#write(bookingId, nowMs, expiredBy);
-          }),
-        };
-      case 'UpdateCommand': {
-        for (let attempt = 0; ; attempt += 1) {
-          const { ':nowMs': nowMs, ':expiredBy': expiredBy } = input.ExpressionAttributeValues ?? {};
-          const answer = this.#write(input.Key?.bookingId ?? '', Number(nowMs), String(expiredBy));
-          if (answer.Error?.Code !== 'ThrottlingError') return answer;
-          if (attempt + 1 >= SDK_ATTEMPTS) throw new Error('throttled');
-          await this.kernel.sleep(this.chance() * THROTTLED_PAUSE_MS * 2 ** attempt + this.#roundTrip(memoryMb));
-        }
-      }
-      case 'BatchGetCommand': {
-        const [[table, { Keys }]] = Object.entries(input.RequestItems ?? {}) as [
-          [string, { Keys: { bookingId: string }[] }],
-        ];
-        const found = Keys.flatMap(({ bookingId }) => {
-          const booking = this.#bookings.get(bookingId);
-          if (booking === undefined) return [];
-          const status = booking.expiredAtMs === undefined ? 'PENDING' : 'EXPIRED';
-          return [{ bookingId, status, expiresAtMs: booking.expiresAtMs }];
-        });
-        return { Responses: { [table]: found } };
-      }
-      case 'QueryCommand':
-        return this.#query(input);
-      default:
-        throw new Error(`the model has no ${command.constructor.name}`);
-    }
-  }
-
-  #write(bookingId: string, nowMs: number, expiredBy: string): { Error?: { Code: string; Item?: unknown } } {
-    const booking = this.#bookings.get(bookingId);
-    if (booking === undefined) return { Error: { Code: 'ConditionalCheckFailed' } };
-    const index = this.#indexPartitions[booking.shard] as Partition;
-    const table = this.#tablePartitions[booking.tablePartition] as Partition;
-    const atMs = this.kernel.now();
-    if (!index.has(atMs) || !table.has(atMs)) {
-      this.#counts.throttled += 1;
-      return { Error: { Code: 'ThrottlingError' } };
-    }
-    table.spend();
-    if (booking.expiredAtMs !== undefined || booking.expiresAtMs > nowMs) {
-      const status = booking.expiredAtMs === undefined ? 'PENDING' : 'EXPIRED';
-      return { Error: { Code: 'ConditionalCheckFailed', Item: { status, expiresAtMs: booking.expiresAtMs } } };
-    }
-    index.spend();
-    booking.expiredAtMs = nowMs;
-    if (nowMs < booking.expiresAtMs) this.#counts.early += 1;
-    if (expiredBy === 'sweep') this.#counts.bySweep += 1;
-    // When it was committed, not when the clock was read: throttling comes in between.
-    this.#lagsMs.push(atMs - booking.expiresAtMs);
-    return {};
-  }
-
-  #query({ ExpressionAttributeValues = {}, Limit = 250, ExclusiveStartKey }: CommandInput) {
-    const entries = this.#index[ExpressionAttributeValues[':shard'] as number] ?? [];
-    if (this.#unsorted.delete(entries)) entries.sort((a, b) => a.expiresAtMs - b.expiresAtMs);
-    const fromMs = ExpressionAttributeValues[':fromMs'] as number;
-    const throughMs = ExpressionAttributeValues[':throughMs'] as number;
-    const Items: SimulatedBooking[] = [];
-    let place = (ExclusiveStartKey as { place?: number } | undefined)?.place ?? firstFrom(entries, fromMs);
-    for (; place < entries.length && Items.length < Limit; place += 1) {
-      const entry = entries[place] as SimulatedBooking;
-      if (entry.expiresAtMs > throughMs) break;
-      if (entry.expiredAtMs === undefined) Items.push(entry);
-    }
-    return { Items, ...(Items.length === Limit && { LastEvaluatedKey: { place } }) };
-  }
-}
-
-/** Place of the first entry with a deadline from some time on. */
-const firstFrom = (entries: readonly SimulatedBooking[], fromMs: number): number => {
-  let low = 0;
-  let high = entries.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((entries[middle]?.expiresAtMs ?? 0) < fromMs) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-};
-
-interface CommandInput {
-  readonly Statements?: readonly { readonly Parameters?: readonly unknown[] }[];
-  readonly Key?: { readonly bookingId: string };
-  readonly ExpressionAttributeValues?: Readonly<Record<string, unknown>>;
-  readonly RequestItems?: Readonly<Record<string, unknown>>;
-  readonly Limit?: number;
-  readonly ExclusiveStartKey?: unknown;
-}
-interface Command {
-  readonly input: CommandInput;
 }
 
 const SILENT = { count: () => {}, lag: () => {}, info: () => {}, warn: () => {}, error: () => {}, flush: () => {} };

@@ -1,33 +1,30 @@
 /** Reads and writes bookings, one by one and many at once. Every move is decided by the condition of its write. */
-import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import {
-  BatchExecuteStatementCommand,
-  BatchGetCommand,
-  GetCommand,
-  PutCommand,
-  UpdateCommand,
-} from '@aws-sdk/lib-dynamodb';
-import { unmarshall } from '@aws-sdk/util-dynamodb';
-import {
-  type Adoption,
-  adoptStatement,
-  adoptUpdate,
   type Booking,
-  type BookingSnapshot,
   type ExpiredBy,
   type ExpireOutcome,
-  expireStatement,
-  expireUpdate,
+  effectiveStatus,
   expiryRefusalOf,
-  type Move,
   type MoveOutcome,
-  moveUpdate,
-  refusalOf,
-  type Statement,
 } from '../core/booking-status.ts';
+import type { SeenBooking } from '../core/expiry-decisions.ts';
 import { deadlineOf } from '../core/hold-time.ts';
+import {
+  type Adoption,
+  adoptMove,
+  type ConditionalWrite,
+  cancelConfirmedMove,
+  cancelMove,
+  confirmMove,
+  expireMove,
+  expireWithoutTraceMove,
+  extendMove,
+  leaveIndexMove,
+} from '../core/moves.ts';
 import { shardOf } from '../core/pending-shard.ts';
-import { chunks, MAX_KEYS, MAX_STATEMENTS, PendingIndex } from './pending-index.ts';
+import { asStored, type Item, type Json, jsonAttribute, readBooking, seenBooking, seenHold } from '../table/item.ts';
+import type { BatchedWriteAnswer, Table, WriteAnswer } from '../table/table.ts';
+import { isPermanent } from './permanent-error.ts';
 
 /** What creating a booking takes. */
 export interface NewBooking {
@@ -35,127 +32,123 @@ export interface NewBooking {
   /** Length of the hold, ms: 1 second to 366 days. */
   readonly holdMs: number;
   readonly requestHash?: string;
+  /** The caller's own data, as JSON. */
   readonly details?: Record<string, unknown>;
 }
 
-/** exists: there is a booking with this id already; it is left as it is. */
+/**
+ * exists: there is an item with this id already; it is left as it is. Without a booking it is an item of another kind.
+ */
 export type CreateOutcome =
   | { readonly kind: 'created'; readonly booking: Booking }
-  | { readonly kind: 'exists'; readonly booking: Booking };
+  | { readonly kind: 'exists'; readonly booking: Booking | undefined };
 
-export class BookingStore extends PendingIndex {
+/** Outcome of putting one booking into the index. unneeded: it has been settled, or another has done it. */
+export type AdoptOutcome =
+  | { readonly kind: 'adopted' }
+  | { readonly kind: 'unneeded' }
+  | { readonly kind: 'failed'; readonly error: Error };
+
+/** How often a move looks again at a booking that changed between its look and its write. Each time somebody else moved it. */
+const LOOKS = 5;
+
+/** What a snapshot needs of a booking: whether there is anything to do for its timer. */
+const SNAPSHOT_ATTRIBUTES = ['bookingId', 'status', 'expiresAtMs'];
+
+export class BookingStore {
+  readonly #table: Table;
+  readonly #shardCount: number;
+
+  /**
+   * @param table the bookings table
+   * @param shardCount number of shards of the index that bookings are spread over
+   */
+  constructor(table: Table, shardCount: number) {
+    this.#table = table;
+    this.#shardCount = shardCount;
+  }
+
   /**
    * Creates a PENDING booking whose hold starts now.
    *
    * @throws InvalidHoldError if the hold is too short or too long
    */
   async create({ bookingId, holdMs, requestHash, details }: NewBooking, nowMs: number): Promise<CreateOutcome> {
-    const booking: Booking = {
-      bookingId,
-      status: 'PENDING',
-      expiresAtMs: deadlineOf(holdMs, nowMs),
-      holdStartedAtMs: nowMs,
-      pendingShard: shardOf(bookingId, this.shardCount),
-      createdAtMs: nowMs,
-      ...(requestHash && { requestHash }),
-      ...(details && { details }),
+    const item: Item = {
+      bookingId: { S: bookingId },
+      status: { S: 'PENDING' },
+      expiresAtMs: { N: String(deadlineOf(holdMs, nowMs)) },
+      holdStartedAtMs: { N: String(nowMs) },
+      pendingShard: { N: String(shardOf(bookingId, this.#shardCount)) },
+      createdAtMs: { N: String(nowMs) },
+      ...(requestHash && { requestHash: { S: requestHash } }),
+      ...(details && { details: jsonAttribute(details as Json) }),
     };
-    try {
-      await this.client.send(
-        new PutCommand({
-          TableName: this.tableName,
-          Item: booking,
-          ConditionExpression: 'attribute_not_exists(bookingId)',
-          ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
-        }),
-      );
-      return { kind: 'created', booking };
-    } catch (error) {
-      const found = await this.#foundBy(error, bookingId);
-      // Deleted between the refused write and the read: as good as a lost race with another writer.
-      if (found === undefined) throw error;
-      return { kind: 'exists', booking: found };
-    }
+    const answer = await this.#table.create(item, 'bookingId');
+    if (answer.kind === 'refused') return { kind: 'exists', booking: readBooking(answer.found) };
+    return { kind: 'created', booking: readBooking(item) as Booking };
   }
 
   /** The booking as stored, read consistently. Report its status through `effectiveStatus`. */
   async get(bookingId: string): Promise<Booking | undefined> {
-    const { Item } = await this.client.send(
-      new GetCommand({ TableName: this.tableName, Key: { bookingId }, ConsistentRead: true }),
-    );
-    return Item as Booking | undefined;
+    return readBooking(await this.#table.get(keyOf(bookingId)));
   }
 
-  confirm(bookingId: string, nowMs: number): Promise<MoveOutcome> {
-    return this.#move(bookingId, { kind: 'confirm' }, nowMs);
+  async confirm(bookingId: string, nowMs: number): Promise<MoveOutcome> {
+    return outcomeOf(await this.#write(bookingId, confirmMove(nowMs)), 'CONFIRMED', nowMs);
   }
 
-  cancel(bookingId: string, nowMs: number): Promise<MoveOutcome> {
-    return this.#move(bookingId, { kind: 'cancel' }, nowMs);
+  /** A confirmed booking is cancelled by a second write, on condition of the very payment that the first one found. */
+  async cancel(bookingId: string, nowMs: number): Promise<MoveOutcome> {
+    let answer = await this.#write(bookingId, cancelMove(nowMs));
+    for (let looks = 0; looks < LOOKS && answer.kind === 'refused'; looks += 1) {
+      if (answer.found?.status?.S !== 'CONFIRMED') break;
+      answer = await this.#write(bookingId, cancelConfirmedMove(nowMs, asStored(answer.found, 'confirmedAtMs')));
+    }
+    return outcomeOf(answer, 'CANCELLED', nowMs);
   }
 
   /**
-   * Gives a PENDING booking a new hold that starts now.
+   * Gives a PENDING booking a new hold that starts now. The write is on condition of the hold that was seen, so that a
+   * late duplicate of it never undoes a newer extension. One that has this very deadline already is left as it is.
    *
    * @throws InvalidHoldError if the hold is too short or too long
    */
   async extend(bookingId: string, holdMs: number, nowMs: number): Promise<MoveOutcome> {
-    const pendingShard = shardOf(bookingId, this.shardCount);
-    return this.#move(bookingId, { kind: 'extend', expiresAtMs: deadlineOf(holdMs, nowMs), pendingShard }, nowMs);
-  }
-
-  async #move(bookingId: string, move: Move, nowMs: number): Promise<MoveOutcome> {
-    try {
-      const { Attributes } = await this.client.send(
-        new UpdateCommand({
-          TableName: this.tableName,
-          Key: { bookingId },
-          ...moveUpdate(move, nowMs),
-          ReturnValues: 'ALL_NEW',
-          ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
-        }),
-      );
-      return { kind: 'moved', booking: Attributes as Booking };
-    } catch (error) {
-      return refusalOf(move, await this.#foundBy(error, bookingId), nowMs);
+    const expiresAtMs = deadlineOf(holdMs, nowMs);
+    const shard = shardOf(bookingId, this.#shardCount);
+    let answer: WriteAnswer = { kind: 'refused', found: await this.#table.get(keyOf(bookingId)) };
+    let seen: string | undefined;
+    for (let looks = 0; looks < LOOKS && answer.kind === 'refused'; looks += 1) {
+      const booking = readBooking(answer.found);
+      if (answer.found === undefined || booking === undefined) break;
+      if (effectiveStatus(booking, nowMs) !== 'PENDING') break;
+      if (booking.expiresAtMs === expiresAtMs) return { kind: 'unchanged', booking };
+      // Refused as it was seen: then its deadline is none, and not moved by somebody else.
+      const hold = seenHold(answer.found);
+      if (JSON.stringify(hold) === seen) break;
+      seen = JSON.stringify(hold);
+      answer = await this.#write(bookingId, extendMove(expiresAtMs, shard, hold, nowMs));
     }
+    return outcomeOf(answer, undefined, nowMs);
   }
 
-  /** The item that a failed condition found; any other error goes on. Engines may leave the item out: then it is read. */
-  async #foundBy(error: unknown, bookingId: string): Promise<Booking | undefined> {
-    if (!(error instanceof ConditionalCheckFailedException)) throw error;
-    return error.Item === undefined ? this.get(bookingId) : (unmarshall(error.Item, UNMARSHALL) as Booking);
+  #write(bookingId: string, write: ConditionalWrite): Promise<WriteAnswer> {
+    return this.#table.write(keyOf(bookingId), write);
   }
 
   /**
    * What can be seen of these bookings without paying for consistency. A booking that is left out was not found or not
    * read in time; either way nothing is known of it.
    */
-  async glimpse(bookingIds: readonly string[]): Promise<Map<string, BookingSnapshot>> {
-    return this.#snapshots(bookingIds, false);
-  }
-
-  async #snapshots(bookingIds: readonly string[], consistent: boolean): Promise<Map<string, BookingSnapshot>> {
-    const snapshots = new Map<string, BookingSnapshot>();
-    for (const ids of chunks(bookingIds, MAX_KEYS)) {
-      const { Responses } = await this.client.send(
-        new BatchGetCommand({
-          RequestItems: {
-            [this.tableName]: {
-              Keys: ids.map((bookingId) => ({ bookingId })),
-              ConsistentRead: consistent,
-              ProjectionExpression: 'bookingId, #status, expiresAtMs',
-              ExpressionAttributeNames: { '#status': 'status' },
-            },
-          },
-        }),
-      );
-      for (const item of Responses?.[this.tableName] ?? []) {
-        const { bookingId, ...snapshot } = item as BookingSnapshot & { bookingId: string };
-        snapshots.set(bookingId, snapshot);
-      }
-    }
-    return snapshots;
+  async glimpse(bookingIds: readonly string[]): Promise<Map<string, Booking>> {
+    const items = await this.#table.getMany(bookingIds.map(keyOf), {
+      consistent: false,
+      attributes: SNAPSHOT_ATTRIBUTES,
+      settle: false,
+    });
+    const bookings = items.flatMap((item) => readBooking(item) ?? []);
+    return new Map(bookings.map((booking) => [booking.bookingId, booking]));
   }
 
   /**
@@ -169,129 +162,136 @@ export class BookingStore extends PendingIndex {
     expiredBy: ExpiredBy,
     nowMs: number,
   ): Promise<Map<string, ExpireOutcome>> {
-    const outcomes = new Map<string, ExpireOutcome>();
-    const unexplained: string[] = [];
-    const secondTries: string[] = [];
-    for (const ids of chunks(bookingIds, MAX_STATEMENTS)) {
-      for (const [index, answer] of (await this.#expireTogether(ids, expiredBy, nowMs)).entries()) {
-        const bookingId = ids[index] as string;
-        if (answer === 'second-try') secondTries.push(bookingId);
-        else if (answer === 'unexplained') unexplained.push(bookingId);
-        else outcomes.set(bookingId, answer);
-      }
-    }
-    await Promise.all([
-      ...secondTries.map(async (id) => outcomes.set(id, await this.#expireAlone(id, expiredBy, nowMs))),
-      this.#explain(unexplained, nowMs, outcomes),
-    ]);
-    return outcomes;
-  }
-
-  async #expireTogether(
-    bookingIds: readonly string[],
-    expiredBy: ExpiredBy,
-    nowMs: number,
-  ): Promise<(ExpireOutcome | 'unexplained' | 'second-try')[]> {
-    const statements = bookingIds.map((id) => expireStatement(this.tableName, id, nowMs, expiredBy));
-    const answers = await this.#execute(statements);
-    return answers.map((answer) => {
-      if (answer === 'made') return { kind: 'expired', expiredAtMs: nowMs };
-      if (answer === 'failed') return 'second-try';
-      return answer.found === undefined ? 'unexplained' : expiryRefusalOf(answer.found, nowMs);
+    const outcomes = await this.#expireBy(expireMove(nowMs, expiredBy), bookingIds, nowMs);
+    // A nearly full item takes no time and no name of who expired it any more; its status it does.
+    const unfit = bookingIds.filter((id) => {
+      const outcome = outcomes.get(id);
+      return outcome?.kind === 'failed' && isPermanent(outcome.error);
     });
+    if (unfit.length === 0) return outcomes;
+    return new Map([...outcomes, ...(await this.#expireBy(expireWithoutTraceMove(nowMs), unfit, nowMs))]);
+  }
+
+  async #expireBy(
+    write: ConditionalWrite,
+    bookingIds: readonly string[],
+    nowMs: number,
+  ): Promise<Map<string, ExpireOutcome>> {
+    const answers = await this.#table.writeMany(bookingIds.map((id) => ({ key: keyOf(id), write })));
+    return new Map(bookingIds.map((id, index) => [id, expireOutcomeOf(answers[index], nowMs)]));
   }
 
   /**
-   * Runs at most 25 conditional updates in one round trip. `failed` is whatever is neither made nor refused, the whole
-   * request included: a plain update, with the SDK's retries, meets it again if it lasts and reports it booking by booking.
-   */
-  async #execute(statements: readonly Statement[]): Promise<('made' | 'failed' | { found?: BookingSnapshot })[]> {
-    try {
-      const { Responses = [] } = await this.client.send(
-        new BatchExecuteStatementCommand({
-          Statements: statements.map((each) => ({ ...each, ReturnValuesOnConditionCheckFailure: 'ALL_OLD' })),
-        }),
-      );
-      return statements.map((_, index) => {
-        const response = Responses[index];
-        if (response === undefined) return 'failed';
-        if (response.Error === undefined) return 'made';
-        if (response.Error.Code !== 'ConditionalCheckFailed') return 'failed';
-        const item = response.Error.Item as unknown as BookingSnapshot | undefined;
-        return item === undefined ? {} : { found: item };
-      });
-    } catch {
-      return statements.map(() => 'failed');
-    }
-  }
-
-  /** The SDK does not retry the statements of a batch one by one; this plain update has its retries. */
-  async #expireAlone(bookingId: string, expiredBy: ExpiredBy, nowMs: number): Promise<ExpireOutcome> {
-    try {
-      await this.client.send(
-        new UpdateCommand({
-          TableName: this.tableName,
-          Key: { bookingId },
-          ...expireUpdate(nowMs, expiredBy),
-          ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
-        }),
-      );
-      return { kind: 'expired', expiredAtMs: nowMs };
-    } catch (error) {
-      try {
-        const found = await this.#foundBy(error, bookingId);
-        // The first try may have been made although its answer was lost.
-        const madeByUs = found?.expiredAtMs === nowMs && found.expiredBy === expiredBy;
-        return madeByUs ? { kind: 'expired', expiredAtMs: nowMs } : expiryRefusalOf(found, nowMs);
-      } catch (failure) {
-        return { kind: 'failed', error: asError(failure) };
-      }
-    }
-  }
-
-  /** Not every engine says what a failed condition found: a read tells. It decides nothing, the write was refused. */
-  async #explain(bookingIds: readonly string[], nowMs: number, outcomes: Map<string, ExpireOutcome>): Promise<void> {
-    if (bookingIds.length === 0) return;
-    const found = await this.#snapshots(bookingIds, true).catch(() => undefined);
-    for (const id of bookingIds) {
-      outcomes.set(id, found === undefined ? { kind: 'refused' } : expiryRefusalOf(found.get(id), nowMs));
-    }
-  }
-
-  /**
-   * Puts bookings into the index that their writers left out of it, on condition that they still are as they were seen.
+   * Puts bookings into the index that their writers left out of it, on condition that they still have the deadline that
+   * was seen. One that has changed since is looked at again. Never throws: each booking has its outcome.
    *
-   * @returns the ids whose write failed for another reason than its condition, with the error
+   * @param decideAgain what a booking still lacks, as it is found now; undefined if nothing
    */
-  async adopt(adoptions: readonly Adoption[]): Promise<Map<string, Error>> {
-    const failures = new Map<string, Error>();
-    await Promise.all(
-      chunks(adoptions, MAX_STATEMENTS).map(async (together) => {
-        const answers = await this.#execute(together.map((adoption) => adoptStatement(this.tableName, adoption)));
-        const secondTries = together.filter((_, index) => answers[index] === 'failed');
-        await Promise.all(
-          secondTries.map(async (adoption) => {
-            const error = await this.#adoptAlone(adoption);
-            if (error) failures.set(adoption.bookingId, error);
-          }),
+  async adopt(
+    adoptions: readonly Adoption[],
+    decideAgain: (found: SeenBooking) => Adoption | undefined,
+  ): Promise<Map<string, AdoptOutcome>> {
+    const answers = await this.#table.writeMany(
+      adoptions.map((adoption) => ({ key: keyOf(adoption.bookingId), write: adoptMove(adoption) })),
+    );
+    const outcomes = await Promise.all(
+      adoptions.map(async (adoption, index): Promise<[string, AdoptOutcome]> => {
+        const outcome = await this.#adoptOutcome(adoption, answers[index], decideAgain).catch(
+          (error): AdoptOutcome => ({ kind: 'failed', error: asError(error) }),
         );
+        return [adoption.bookingId, outcome];
       }),
     );
-    return failures;
+    return new Map(outcomes);
   }
 
-  async #adoptAlone(adoption: Adoption): Promise<Error | undefined> {
-    try {
-      const Key = { bookingId: adoption.bookingId };
-      await this.client.send(new UpdateCommand({ TableName: this.tableName, Key, ...adoptUpdate(adoption) }));
-      return undefined;
-    } catch (error) {
-      return error instanceof ConditionalCheckFailedException ? undefined : asError(error);
+  async #adoptOutcome(
+    adoption: Adoption,
+    answer: BatchedWriteAnswer | undefined,
+    decideAgain: (found: SeenBooking) => Adoption | undefined,
+  ): Promise<AdoptOutcome> {
+    if (answer?.kind === 'made') return { kind: 'adopted' };
+    if (answer?.kind === 'failed' && isPermanent(answer.error) && adoption.holdStartedAtMs !== undefined) {
+      // A nearly full item may take the shard alone: the start of its hold only spares it a timer.
+      const { holdStartedAtMs: _, ...shardAlone } = adoption;
+      return this.#adoptAlone(shardAlone, decideAgain);
     }
+    if (answer?.kind === 'failed') return answer;
+    const missing = await this.#lackOf(adoption.bookingId, decideAgain);
+    return missing ? this.#adoptAlone(missing, decideAgain) : { kind: 'unneeded' };
+  }
+
+  /** A refusal alone does not mean that the booking is in the index: whoever changed it may have left it out again. */
+  async #adoptAlone(
+    adoption: Adoption,
+    decideAgain: (found: SeenBooking) => Adoption | undefined,
+  ): Promise<AdoptOutcome> {
+    let next: Adoption | undefined = adoption;
+    for (let looks = 0; looks < LOOKS && next !== undefined; looks += 1) {
+      const answer = await this.#write(next.bookingId, adoptMove(next));
+      if (answer.kind === 'made') return { kind: 'adopted' };
+      next = await this.#lackOf(next.bookingId, decideAgain);
+    }
+    return next === undefined
+      ? { kind: 'unneeded' }
+      : { kind: 'failed', error: new Error(`it changed ${LOOKS} times while it was put into the index`) };
+  }
+
+  async #lackOf(
+    bookingId: string,
+    decideAgain: (found: SeenBooking) => Adoption | undefined,
+  ): Promise<Adoption | undefined> {
+    const found = seenBooking((await this.#table.getMany([keyOf(bookingId)], { consistent: true, settle: true }))[0]);
+    return found?.booking.status === 'PENDING' ? decideAgain(found) : undefined;
+  }
+
+  /**
+   * Takes items out of the index that are not PENDING: a foreign writer settled them without doing so, or gave them no
+   * status. Does nothing to a PENDING booking.
+   *
+   * @throws Error if one of them could not be read or written
+   */
+  async leaveIndex(bookingIds: readonly string[]): Promise<void> {
+    const items = await this.#table.getMany(bookingIds.map(keyOf), {
+      consistent: true,
+      attributes: ['bookingId', 'status', 'pendingShard'],
+      settle: true,
+    });
+    const writes = items
+      .filter(({ status, pendingShard }) => status?.S !== 'PENDING' && pendingShard !== undefined)
+      .map((item) => ({ key: keyOf(item.bookingId?.S ?? ''), write: leaveIndexMove(asStored(item, 'status')) }));
+    const failed = (await this.#table.writeMany(writes)).find((answer) => answer.kind === 'failed');
+    if (failed) throw failed.error;
   }
 }
 
-/** Numbers of foreign writers may be beyond what a JavaScript number holds exactly; no read may fail because of one. */
-export const UNMARSHALL = { wrapNumbers: Number };
+const keyOf = (bookingId: string): Item => ({ bookingId: { S: bookingId } });
+
+/** @param statusAfter the status that the move leads to: found already, the move had been made before */
+const outcomeOf = (answer: WriteAnswer, statusAfter: string | undefined, nowMs: number): MoveOutcome => {
+  const booking = readBooking(answer.kind === 'made' ? answer.item : answer.found);
+  if (booking === undefined) return { kind: 'missing' };
+  if (answer.kind === 'made') return { kind: 'moved', booking };
+  if (booking.status === statusAfter) return { kind: 'unchanged', booking };
+  return { kind: 'refused', found: effectiveStatus(booking, nowMs), booking, judgedAtMs: nowMs };
+};
+
+const expireOutcomeOf = (answer: BatchedWriteAnswer | undefined, nowMs: number): ExpireOutcome => {
+  switch (answer?.kind) {
+    case 'made':
+      return { kind: 'expired', expiredAtMs: nowMs };
+    case 'refused': {
+      const booking = readBooking(answer.found);
+      if (booking) return expiryRefusalOf(booking, nowMs);
+      return { kind: answer.found === undefined ? 'missing' : 'no-booking' };
+    }
+    case 'unread':
+      return { kind: 'refused' };
+    case 'failed':
+      return { kind: 'failed', error: answer.error };
+    case undefined:
+      return { kind: 'failed', error: new Error('the table gave no answer') };
+  }
+};
 
 const asError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)));

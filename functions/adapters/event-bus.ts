@@ -1,6 +1,7 @@
 /** The only file that calls EventBridge. */
 import { type EventBridgeClient, PutEventsCommand, type PutEventsRequestEntry } from '@aws-sdk/client-eventbridge';
-import { type BookingEvent, EVENT_SOURCE } from '../core/booking-events.ts';
+import { type BookingEvent, EVENT_SOURCE, withoutDetails } from '../core/booking-events.ts';
+import { isPermanent, ServiceEntryError } from './permanent-error.ts';
 
 /** Most entries of one PutEvents, and its largest size in bytes (Amazon EventBridge User Guide, PutEvents). */
 const MAX_ENTRIES = 10;
@@ -16,6 +17,13 @@ export interface UnpublishedEvent {
   readonly error: Error;
 }
 
+/** An event as it is sent, and what it weighs. */
+interface Sendable {
+  readonly event: BookingEvent;
+  readonly entry: PutEventsRequestEntry;
+  readonly bytes: number;
+}
+
 export class EventBus {
   readonly #client: EventBridgeClient;
   readonly #busName: string;
@@ -25,59 +33,83 @@ export class EventBus {
     this.#busName = busName;
   }
 
-  /** Publishes events, ten in one request. Never throws: what is not published is returned, to be reported. */
+  /**
+   * Publishes events, ten in one request. Never throws: what is not published is returned, to be reported. An event whose
+   * details make it larger than the bus takes is published without them, and says so.
+   */
   async publish(events: readonly BookingEvent[]): Promise<UnpublishedEvent[]> {
-    let unpublished = events.map((event): UnpublishedEvent => ({ event, error: new Error('not tried') }));
-    for (let tries = 0; tries < TRIES && unpublished.length > 0; tries += 1) {
-      const failed: UnpublishedEvent[] = [];
-      for (const request of this.#requests(unpublished.map(({ event }) => event)))
-        failed.push(...(await this.#put(request)));
-      unpublished = failed;
-    }
-    return unpublished;
-  }
-
-  #requests(events: readonly BookingEvent[]): [BookingEvent, PutEventsRequestEntry][][] {
-    const requests: [BookingEvent, PutEventsRequestEntry][][] = [];
-    let bytes = MAX_BYTES;
-    for (const event of events) {
-      const Detail = JSON.stringify(event.detail);
-      const entry: PutEventsRequestEntry = {
-        EventBusName: this.#busName,
-        Source: EVENT_SOURCE,
-        DetailType: event.detailType,
-        Time: new Date(event.timeMs),
-        Detail,
-      };
-      const size = new TextEncoder().encode(Detail).length + ENTRY_OVERHEAD_BYTES;
-      const current = requests.at(-1);
-      if (current && current.length < MAX_ENTRIES && bytes + size <= MAX_BYTES) {
-        current.push([event, entry]);
-        bytes += size;
-      } else {
-        requests.push([[event, entry]]);
-        bytes = size;
+    const refused: UnpublishedEvent[] = [];
+    let unsent = events.map((event) => this.#sendable(event));
+    let last: UnpublishedEvent[] = [];
+    for (let tries = 0; tries < TRIES && unsent.length > 0; tries += 1) {
+      last = [];
+      for (const request of requestsOf(unsent)) {
+        for (const failure of await this.#put(request)) (isPermanent(failure.error) ? refused : last).push(failure);
       }
+      const failed = new Set(last.map(({ event }) => event));
+      unsent = unsent.filter(({ event }) => failed.has(event));
     }
-    return requests;
+    return [...refused, ...last];
   }
 
-  async #put(request: readonly [BookingEvent, PutEventsRequestEntry][]): Promise<UnpublishedEvent[]> {
+  #sendable(event: BookingEvent): Sendable {
+    const whole = this.#entryOf(event, event);
+    return whole.bytes <= MAX_BYTES ? whole : this.#entryOf(event, withoutDetails(event));
+  }
+
+  #entryOf(event: BookingEvent, { detailType, detail, timeMs }: BookingEvent): Sendable {
+    const Detail = passableJson(detail);
+    const entry: PutEventsRequestEntry = {
+      EventBusName: this.#busName,
+      Source: EVENT_SOURCE,
+      DetailType: detailType,
+      Time: new Date(timeMs),
+      Detail,
+    };
+    return { event, entry, bytes: new TextEncoder().encode(Detail).length + ENTRY_OVERHEAD_BYTES };
+  }
+
+  /** A request that is refused as a whole, for the sake of one entry, is made again entry by entry. */
+  async #put(request: readonly Sendable[]): Promise<UnpublishedEvent[]> {
     try {
       const { Entries = [] } = await this.#client.send(
-        new PutEventsCommand({ Entries: request.map(([, entry]) => entry) }),
+        new PutEventsCommand({ Entries: request.map(({ entry }) => entry) }),
       );
-      return request.flatMap(([event], index) => {
+      return request.flatMap(({ event }, index) => {
         const answer = Entries[index];
         if (answer?.EventId) return [];
-        const reason = answer?.ErrorCode
-          ? `${answer.ErrorCode}: ${answer.ErrorMessage ?? ''}`
-          : 'EventBridge did not answer for it';
-        return [{ event, error: new Error(reason) }];
+        const error = answer?.ErrorCode
+          ? new ServiceEntryError(answer.ErrorCode, answer.ErrorMessage)
+          : new Error('EventBridge did not answer for it');
+        return [{ event, error }];
       });
     } catch (error) {
+      if (isPermanent(error) && request.length > 1) {
+        return (await Promise.all(request.map((each) => this.#put([each])))).flat();
+      }
       const reason = error instanceof Error ? error : new Error(String(error));
-      return request.map(([event]) => ({ event, error: reason }));
+      return request.map(({ event }) => ({ event, error: reason }));
     }
   }
 }
+
+/** As few requests as the limits allow, in the order of the events. */
+const requestsOf = (events: readonly Sendable[]): Sendable[][] => {
+  const requests: Sendable[][] = [];
+  let bytes = 0;
+  for (const event of events) {
+    const current = requests.at(-1);
+    if (current && current.length < MAX_ENTRIES && bytes + event.bytes <= MAX_BYTES) {
+      current.push(event);
+      bytes += event.bytes;
+    } else {
+      requests.push([event]);
+      bytes = event.bytes;
+    }
+  }
+  return requests;
+};
+
+/** U+FFFE and U+FFFF escaped: a rule may send the event on to SQS, which refuses them in a body. */
+const passableJson = (value: unknown): string =>
+  JSON.stringify(value).replace(/[\ufffe\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`);

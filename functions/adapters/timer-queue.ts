@@ -9,6 +9,7 @@ import pMap from 'p-map';
 import type { ScheduledTimer } from '../core/expiry-decisions.ts';
 import { encodeTimer } from '../core/expiry-timer.ts';
 import { MAX_SQS_DELAY_SECONDS } from '../core/hold-time.ts';
+import { isPermanent, ServiceEntryError, UnprocessableError } from './permanent-error.ts';
 
 /** Most entries of one SendMessageBatch (Amazon SQS API Reference). */
 const MAX_ENTRIES = 10;
@@ -33,29 +34,26 @@ export class TimerQueue {
   }
 
   /**
-   * Sends timers, ten in one request. Never throws for what SQS answers: what is not sent is returned, to be reported.
-   *
-   * @throws RangeError if a delay is not a whole number of seconds from 0 to 900. SQS would refuse it, but not every
-   *   engine that speaks its protocol does
+   * Sends timers, ten in one request. Never throws: what is not sent is returned, to be reported. A delay that SQS would
+   * refuse is refused here, because not every engine that speaks its protocol does.
    */
   async send(timers: readonly ScheduledTimer[]): Promise<UnsentTimer[]> {
-    for (const { timer, delaySeconds } of timers) {
-      if (!Number.isInteger(delaySeconds) || delaySeconds < 0 || delaySeconds > MAX_SQS_DELAY_SECONDS) {
-        throw new RangeError(
-          `delaySeconds must be a whole number from 0 to ${MAX_SQS_DELAY_SECONDS}, got ${delaySeconds} for ${timer.bookingId}`,
-        );
-      }
-    }
-    let unsent: UnsentTimer[] = timers.map((scheduled) => ({ scheduled, error: new Error('not tried') }));
+    const refused: UnsentTimer[] = timers.filter(({ delaySeconds }) => !isDelay(delaySeconds)).map(refusal);
+    let unsent: UnsentTimer[] = timers
+      .filter(({ delaySeconds }) => isDelay(delaySeconds))
+      .map((scheduled) => ({ scheduled, error: new Error('not tried') }));
     for (let tries = 0; tries < TRIES && unsent.length > 0; tries += 1) {
       const batches = Array.from({ length: Math.ceil(unsent.length / MAX_ENTRIES) }, (_, index) =>
         unsent.slice(index * MAX_ENTRIES, (index + 1) * MAX_ENTRIES).map(({ scheduled }) => scheduled),
       );
-      unsent = (await pMap(batches, (batch) => this.#sendBatch(batch), { concurrency: CONCURRENT_REQUESTS })).flat();
+      const failed = await pMap(batches, (batch) => this.#sendBatch(batch), { concurrency: CONCURRENT_REQUESTS });
+      refused.push(...failed.flat().filter(({ error }) => isPermanent(error)));
+      unsent = failed.flat().filter(({ error }) => !isPermanent(error));
     }
-    return unsent;
+    return [...refused, ...unsent];
   }
 
+  /** A request that is refused as a whole, for the sake of one entry, is made again entry by entry. */
   async #sendBatch(batch: readonly ScheduledTimer[]): Promise<UnsentTimer[]> {
     const Entries = batch.map(
       ({ timer, delaySeconds }, index): SendMessageBatchRequestEntry => ({
@@ -67,12 +65,17 @@ export class TimerQueue {
     try {
       const answer = await this.#client.send(new SendMessageBatchCommand({ QueueUrl: this.#queueUrl, Entries }));
       const sent = new Set(answer.Successful?.map(({ Id }) => Id));
-      const problems = new Map(answer.Failed?.map(({ Id, Code, Message }) => [Id, `${Code}: ${Message ?? ''}`]));
+      const problems = new Map(
+        answer.Failed?.map(({ Id, Code = 'Unknown', Message }) => [Id, new ServiceEntryError(Code, Message)]),
+      );
       return batch.flatMap((scheduled, index) => {
         const id = String(index);
-        return sent.has(id) ? [] : [{ scheduled, error: new Error(problems.get(id) ?? 'SQS did not answer for it') }];
+        return sent.has(id) ? [] : [{ scheduled, error: problems.get(id) ?? new Error('SQS did not answer for it') }];
       });
     } catch (error) {
+      if (isPermanent(error) && batch.length > 1) {
+        return (await Promise.all(batch.map((each) => this.#sendBatch([each])))).flat();
+      }
       const reason = error instanceof Error ? error : new Error(String(error));
       return batch.map((scheduled) => ({ scheduled, error: reason }));
     }
@@ -100,3 +103,13 @@ export class TimerQueue {
     }
   }
 }
+
+const isDelay = (delaySeconds: number): boolean =>
+  Number.isInteger(delaySeconds) && delaySeconds >= 0 && delaySeconds <= MAX_SQS_DELAY_SECONDS;
+
+const refusal = (scheduled: ScheduledTimer): UnsentTimer => ({
+  scheduled,
+  error: new UnprocessableError(
+    `delaySeconds must be a whole number from 0 to ${MAX_SQS_DELAY_SECONDS}, got ${scheduled.delaySeconds}`,
+  ),
+});

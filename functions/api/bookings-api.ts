@@ -3,19 +3,20 @@ import { createHash, randomUUID } from 'node:crypto';
 import { type Context, Hono } from 'hono';
 import * as v from 'valibot';
 import type { BookingStore } from '../adapters/booking-store.ts';
+import type { PendingIndex } from '../adapters/pending-index.ts';
+import { isPermanent } from '../adapters/permanent-error.ts';
 import type { MoveOutcome } from '../core/booking-status.ts';
 import {
   EARLIEST_DEADLINE_MS,
   LATEST_DEADLINE_MS,
   MAX_HOLD_MS,
   MIN_HOLD_MS,
-  readDeadline,
   type TimerSettings,
 } from '../core/hold-time.ts';
 import { type SweepPorts, sweep } from '../core/sweep.ts';
-import type { Clock } from '../runtime/clock.ts';
+import { type Clock, iso } from '../runtime/clock.ts';
 import type { Telemetry } from '../runtime/telemetry.ts';
-import { bookingJson, iso } from './booking-json.ts';
+import { bookingJson } from './booking-json.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { openApiDocument } from './openapi.ts';
 import { type FieldError, Problem } from './problem.ts';
@@ -41,13 +42,13 @@ export interface RequestBindings {
 }
 
 export interface BookingsApiPorts {
-  readonly store: Pick<BookingStore, 'create' | 'get' | 'confirm' | 'cancel' | 'extend' | 'listPending'>;
+  readonly store: Pick<BookingStore, 'create' | 'get' | 'confirm' | 'cancel' | 'extend'>;
+  readonly index: Pick<PendingIndex, 'listPending'>;
   readonly sweepPorts: SweepPorts;
   /** Whether this is the cron token; compares in constant time. */
   readonly isCronToken: (token: string) => Promise<boolean>;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
-  readonly shardCount: number;
   readonly settings: TimerSettings;
 }
 
@@ -132,6 +133,7 @@ export const createBookingsApi = (ports: BookingsApiPorts): Hono<{ Bindings: Req
   app.onError((error) => {
     if (error instanceof Problem) return error.toResponse();
     telemetry.error('request failed', { error });
+    if (isPermanent(error)) return new Problem('unprocessable', `the table refuses it: ${error.message}`).toResponse();
     const busy = BUSY_ERRORS.has(error.name);
     return busy
       ? new Problem('unavailable', 'the table is busy or cannot be reached', {}, { 'retry-after': '1' }).toResponse()
@@ -170,13 +172,14 @@ const createBooking = async (context: ApiContext, { store, clock }: BookingsApiP
     nowMs,
   );
   const headers = { location: `/api/v1/bookings/${encodeURIComponent(bookingId)}` };
-  const body = bookingJson(outcome.booking, clock());
-  if (outcome.kind === 'created') return context.json(body, 201, headers);
-  if (outcome.booking.requestHash === hashOf('request', canonical(request))) return context.json(body, 200, headers);
+  if (outcome.kind === 'created') return context.json(bookingJson(outcome.booking, clock()), 201, headers);
+  if (outcome.booking?.requestHash === hashOf('request', canonical(request))) {
+    return context.json(bookingJson(outcome.booking, clock()), 200, headers);
+  }
   throw new Problem('bookingExists', 'a booking with this id was created by a different request', { bookingId });
 };
 
-const listBookings = async (context: ApiContext, { store, clock }: BookingsApiPorts): Promise<Response> => {
+const listBookings = async (context: ApiContext, { index, clock }: BookingsApiPorts): Promise<Response> => {
   const query = parse(listQuery, context.req.query(), 'query');
   const nowMs = clock();
   const after = query.cursor === undefined ? {} : decodeCursor(query.cursor);
@@ -186,7 +189,7 @@ const listBookings = async (context: ApiContext, { store, clock }: BookingsApiPo
     query.status === 'PENDING'
       ? { fromMs: nowMs + 1, throughMs: LATEST_DEADLINE_MS }
       : { fromMs: EARLIEST_DEADLINE_MS, throughMs: nowMs };
-  const page = await store.listPending({ ...range, limit: query.limit ?? DEFAULT_PAGE_SIZE, after });
+  const page = await index.listPending({ ...range, limit: query.limit ?? DEFAULT_PAGE_SIZE, after });
   return context.json({
     bookings: page.bookings.map((booking) => bookingJson(booking, nowMs)),
     cursor: page.after ? encodeCursor(page.after) : null,
@@ -200,11 +203,13 @@ const expireBookings = async (context: ApiContext, ports: BookingsApiPorts): Pro
   }
   const report = await sweep(ports.sweepPorts, {
     overdueAfterMs: 0,
-    shardCount: ports.shardCount,
     settings: ports.settings,
     mayContinue: () => context.env.remainingMs() > TIME_TO_ANSWER_MS,
   });
-  const { expired, scheduled, remaining, errors } = report;
+  const { expired, scheduled, remaining, errors, unprocessable, warnings } = report;
+  for (const warning of warnings) ports.telemetry.warn(warning);
+  for (const { bookingId, error } of unprocessable)
+    ports.telemetry.error('booking cannot be swept, and never can be', { bookingId, error });
   for (const error of errors) ports.telemetry.error('sweep by webhook failed in part', { error });
   if (errors.length > 0) {
     throw new Problem('sweepFailed', `${errors.length} error(s), see the logs`, { expired, scheduled, remaining });
@@ -220,10 +225,10 @@ const answerMove = (context: ApiContext, outcome: MoveOutcome, clock: Clock): Re
     case 'missing':
       throw noSuchBooking();
     case 'refused': {
-      const deadline = readDeadline(outcome.booking.expiresAtMs);
+      const { expiresAtMs } = outcome.booking;
       throw new Problem('moveRefused', `the booking is ${outcome.found}`, {
         found: outcome.found,
-        expiresAt: deadline.valid ? iso(deadline.expiresAtMs) : null,
+        expiresAt: expiresAtMs === undefined ? null : iso(expiresAtMs),
         judgedAt: iso(outcome.judgedAtMs),
       });
     }

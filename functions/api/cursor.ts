@@ -5,7 +5,11 @@ import type { ShardPositions } from '../adapters/pending-index.ts';
 
 const positions = v.record(
   v.pipe(v.string(), v.regex(/^\d{1,3}$/)),
-  v.strictTuple([v.pipe(v.number(), v.minValue(0)), v.pipe(v.string(), v.minLength(1), v.maxBytes(2048))]),
+  v.strictTuple([
+    // A number in the cursors of version 0.1.0.
+    v.pipe(v.union([v.string(), v.number()]), v.transform(String), v.regex(/^\d{1,15}(\.\d{1,38})?$/)),
+    v.pipe(v.string(), v.minLength(1), v.maxBytes(2048)),
+  ]),
 );
 /** What a cursor may grow to when it is unpacked: a small text could hold a huge one. */
 const MAX_BYTES = 1_000_000;

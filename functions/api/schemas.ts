@@ -1,6 +1,6 @@
 /** What the HTTP API takes and gives: the one source of its validation, its types and its OpenAPI document. */
 import * as v from 'valibot';
-import { BOOKING_STATUSES } from '../core/booking-status.ts';
+import { BOOKING_STATUSES, EXPIRED_BY } from '../core/booking-status.ts';
 import { MAX_HOLD_MS, MIN_HOLD_MS, SECOND_MS } from '../core/hold-time.ts';
 
 /** Largest body, in bytes: details and what is around them. */
@@ -61,9 +61,8 @@ const whyNotKept = (value: unknown, depth = 0): string | undefined => {
   }
   if (typeof value !== 'object' || value === null) return undefined;
   for (const [key, item] of Object.entries(value)) {
-    const keyIsFine =
-      Array.isArray(value) || (key !== '' && key.length <= 255 && key.isWellFormed() && key !== '__proto__');
-    if (!keyIsFine) return 'must have names of 1 to 255 characters';
+    const keyIsFine = Array.isArray(value) || (key !== '' && key.length <= 255 && key.isWellFormed());
+    if (!keyIsFine) return 'must have names of 1 to 255 characters of well-formed Unicode';
     const problem = whyNotKept(item, depth + 1);
     if (problem) return problem;
   }
@@ -141,8 +140,11 @@ const optionalTimestamp = v.optional(timestamp);
 export const bookingResponse = v.object({
   bookingId: v.string(),
   status: v.pipe(
-    v.picklist(BOOKING_STATUSES),
-    v.description('The effective status: EXPIRED from the deadline on, marked or not.'),
+    v.string(),
+    v.description(
+      `The effective status: ${BOOKING_STATUSES.join(', ')}, or a word of its own that another program wrote. ` +
+        'EXPIRED from the deadline on, marked or not.',
+    ),
   ),
   expiresAt: v.nullable(timestamp),
   remainingMs: v.pipe(v.number(), v.integer(), v.minValue(0)),
@@ -150,7 +152,7 @@ export const bookingResponse = v.object({
   confirmedAt: optionalTimestamp,
   cancelledAt: optionalTimestamp,
   expiredAt: optionalTimestamp,
-  expiredBy: v.optional(v.picklist(['timer', 'sweep'])),
+  expiredBy: v.optional(v.picklist(EXPIRED_BY)),
   details: v.optional(v.record(v.string(), v.unknown())),
 });
 export const bookingPage = v.object({

@@ -3,8 +3,7 @@
  * but none is renamed, removed or given another meaning while `version` is 1. docs/booking-events.schema.json says the
  * same as JSON Schema.
  */
-import type { BookingStatus, ExpiredBy } from './booking-status.ts';
-import { readDeadline } from './hold-time.ts';
+import type { Booking, ExpiredBy } from './booking-status.ts';
 
 /** `source` of every event. */
 export const EVENT_SOURCE = 'booking-expiry';
@@ -35,8 +34,10 @@ export interface BookingEventDetail {
   readonly confirmedAt?: string;
   /** BookingCancelled only. */
   readonly cancelledAt?: string;
-  /** What the booking's writer kept with it. */
+  /** What the booking's writer kept with it, if that is a map: numbers of too many digits as text, binary as Base64. */
   readonly details?: Readonly<Record<string, unknown>>;
+  /** True where the details would make the event larger than the bus takes: read them from the booking. */
+  readonly detailsOmitted?: true;
 }
 
 export interface BookingEvent {
@@ -46,39 +47,24 @@ export interface BookingEvent {
   readonly timeMs: number;
 }
 
-/** A booking as the stream shows it after a change. Of what a foreign writer wrote, only id and status are certain. */
-export interface ChangedBooking {
-  readonly bookingId: string;
-  readonly status: BookingStatus;
-  readonly expiresAtMs?: number;
-  readonly expiredAtMs?: number;
-  readonly expiredBy?: ExpiredBy;
-  readonly confirmedAtMs?: number;
-  readonly cancelledAtMs?: number;
-  readonly details?: Readonly<Record<string, unknown>>;
-}
-
 /**
  * The event of a change of status, if it is one to tell.
  *
+ * @param booking the booking after the change, as it was read: whatever a stranger wrote, the event is what the schema says
  * @param before the status before the change; undefined if there was no booking
  * @param changedAtMs when the stream recorded the change: for foreign writers who do not say when, epoch ms
  * @param iso turns epoch ms into ISO 8601
  */
 export const eventOf = (
-  booking: ChangedBooking,
-  before: BookingStatus | undefined,
+  booking: Booking,
+  before: string | undefined,
   changedAtMs: number,
   iso: (epochMs: number) => string,
 ): BookingEvent | undefined => {
-  const { bookingId, status, details, expiredBy } = booking;
-  if (status === 'PENDING' || status === before || before === undefined) return undefined;
-  const deadline = readDeadline(booking.expiresAtMs);
-  const stated = { EXPIRED: booking.expiredAtMs, CONFIRMED: booking.confirmedAtMs, CANCELLED: booking.cancelledAtMs }[
-    status
-  ];
-  const time = readDeadline(stated);
-  const timeMs = time.valid ? time.expiresAtMs : changedAtMs;
+  const { bookingId, status, expiresAtMs, details, expiredBy } = booking;
+  if (!isToldOf(status) || status === before || before === undefined) return undefined;
+  const stated = { EXPIRED: booking.expiredAtMs, CONFIRMED: booking.confirmedAtMs, CANCELLED: booking.cancelledAtMs };
+  const timeMs = stated[status] ?? changedAtMs;
   return {
     detailType: DETAIL_TYPES[status],
     timeMs,
@@ -87,9 +73,9 @@ export const eventOf = (
       // A booking reaches a status at one time: its id, the status and that time name the change.
       eventId: `${bookingId}:${status}:${timeMs}`,
       bookingId,
-      expiresAt: deadline.valid ? iso(deadline.expiresAtMs) : null,
+      expiresAt: expiresAtMs === undefined ? null : iso(expiresAtMs),
       ...(status === 'EXPIRED' && { expiredAt: iso(timeMs) }),
-      ...(status === 'EXPIRED' && deadline.valid && { lagMs: Math.max(0, timeMs - deadline.expiresAtMs) }),
+      ...(status === 'EXPIRED' && expiresAtMs !== undefined && { lagMs: Math.max(0, timeMs - expiresAtMs) }),
       ...(status === 'EXPIRED' && expiredBy && { expiredBy }),
       ...(status === 'CONFIRMED' && { confirmedAt: iso(timeMs) }),
       ...(status === 'CANCELLED' && { cancelledAt: iso(timeMs) }),
@@ -97,3 +83,11 @@ export const eventOf = (
     },
   };
 };
+
+const isToldOf = (status: string): status is keyof typeof DETAIL_TYPES => Object.hasOwn(DETAIL_TYPES, status);
+
+/** The same event without the writer's own data, where they would make it larger than the bus takes. */
+export const withoutDetails = ({ detail: { details: _, ...detail }, ...event }: BookingEvent): BookingEvent => ({
+  ...event,
+  detail: { ...detail, detailsOmitted: true },
+});

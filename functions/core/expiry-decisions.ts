@@ -1,22 +1,15 @@
 /** Three pure answers: a booking was written, a timer came, a read told something. What follows is done elsewhere. */
-import type { Adoption, BookingSnapshot, ExpireOutcome } from './booking-status.ts';
+import type { Booking, ExpireOutcome } from './booking-status.ts';
 import type { ExpiryTimer } from './expiry-timer.ts';
-import {
-  isNear,
-  longestWaitMs,
-  nearReachMs,
-  readDeadline,
-  type TimerSettings,
-  timerDelaySeconds,
-} from './hold-time.ts';
-import { isValidShard, shardOf } from './pending-shard.ts';
+import { claimsToBeNear, isNear, longestWaitMs, type TimerSettings, timerDelaySeconds } from './hold-time.ts';
+import type { Adoption, AsStored } from './moves.ts';
+import { isCountedShard, shardOf } from './pending-shard.ts';
 
-/** A PENDING booking as a stream record shows it: of what a foreign writer wrote, only the key is certain. */
-export interface WrittenBooking {
-  readonly bookingId: string;
-  readonly expiresAtMs: number | undefined;
-  readonly holdStartedAtMs: number | undefined;
-  readonly pendingShard: number | undefined;
+/** A PENDING booking as an item or a stream's record shows it. */
+export interface SeenBooking {
+  readonly booking: Booking;
+  /** Its deadline exactly as stored. */
+  readonly seenExpiresAtMs: AsStored | undefined;
 }
 
 /** A timer and the delay with which it is to be sent. */
@@ -38,51 +31,62 @@ export type WriteDecision =
 /**
  * Decides about a booking that is PENDING after a write.
  *
- * @param booking the booking after the write
- * @param previousExpiresAtMs its deadline before the write, if it was PENDING then too
+ * @param seen the booking after the write
+ * @param before the same booking before the write, if it was PENDING then too
  * @param nowMs the clock, epoch ms
  * @param shardCount number of shards of the index
  */
 export const decideOnWrite = (
-  booking: WrittenBooking,
-  previousExpiresAtMs: number | undefined,
+  seen: SeenBooking,
+  before: Booking | undefined,
   nowMs: number,
   shardCount: number,
   settings: TimerSettings,
 ): WriteDecision => {
-  const deadline = readDeadline(booking.expiresAtMs);
-  if (!deadline.valid) return { kind: 'invalid-deadline', reason: deadline.reason };
-  const { bookingId } = booking;
-  const { expiresAtMs } = deadline;
+  const { bookingId, expiresAtMs, deadlineProblem } = seen.booking;
+  if (expiresAtMs === undefined) return { kind: 'invalid-deadline', reason: deadlineProblem ?? 'it has no deadline' };
 
-  const near = isNear(expiresAtMs, nowMs, settings);
-  const adoption = adoptionOf(booking, near, nowMs, shardCount, settings);
+  const adoption = adoptionOf(seen, nowMs, shardCount, settings);
   const alsoAdopt = adoption && { adoption };
-  if (previousExpiresAtMs === booking.expiresAtMs) return { kind: 'unchanged', ...alsoAdopt };
-  if (!near) return { kind: 'leave-to-sweep', ...alsoAdopt };
+  if (before !== undefined && isSameHold(before, seen.booking, shardCount)) return { kind: 'unchanged', ...alsoAdopt };
+  if (!isNear(expiresAtMs, nowMs, settings)) return { kind: 'leave-to-sweep', ...alsoAdopt };
   const delaySeconds = timerDelaySeconds(expiresAtMs, nowMs, settings.timerLeadMs);
   return { kind: 'schedule', scheduled: { timer: { bookingId, expiresAtMs }, delaySeconds }, ...alsoAdopt };
 };
 
 /**
- * A booking needs adoption if it is in no shard that a sweep looks into, or if it is far but claims a near hold (a
- * writer whose clock is ahead): then the sweep would believe that its timer has been sent.
+ * Whether a change left the hold as it was, so that the timer of its deadline has been sent or is left to the sweep. A hold
+ * that was set anew, even with the same deadline, is another: a sweep believes that its timer was sent at its start. Only
+ * an adoption, which adds start and shard together, was made when that timer was.
  */
-const adoptionOf = (
-  { bookingId, expiresAtMs = 0, holdStartedAtMs, pendingShard }: WrittenBooking,
-  near: boolean,
+const isSameHold = (before: Booking, after: Booking, shardCount: number): boolean => {
+  if (before.expiresAtMs !== after.expiresAtMs) return false;
+  const isAdoption =
+    before.holdStartedAtMs === undefined &&
+    !isCountedShard(before.pendingShard, shardCount) &&
+    after.pendingShard === shardOf(after.bookingId, shardCount);
+  return before.holdStartedAtMs === after.holdStartedAtMs || isAdoption;
+};
+
+/**
+ * What a PENDING booking lacks for a sweep to find it and to judge it rightly; undefined if nothing, or if its deadline is
+ * none. It needs adoption if it is in no shard that a sweep looks into, or if it is far but claims a near hold (a writer
+ * whose clock is ahead): then the sweep would believe that its timer has been sent.
+ */
+export const adoptionOf = (
+  { booking: { bookingId, expiresAtMs, holdStartedAtMs, pendingShard }, seenExpiresAtMs }: SeenBooking,
   nowMs: number,
   shardCount: number,
   settings: TimerSettings,
 ): Adoption | undefined => {
-  const claimsNear = holdStartedAtMs !== undefined && expiresAtMs - holdStartedAtMs <= nearReachMs(settings);
-  const misleads = claimsNear && !near;
-  if (isValidShard(pendingShard, shardCount) && !misleads) return undefined;
+  if (expiresAtMs === undefined || seenExpiresAtMs === undefined) return undefined;
+  const misleads = claimsToBeNear(expiresAtMs, holdStartedAtMs) && !isNear(expiresAtMs, nowMs, settings);
+  if (isCountedShard(pendingShard, shardCount) && !misleads) return undefined;
   return {
     bookingId,
-    seenExpiresAtMs: expiresAtMs,
+    seenExpiresAtMs,
     pendingShard: shardOf(bookingId, shardCount),
-    holdStartedAtMs: misleads ? nowMs : (holdStartedAtMs ?? nowMs),
+    ...((misleads || holdStartedAtMs === undefined) && { holdStartedAtMs: nowMs }),
   };
 };
 
@@ -102,14 +106,10 @@ export const decideOnTimer = (timer: ExpiryTimer, nowMs: number, timerLeadMs: nu
  * and a deadline later than the timer's was set by an extension that made its own timer. Anything else, a booking not
  * found included, proves nothing: the conditional write decides.
  */
-export const provenBySnapshot = (
-  timer: ExpiryTimer,
-  snapshot: BookingSnapshot | undefined,
-): ExpireOutcome | undefined => {
+export const provenBySnapshot = (timer: ExpiryTimer, snapshot: Booking | undefined): ExpireOutcome | undefined => {
   if (snapshot === undefined) return undefined;
-  if (snapshot.status === 'EXPIRED') return { kind: 'already-expired' };
-  if (snapshot.status !== 'PENDING') return { kind: 'settled', status: snapshot.status };
-  const deadline = readDeadline(snapshot.expiresAtMs);
-  if (!deadline.valid || deadline.expiresAtMs <= timer.expiresAtMs) return undefined;
-  return { kind: 'extended', expiresAtMs: deadline.expiresAtMs };
+  const { status, expiresAtMs } = snapshot;
+  if (status === 'EXPIRED') return { kind: 'already-expired' };
+  if (status !== 'PENDING') return { kind: 'settled', status };
+  return expiresAtMs !== undefined && expiresAtMs > timer.expiresAtMs ? { kind: 'extended', expiresAtMs } : undefined;
 };

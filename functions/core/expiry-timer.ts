@@ -5,6 +5,7 @@
  * for up to its retention when a new version is deployed: a field may be added, but `v`, `bookingId` and `expiresAtMs`
  * keep their names and meanings for as long as `v` is 1.
  */
+import { asciiJson } from './ascii-json.ts';
 import { readDeadline } from './hold-time.ts';
 
 /** Version of the timer's format. */
@@ -26,7 +27,7 @@ export class MalformedTimerError extends Error {
 
 /** The body of the message for a timer. */
 export const encodeTimer = ({ bookingId, expiresAtMs }: ExpiryTimer): string =>
-  JSON.stringify({ v: TIMER_VERSION, bookingId, expiresAtMs });
+  asciiJson({ v: TIMER_VERSION, bookingId, expiresAtMs });
 
 /**
  * Reads a timer out of a message's body.

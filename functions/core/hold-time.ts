@@ -1,6 +1,7 @@
 /**
  * All arithmetic with holds, deadlines and delays. Epoch milliseconds throughout; seconds exist only at the SQS edge.
  */
+import { wholePart } from './decimal.ts';
 
 export const SECOND_MS = 1_000;
 export const MINUTE_MS = 60 * SECOND_MS;
@@ -29,6 +30,10 @@ export const OVERDUE_AFTER_MS = 30 * SECOND_MS;
 const SCHEDULE_AHEAD_MS = 9 * MINUTE_MS;
 /** How long a booking may take from its writer to the index before a sweep could overlook it. */
 const INDEX_GRACE_MS = MINUTE_MS;
+/** How far two sweeps that run at once may differ in what they call their horizon. */
+const HORIZON_TOLERANCE_MS = 30 * SECOND_MS;
+/** The longest hold whose timer every deployment sends at once, whatever its settings are. */
+const CERTAINLY_NEAR_MS = MAX_SQS_DELAY_SECONDS * SECOND_MS;
 /** How much earlier than its lead a timer may come and still be waited for. SQS delivers early at times. */
 const EARLY_TOLERANCE_MS = 5 * SECOND_MS;
 
@@ -43,20 +48,55 @@ export interface TimerSettings {
 /** How far ahead of now a sweep schedules far bookings: 14 minutes for a sweep every 5 minutes. */
 export const comeNearHorizonMs = ({ sweepIntervalMs }: TimerSettings): number => sweepIntervalMs + SCHEDULE_AHEAD_MS;
 
+/** Deadlines whose timers a sweep sends: from and through, epoch ms. Empty if from is later than through. */
+export interface ComeNearWindow {
+  readonly fromMs: number;
+  readonly throughMs: number;
+  /** Whether what earlier sweeps noted is void. */
+  readonly isVoid: boolean;
+}
+
+/**
+ * What a sweep schedules: everything between what earlier sweeps have scheduled and its own horizon. What they noted is
+ * void if it lies beyond that horizon: a clock was wrong, or the interval was longer. Then the sweep starts at what is
+ * overdue, because a timer too many does no harm and one too few does.
+ */
+export const comeNearWindow = (scheduledThroughMs: number, nowMs: number, settings: TimerSettings): ComeNearWindow => {
+  const throughMs = nowMs + comeNearHorizonMs(settings);
+  // What lapsed longer ago is expired by the sweep itself: it needs no timer any more.
+  const earliestMs = nowMs - OVERDUE_AFTER_MS;
+  const isVoid = scheduledThroughMs > throughMs + HORIZON_TOLERANCE_MS;
+  return { fromMs: isVoid ? earliestMs : Math.max(scheduledThroughMs + 1, earliestMs), throughMs, isVoid };
+};
+
 /**
  * The longest hold that is near: its timer is sent at once. 900 s, what one SQS delay reaches, for sweeps up to 5
  * minutes apart; longer for rarer sweeps, because a far booking must be written before the sweep that schedules it.
  * A timer with more than 900 s to go is sent again on arrival.
  */
 export const nearReachMs = (settings: TimerSettings): number =>
-  Math.max(MAX_SQS_DELAY_SECONDS * SECOND_MS, comeNearHorizonMs(settings) + INDEX_GRACE_MS);
+  Math.max(CERTAINLY_NEAR_MS, comeNearHorizonMs(settings) + INDEX_GRACE_MS);
 
 /** Whether the timer of a booking is to be sent now. Otherwise a later sweep sends it. */
 export const isNear = (expiresAtMs: number, nowMs: number, settings: TimerSettings): boolean =>
   expiresAtMs - settings.timerLeadMs <= nowMs + nearReachMs(settings);
 
-/** Whether a sweep may leave out a booking because its timer was sent when its hold started. */
-export const wasNearAtStart = (holdMs: number, settings: TimerSettings): boolean => holdMs <= nearReachMs(settings);
+/** Whether a hold says of itself that it is near under any settings: it lasts at most 900 s from its start. */
+export const claimsToBeNear = (expiresAtMs: number, holdStartedAtMs: number | undefined): boolean =>
+  holdStartedAtMs !== undefined && expiresAtMs - holdStartedAtMs <= CERTAINLY_NEAR_MS;
+
+/**
+ * Whether a sweep may leave out a booking because its timer was sent when its hold started. Only one whose hold certainly
+ * was near then; whatever is unclear (no start, one after its deadline or in the future) gets a timer.
+ */
+export const hasTimerOfItsStart = (
+  { expiresAtMs, holdStartedAtMs }: { readonly expiresAtMs: number; readonly holdStartedAtMs?: number },
+  nowMs: number,
+): boolean =>
+  holdStartedAtMs !== undefined &&
+  holdStartedAtMs <= nowMs &&
+  holdStartedAtMs <= expiresAtMs &&
+  claimsToBeNear(expiresAtMs, holdStartedAtMs);
 
 /**
  * Whole seconds until a timer should arrive: the lead before the deadline, rounded down because expire-booking waits
@@ -76,21 +116,42 @@ export type DeadlineReading =
 /**
  * Reads a deadline out of a number that anyone may have written. Fractions of a millisecond are rounded up: never early.
  *
- * @param value the number, or undefined where the item has none
+ * @param value the number, or its digits where it may have more of them than a JavaScript number holds; undefined where
+ *   the item has none
  */
-export const readDeadline = (value: number | undefined): DeadlineReading => {
+export const readDeadline = (value: number | string | undefined): DeadlineReading => {
   const refuse = (problem: string): DeadlineReading => ({
     valid: false,
     reason: `expiresAtMs must be epoch milliseconds from ${EARLIEST_DEADLINE_MS} to ${LATEST_DEADLINE_MS}, ${problem}`,
   });
   if (value === undefined) return refuse('got none');
-  if (!Number.isFinite(value)) return refuse(`got ${value}`);
-  if (value < EARLIEST_DEADLINE_MS) {
-    return refuse(`got ${value}${value >= EARLIEST_DEADLINE_MS / 1000 ? ', which looks like seconds' : ''}`);
+  const text = String(value);
+  const whole = wholePart(text);
+  if (whole === undefined) return refuse(`got ${shortened(text)}`);
+  const { floor, hasFraction } = whole;
+  if (floor < EARLIEST_DEADLINE_MS) {
+    const looksLikeSeconds = floor >= EARLIEST_DEADLINE_MS / 1_000;
+    return refuse(`got ${shortened(text)}${looksLikeSeconds ? ', which looks like seconds' : ''}`);
   }
-  if (value > LATEST_DEADLINE_MS) return refuse(`got ${value}`);
-  return { valid: true, expiresAtMs: Math.ceil(value) };
+  // Exact where it matters: a double would round a fraction of 26 digits away, and a booking would be tried a moment
+  // before its condition holds.
+  const expiresAtMs = hasFraction ? floor + 1 : floor;
+  if (expiresAtMs > LATEST_DEADLINE_MS) return refuse(`got ${shortened(text)}`);
+  return { valid: true, expiresAtMs };
 };
+
+/**
+ * A time of day that anyone may have written, epoch ms, rounded up; undefined if it makes no sense as one.
+ *
+ * @param value as for `readDeadline`
+ */
+export const readTimeMs = (value: number | string | undefined): number | undefined => {
+  const reading = readDeadline(value);
+  return reading.valid ? reading.expiresAtMs : undefined;
+};
+
+/** As it came, cut so that a number of a hundred digits does not fill a log line. */
+const shortened = (text: string): string => (text.length > 60 ? `${text.slice(0, 60)}…` : text);
 
 /** Thrown when a hold is shorter or longer than the service accepts, or no number of milliseconds. */
 export class InvalidHoldError extends RangeError {

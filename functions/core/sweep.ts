@@ -1,25 +1,21 @@
 /**
  * The backstop. Finds what is overdue in the index and expires it; schedules the timers of far bookings that come near.
  * Needs none of the timer's parts for the first, and is safe to run twice at once: every write is conditional.
+ *
+ * It looks into every legal shard, and one booking that cannot be expired or scheduled never ends its shard's work.
  */
 import pMap from 'p-map';
 import type { ExpireOutcome } from './booking-status.ts';
 import type { ScheduledTimer } from './expiry-decisions.ts';
-import {
-  comeNearHorizonMs,
-  OVERDUE_AFTER_MS,
-  readDeadline,
-  type TimerSettings,
-  timerDelaySeconds,
-  wasNearAtStart,
-} from './hold-time.ts';
+import { comeNearWindow, hasTimerOfItsStart, type TimerSettings, timerDelaySeconds } from './hold-time.ts';
+import { LEGAL_SHARDS } from './pending-shard.ts';
 
 /** What operators of the old command search their logs for: these two lines never change. */
 export const SWEEP_STARTED = 'Starting booking expiration process...';
 export const sweepFinished = (expired: number): string => `Successfully expired ${expired} booking(s)`;
 
-/** Rows of one page. A page is read, then worked off; more would be read in vain when time runs out. */
-const PAGE_SIZE = 250;
+/** Rows of one page: of what is pending within the horizon most has its timer, and is only read past. */
+const PAGE_SIZE = 1_000;
 /** Bookings of one write: what one BatchExecuteStatement takes. */
 const WRITE_SIZE = 25;
 /** Shards worked on at once. A shard takes 1,000 writes a second, which one worker can nearly fill by itself. */
@@ -32,19 +28,27 @@ interface Row {
   readonly expiresAtMs: number;
   readonly holdStartedAtMs?: number;
 }
-type Cursor = Record<string, unknown>;
 
-/** What a sweep needs of the bookings table. */
-export interface SweepStore {
+interface Page<Cursor> {
+  readonly rows: readonly Row[];
+  readonly cursor?: Cursor;
+}
+
+/** The index, as a sweep reads it. */
+export interface SweepIndex<Cursor = unknown> {
   pendingPage(range: {
     readonly shard: number;
     readonly fromMs?: number;
     readonly throughMs: number;
     readonly limit: number;
     readonly cursor?: Cursor | undefined;
-  }): Promise<{ readonly rows: readonly Row[]; readonly cursor?: Cursor }>;
+  }): Promise<Page<Cursor>>;
+}
+
+/** What a sweep writes. */
+export interface SweepStore {
   expire(bookingIds: readonly string[], expiredBy: 'sweep', nowMs: number): Promise<Map<string, ExpireOutcome>>;
-  dropFromIndex(bookingIds: readonly string[]): Promise<void>;
+  leaveIndex(bookingIds: readonly string[]): Promise<void>;
 }
 
 /** What a sweep needs to schedule bookings that come near. */
@@ -52,22 +56,27 @@ export interface SweepScheduling {
   send(
     timers: readonly ScheduledTimer[],
   ): Promise<readonly { readonly scheduled: ScheduledTimer; readonly error: Error }[]>;
-  readState(): Promise<{ readonly scheduledThroughMs: number; readonly shardCount: number }>;
-  scheduledThrough(scheduledThroughMs: number): Promise<void>;
-  sawShardCount(shardCount: number): Promise<void>;
+  readState(): Promise<{
+    /** The deadline through which earlier sweeps have scheduled, epoch ms; 0 if there was none. */
+    readonly scheduledThroughMs: number;
+    /** Notes another one, unless another sweep has since this was read. */
+    moveTo(scheduledThroughMs: number): Promise<void>;
+  }>;
 }
 
 export interface SweepPorts {
+  readonly index: SweepIndex;
   readonly store: SweepStore;
   /** Absent where only what is overdue can be swept: by command, on a table whose queue is not known. */
   readonly scheduling?: SweepScheduling;
   readonly clock: () => number;
+  /** Whether an error meets the same booking again however often it is tried. */
+  readonly isPermanent: (error: Error) => boolean;
 }
 
 export interface SweepRequest {
   /** How long a booking must have been overdue, in ms: 30 s on schedule, 0 when a person or a webhook asks. */
   readonly overdueAfterMs: number;
-  readonly shardCount: number;
   readonly settings: TimerSettings;
   /** Asked before each round trip; once false, the sweep ends and says what remains. */
   readonly mayContinue: () => boolean;
@@ -76,7 +85,7 @@ export interface SweepRequest {
 }
 
 export interface SweepReport {
-  /** Overdue bookings that were found in the index. */
+  /** Overdue bookings that were found in the index and that nobody had settled: each one means that a timer was missed. */
   readonly overdueFound: number;
   readonly expired: number;
   /** Timers sent for bookings that came near. */
@@ -85,167 +94,169 @@ export interface SweepReport {
   readonly remaining: boolean;
   /** Lags of expired bookings, in ms: the first 1,000. */
   readonly lagsMs: readonly number[];
-  /** What went wrong, each with the place where it did. Empty when all went well. */
+  /** What went wrong and is tried again, each with the place where it did. Empty when all went well. */
   readonly errors: readonly Error[];
+  /** What can never be done, booking by booking. The next sweep meets it again, and goes on without it again. */
+  readonly unprocessable: readonly { readonly bookingId: string; readonly error: Error }[];
+  /** What an operator should know although nothing failed. */
+  readonly warnings: readonly string[];
 }
+
+/** A report while the sweep runs. */
+type Tally = { -readonly [name in keyof SweepReport]: SweepReport[name] } & {
+  readonly lagsMs: number[];
+  readonly errors: Error[];
+  readonly unprocessable: SweepReport['unprocessable'][number][];
+  readonly warnings: string[];
+};
 
 /** Runs one sweep. Never throws: what fails is in the report, and does not keep the rest from being done. */
 export const sweep = async (ports: SweepPorts, request: SweepRequest): Promise<SweepReport> => {
-  const errors: Error[] = [];
+  const tally: Tally = {
+    overdueFound: 0,
+    expired: 0,
+    scheduled: 0,
+    remaining: false,
+    lagsMs: [],
+    errors: [],
+    unprocessable: [],
+    warnings: [],
+  };
   const state = await ports.scheduling?.readState().catch((error) => {
-    errors.push(new Error('could not read the state of the last sweep', { cause: error }));
+    tally.errors.push(new Error('could not read how far bookings have been scheduled', { cause: error }));
     return undefined;
   });
-  const shardCount = Math.max(request.shardCount, state?.shardCount ?? 0);
-  const shards = Array.from({ length: shardCount }, (_, shard) => shard);
-
-  const [overdue, comingNear] = await Promise.all([
-    expireOverdue(ports, request, shards, errors),
-    state && ports.scheduling ? scheduleComingNear(ports, ports.scheduling, request, shards, state, errors) : undefined,
-  ]);
-  return {
-    ...overdue,
-    scheduled: comingNear?.scheduled ?? 0,
-    remaining: overdue.remaining || (comingNear?.remaining ?? false) || errors.length > 0,
-    errors,
-  };
-};
-
-const expireOverdue = async (
-  { store, clock }: SweepPorts,
-  request: SweepRequest,
-  shards: readonly number[],
-  errors: Error[],
-) => {
-  const throughMs = clock() - request.overdueAfterMs;
-  const total = { overdueFound: 0, expired: 0, remaining: false, lagsMs: [] as number[] };
-
-  const expireRows = async (rows: readonly Row[]): Promise<void> => {
-    const nowMs = clock();
-    const outcomes = await store.expire(
-      rows.map(({ bookingId }) => bookingId),
-      'sweep',
-      nowMs,
+  const nowMs = ports.clock();
+  const overdueThroughMs = nowMs - request.overdueAfterMs;
+  const window = state && comeNearWindow(state.scheduledThroughMs, nowMs, request.settings);
+  if (state && window?.isVoid) {
+    tally.warnings.push(
+      `earlier sweeps noted that they scheduled through ${state.scheduledThroughMs}, which is beyond this one's horizon ` +
+        `${window.throughMs}: a clock was wrong or the interval was longer; scheduling anew from what is overdue`,
     );
-    total.overdueFound += rows.length;
-    const settled: string[] = [];
-    for (const { bookingId, expiresAtMs } of rows) {
-      const outcome = outcomes.get(bookingId);
-      if (outcome?.kind === 'expired') {
-        total.expired += 1;
-        if (total.lagsMs.length < MAX_LAGS) total.lagsMs.push(nowMs - Math.ceil(expiresAtMs));
-      } else if (outcome?.kind === 'settled' || outcome?.kind === 'already-expired') {
-        settled.push(bookingId);
-      } else if (outcome?.kind === 'failed') {
-        errors.push(new Error(`could not expire booking ${bookingId}`, { cause: outcome.error }));
+  }
+  // A shard is read once, from what is overdue to the horizon. Between the two lies what has its timer.
+  const isOverdue = ({ expiresAtMs }: Row): boolean => expiresAtMs <= overdueThroughMs;
+  const comesNear = ({ expiresAtMs }: Row): boolean =>
+    window !== undefined && expiresAtMs >= window.fromMs && expiresAtMs <= window.throughMs;
+  const throughMs = Math.max(overdueThroughMs, window?.throughMs ?? 0);
+
+  /** The deadline from which on something of a shard is left undone; infinite if nothing is. */
+  const workOff = async (shard: number): Promise<number> => {
+    let undoneFromMs = Number.POSITIVE_INFINITY;
+    // What comes next may have the same deadline as what was done last.
+    let reachedMs = Number.NEGATIVE_INFINITY;
+    try {
+      for await (const rows of partsOf(ports.index, shard, throughMs)) {
+        if (!request.mayContinue()) {
+          tally.remaining = true;
+          return Math.min(undoneFromMs, reachedMs);
+        }
+        await expireRows(rows.filter(isOverdue), ports, request, tally);
+        undoneFromMs = Math.min(undoneFromMs, await scheduleRows(rows.filter(comesNear), ports, request, tally));
+        reachedMs = rows.at(-1)?.expiresAtMs ?? reachedMs;
       }
+      return undoneFromMs;
+    } catch (error) {
+      tally.errors.push(new Error(`could not sweep shard ${shard}`, { cause: error }));
+      return Math.min(undoneFromMs, reachedMs);
     }
-    if (settled.length > 0) {
-      await store.dropFromIndex(settled).catch((error) => {
-        errors.push(
-          new Error(`could not take ${settled.length} settled booking(s) out of the index`, { cause: error }),
-        );
+  };
+
+  const undoneFromMs = await pMap(LEGAL_SHARDS, workOff, { concurrency: CONCURRENT_SHARDS });
+  if (state && window) {
+    const doneThroughMs = Math.min(window.throughMs, ...undoneFromMs.map((deadlineMs) => deadlineMs - 1));
+    if (doneThroughMs >= window.fromMs) {
+      await state.moveTo(doneThroughMs).catch((error) => {
+        tally.errors.push(new Error('could not note how far bookings have been scheduled', { cause: error }));
       });
     }
-    request.onProgress?.(total);
-  };
-
-  await pMap(
-    shards,
-    async (shard) => {
-      try {
-        let cursor: Cursor | undefined;
-        do {
-          if (!request.mayContinue()) {
-            total.remaining = true;
-            return;
-          }
-          const page = await store.pendingPage({ shard, throughMs, limit: PAGE_SIZE, cursor });
-          for (let start = 0; start < page.rows.length; start += WRITE_SIZE) {
-            if (!request.mayContinue()) {
-              total.remaining = true;
-              return;
-            }
-            await expireRows(page.rows.slice(start, start + WRITE_SIZE));
-          }
-          cursor = page.cursor;
-        } while (cursor !== undefined);
-      } catch (error) {
-        errors.push(new Error(`could not sweep shard ${shard}`, { cause: error }));
-      }
-    },
-    { concurrency: CONCURRENT_SHARDS },
-  );
-  return total;
-};
-
-const scheduleComingNear = async (
-  { store, clock }: SweepPorts,
-  scheduling: SweepScheduling,
-  { settings, shardCount, mayContinue }: SweepRequest,
-  shards: readonly number[],
-  state: { readonly scheduledThroughMs: number; readonly shardCount: number },
-  errors: Error[],
-) => {
-  const startedAtMs = clock();
-  const targetMs = startedAtMs + comeNearHorizonMs(settings);
-  // What lapsed longer ago is the other half's work: it needs no timer any more.
-  const fromMs = Math.max(state.scheduledThroughMs + 1, startedAtMs - OVERDUE_AFTER_MS);
-  let scheduled = 0;
-  // Another sweep, or one whose clock is ahead, has been further already.
-  if (fromMs > targetMs) return { scheduled, remaining: false };
-
-  /** Deadline through which a shard is done. Its rows come soonest first, so an unfinished shard is done up to there. */
-  const workOff = async (shard: number): Promise<number> => {
-    let doneThroughMs = fromMs - 1;
-    try {
-      let cursor: Cursor | undefined;
-      do {
-        if (!mayContinue()) return doneThroughMs;
-        const page = await store.pendingPage({ shard, fromMs, throughMs: targetMs, limit: PAGE_SIZE, cursor });
-        const nowMs = clock();
-        const timers = page.rows
-          .filter((row) => isToBeScheduled(row, settings))
-          .map((row) => timerOf(row, nowMs, settings));
-        const unsent = await scheduling.send(timers);
-        scheduled += timers.length - unsent.length;
-        if (unsent.length > 0) {
-          errors.push(
-            new Error(`could not send ${unsent.length} timer(s) of shard ${shard}`, { cause: unsent[0]?.error }),
-          );
-          return Math.min(...unsent.map((timer) => timer.scheduled.timer.expiresAtMs)) - 1;
-        }
-        // The next page may begin with the same deadline.
-        const last = page.rows.at(-1);
-        if (last !== undefined) doneThroughMs = Math.floor(last.expiresAtMs) - 1;
-        cursor = page.cursor;
-      } while (cursor !== undefined);
-      return targetMs;
-    } catch (error) {
-      errors.push(new Error(`could not schedule what comes near in shard ${shard}`, { cause: error }));
-      return doneThroughMs;
-    }
-  };
-
-  const doneThroughMs = Math.min(...(await pMap(shards, workOff, { concurrency: CONCURRENT_SHARDS })));
-  try {
-    if (doneThroughMs > state.scheduledThroughMs) await scheduling.scheduledThrough(doneThroughMs);
-    if (shardCount > state.shardCount) await scheduling.sawShardCount(shardCount);
-  } catch (error) {
-    errors.push(new Error('could not write the state of this sweep', { cause: error }));
   }
-  return { scheduled, remaining: doneThroughMs < targetMs };
+  tally.remaining ||= tally.errors.length > 0;
+  return tally;
 };
 
-/** A booking that was near when its hold started has its timer. Where the start is not known, one timer too many does no harm. */
-const isToBeScheduled = ({ expiresAtMs, holdStartedAtMs }: Row, settings: TimerSettings): boolean =>
-  holdStartedAtMs === undefined || !wasNearAtStart(expiresAtMs - holdStartedAtMs, settings);
+/** A shard's rows with deadlines up to a time, soonest first, as many at a time as one write takes. Never none at all. */
+async function* partsOf(index: SweepIndex, shard: number, throughMs: number): AsyncGenerator<readonly Row[]> {
+  let cursor: unknown;
+  do {
+    const page = await index.pendingPage({ shard, throughMs, limit: PAGE_SIZE, cursor });
+    for (let start = 0; start === 0 || start < page.rows.length; start += WRITE_SIZE) {
+      yield page.rows.slice(start, start + WRITE_SIZE);
+    }
+    cursor = page.cursor;
+  } while (cursor !== undefined);
+}
 
-const timerOf = ({ bookingId, expiresAtMs }: Row, nowMs: number, settings: TimerSettings): ScheduledTimer => {
-  const deadline = readDeadline(expiresAtMs);
-  const wholeMs = deadline.valid ? deadline.expiresAtMs : expiresAtMs;
-  return {
-    timer: { bookingId, expiresAtMs: wholeMs },
-    delaySeconds: timerDelaySeconds(wholeMs, nowMs, settings.timerLeadMs),
-  };
+const expireRows = async (
+  rows: readonly Row[],
+  { store, clock, isPermanent }: SweepPorts,
+  { onProgress }: SweepRequest,
+  tally: Tally,
+): Promise<void> => {
+  if (rows.length === 0) return;
+  const nowMs = clock();
+  const outcomes = await store.expire(
+    rows.map(({ bookingId }) => bookingId),
+    'sweep',
+    nowMs,
+  );
+  const settled: string[] = [];
+  for (const { bookingId, expiresAtMs } of rows) {
+    const outcome = outcomes.get(bookingId);
+    switch (outcome?.kind) {
+      case 'expired':
+        tally.overdueFound += 1;
+        tally.expired += 1;
+        if (tally.lagsMs.length < MAX_LAGS) tally.lagsMs.push(nowMs - expiresAtMs);
+        break;
+      case 'failed':
+        tally.overdueFound += 1;
+        if (isPermanent(outcome.error)) tally.unprocessable.push({ bookingId, error: outcome.error });
+        else tally.errors.push(new Error(`could not expire booking ${bookingId}`, { cause: outcome.error }));
+        break;
+      case 'settled':
+      case 'already-expired':
+      case 'no-booking':
+        settled.push(bookingId);
+        break;
+    }
+  }
+  onProgress?.(tally);
+  if (settled.length === 0) return;
+  // Whoever settled them left them in the index: else every sweep would find them again.
+  await store.leaveIndex(settled).catch((error) => {
+    tally.errors.push(
+      new Error(`could not take ${settled.length} settled booking(s) out of the index`, { cause: error }),
+    );
+  });
 };
+
+/** Sends the timers of bookings that come near. Returns the soonest deadline whose timer is still to be sent. */
+const scheduleRows = async (
+  rows: readonly Row[],
+  { scheduling, clock, isPermanent }: SweepPorts,
+  { settings }: SweepRequest,
+  tally: Tally,
+): Promise<number> => {
+  const nowMs = clock();
+  const timers = rows.filter((row) => !hasTimerOfItsStart(row, nowMs)).map((row) => timerOf(row, nowMs, settings));
+  const unsent = timers.length > 0 ? ((await scheduling?.send(timers)) ?? []) : [];
+  tally.scheduled += timers.length - unsent.length;
+  let undoneFromMs = Number.POSITIVE_INFINITY;
+  for (const { scheduled, error } of unsent) {
+    const { bookingId, expiresAtMs } = scheduled.timer;
+    if (isPermanent(error)) {
+      tally.unprocessable.push({ bookingId, error });
+    } else {
+      tally.errors.push(new Error(`could not send the timer of booking ${bookingId}`, { cause: error }));
+      undoneFromMs = Math.min(undoneFromMs, expiresAtMs);
+    }
+  }
+  return undoneFromMs;
+};
+
+const timerOf = ({ bookingId, expiresAtMs }: Row, nowMs: number, settings: TimerSettings): ScheduledTimer => ({
+  timer: { bookingId, expiresAtMs },
+  delaySeconds: timerDelaySeconds(expiresAtMs, nowMs, settings.timerLeadMs),
+});

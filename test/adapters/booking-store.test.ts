@@ -1,12 +1,8 @@
 import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  BOOKING_STATUSES,
-  type Booking,
-  type BookingStatus,
-  effectiveStatus,
-} from '../../functions/core/booking-status.ts';
+import { isPermanent } from '../../functions/adapters/permanent-error.ts';
+import { BOOKING_STATUSES, type Booking, effectiveStatus } from '../../functions/core/booking-status.ts';
 import { type Engines, startEngines } from '../support/engines.ts';
 
 const NOW = 1_790_000_000_000;
@@ -20,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => engines.stop());
 
 /** A booking with this status in the table, whose deadline is NOW + 60 s. */
-const givenBooking = async (status: BookingStatus, overrides: Partial<Booking> = {}): Promise<Booking> => {
+const givenBooking = async (status: string, overrides: Partial<Booking> = {}): Promise<Booking> => {
   const booking: Booking = {
     bookingId: nextId(),
     status,
@@ -84,7 +80,7 @@ describe('from each status, from the deadline on', () => {
   });
 });
 
-const move = (bookingId: string, to: BookingStatus, nowMs: number) => {
+const move = (bookingId: string, to: (typeof BOOKING_STATUSES)[number], nowMs: number) => {
   const { store } = engines;
   const moves = {
     CONFIRMED: () => store.confirm(bookingId, nowMs),
@@ -184,7 +180,7 @@ describe('a batch of expiries', () => {
     const pending = await givenBooking('PENDING');
     const settled = await givenBooking('CONFIRMED');
     let units = 0;
-    engines.documents.middlewareStack.add(
+    engines.rawClient.middlewareStack.add(
       (next) => async (args) => {
         Object.assign(args.input, { ReturnConsumedCapacity: 'TOTAL' });
         const result = await next(args);
@@ -199,7 +195,7 @@ describe('a batch of expiries', () => {
     await engines.store.expire([pending.bookingId], 'timer', AT);
     expect(units).toBe(2);
     await engines.store.expire([settled.bookingId], 'timer', AT);
-    engines.documents.middlewareStack.remove('capacity');
+    engines.rawClient.middlewareStack.remove('capacity');
     expect(units).toBe(3);
   });
 
@@ -245,24 +241,38 @@ describe('the index', () => {
     }
     await givenBooking('PENDING', { pendingShard: shard, expiresAtMs: NOW + 1 });
     await givenBooking('PENDING', { pendingShard: shard, expiresAtMs: 1_790_000_000 });
-    const first = await engines.store.pendingPage({ shard, throughMs: NOW, limit: 3 });
-    const second = await engines.store.pendingPage({ shard, throughMs: NOW, limit: 3, cursor: first.cursor });
+    const first = await engines.index.pendingPage({ shard, throughMs: NOW, limit: 3 });
+    const second = await engines.index.pendingPage({ shard, throughMs: NOW, limit: 3, cursor: first.cursor });
     const found = [...first.rows, ...second.rows].map(({ bookingId }) => bookingId);
     expect(found).toEqual([ids[5], ids[4], ids[3], ids[2], ids[1]]);
     expect(second.cursor).toBeUndefined();
-    expect(await engines.store.countPending(NOW - 5, NOW - 1)).toBe(5);
+    expect(await engines.index.countPending(NOW - 5, NOW - 1)).toBe(5);
   });
 
   test('lets go of a booking that a foreign writer settled, and keeps one that is PENDING', async () => {
     const shard = 8;
     const settled = await givenBooking('CONFIRMED', { pendingShard: shard });
     const pending = await givenBooking('PENDING', { pendingShard: shard });
-    await engines.store.dropFromIndex([settled.bookingId, pending.bookingId]);
-    const { rows } = await engines.store.pendingPage({ shard, throughMs: AT, limit: 10 });
+    await engines.store.leaveIndex([settled.bookingId, pending.bookingId]);
+    const { rows } = await engines.index.pendingPage({ shard, throughMs: AT, limit: 10 });
     expect(rows.map(({ bookingId }) => bookingId)).toEqual([pending.bookingId]);
   });
 
-  test('takes in a booking that is adopted, unless it has changed since it was seen', async () => {
+  test('lets go of an item whose status is none, and of one whose status is no text', async () => {
+    const shard = 7;
+    for (const [bookingId, status] of [
+      ['no status', {}],
+      ['a number', { status: { N: '7' } }],
+    ] as const) {
+      const Item = { bookingId: { S: bookingId }, pendingShard: { N: String(shard) }, expiresAtMs: { N: String(NOW) } };
+      await engines.rawClient.send(new PutItemCommand({ TableName: engines.table, Item: { ...Item, ...status } }));
+      expect(await expireOne(bookingId, AT)).toEqual({ kind: 'no-booking' });
+    }
+    await engines.store.leaveIndex(['no status', 'a number']);
+    expect((await engines.index.pendingPage({ shard, throughMs: AT, limit: 10 })).rows).toEqual([]);
+  });
+
+  test('takes in a booking that is adopted, as it is now where it has changed since it was seen', async () => {
     const seen = await givenBooking('PENDING');
     const changed = await givenBooking('PENDING');
     const settled = await givenBooking('CANCELLED');
@@ -272,15 +282,55 @@ describe('the index', () => {
       );
     }
     await engines.store.extend(changed.bookingId, 999_000, NOW);
-    const adoptionOf = ({ bookingId }: Booking) => ({
+    const adoptions = [seen, changed, settled].map(({ bookingId }) => ({
       bookingId,
-      seenExpiresAtMs: NOW + 60_000,
+      seenExpiresAtMs: { stored: { N: String(NOW + 60_000) } },
       pendingShard: 7,
       holdStartedAtMs: NOW + 5,
-    });
-    expect((await engines.store.adopt([seen, changed, settled].map(adoptionOf))).size).toBe(0);
+    }));
+    const outcomes = await engines.store.adopt(adoptions, () => undefined);
+    expect([...outcomes.values()].map(({ kind }) => kind)).toEqual(['adopted', 'unneeded', 'unneeded']);
     expect(await engines.store.get(seen.bookingId)).toMatchObject({ pendingShard: 7, holdStartedAtMs: NOW + 5 });
     expect((await engines.store.get(changed.bookingId))?.holdStartedAtMs).toBe(NOW);
     expect((await engines.store.get(settled.bookingId))?.pendingShard).toBeUndefined();
+  });
+});
+
+describe('a nearly full item', () => {
+  /** A PENDING item of so many bytes, by DynamoDB's rules for ASCII text and this number. */
+  const givenItemOf = async (bytes: number): Promise<string> => {
+    // Long enough for the embedded engine, which counts an update of an item with a short key too high.
+    const bookingId = `${nextId()}-with-a-long-enough-name-of-its-own`;
+    const overhead =
+      'bookingId'.length + bookingId.length + 'statusPENDING'.length + 'expiresAtMs'.length + 3 + 'fill'.length;
+    const Item = {
+      bookingId: { S: bookingId },
+      status: { S: 'PENDING' },
+      expiresAtMs: { N: String(NOW) },
+      fill: { S: 'x'.repeat(bytes - overhead) },
+    };
+    await engines.rawClient.send(new PutItemCommand({ TableName: engines.table, Item }));
+    return bookingId;
+  };
+
+  test('that takes no attribute more expires without a trace of when and by whom', async () => {
+    const bookingId = await givenItemOf(409_600);
+    expect((await expireOne(bookingId, NOW))?.kind).toBe('expired');
+    const { status, expiredAtMs, expiredBy } = (await engines.store.get(bookingId)) ?? {};
+    expect({ status, expiredAtMs, expiredBy }).toEqual({ status: 'EXPIRED' });
+  });
+
+  test('that has room for the shard alone is adopted with it, and one without is reported as beyond help', async () => {
+    const [roomy, full] = [await givenItemOf(409_600 - 14), await givenItemOf(409_600)];
+    const adoptions = [roomy, full].map((bookingId) => ({
+      bookingId,
+      seenExpiresAtMs: { stored: { N: String(NOW) } },
+      pendingShard: 7,
+      holdStartedAtMs: NOW,
+    }));
+    const outcomes = await engines.store.adopt(adoptions, () => undefined);
+    expect(outcomes.get(roomy)?.kind).toBe('adopted');
+    const failed = outcomes.get(full);
+    expect(failed?.kind === 'failed' && isPermanent(failed.error)).toBe(true);
   });
 });

@@ -1,13 +1,12 @@
-import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
+import { DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { describe, expect, test } from 'vitest';
 import { billOf, type Measured, PRICES } from '../../bench/cost.ts';
 import { startMeter } from '../../bench/meter.ts';
 import { lagOfCron } from '../../bench/peers.ts';
 import { textTable } from '../../bench/report.ts';
-import { documentClient } from '../../functions/runtime/clients.ts';
-import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { clockOffset, goByOffset } from '../../local/moved-clock.ts';
 import { startEngines } from '../support/engines.ts';
+import { patientClient } from '../support/store.ts';
 
 describe('the bill', () => {
   const measured: Measured = {
@@ -52,7 +51,7 @@ test('a meter counts requests and the capacity that the engine charged, and chan
   const engines = await startEngines();
   const meter = await startMeter(engines.dynamodb.endpoint);
   try {
-    const client = documentClient({ region: REGION, credentials: LOCAL_CREDENTIALS, endpoint: meter.endpoint });
+    const client = DynamoDBDocumentClient.from(patientClient(meter.endpoint));
     const Item = { bookingId: 'metered', status: 'PENDING', expiresAtMs: Date.now(), pendingShard: 1 };
     await client.send(new PutCommand({ TableName: engines.table, Item }));
     const { Item: found } = await client.send(

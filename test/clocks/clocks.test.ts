@@ -1,15 +1,14 @@
 /** Whose clock is wrong, and by how much that shows. docs/guarantees.md has the bounds and their reasons. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { BookingStore } from '../../functions/adapters/booking-store.ts';
-import { decideOnTimer, decideOnWrite } from '../../functions/core/expiry-decisions.ts';
-import { documentClient } from '../../functions/runtime/clients.ts';
-import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
+import type { BookingStore } from '../../functions/adapters/booking-store.ts';
+import { decideOnTimer, decideOnWrite, type SeenBooking } from '../../functions/core/expiry-decisions.ts';
 import { clockOffset } from '../../local/moved-clock.ts';
 import type { LocalRuntime } from '../../local/runtime.ts';
 import { type Engines, SHARD_COUNT, startEngines } from '../support/engines.ts';
 import { eventually } from '../support/lambda.ts';
 import { startTestRuntime } from '../support/runtime.ts';
+import { bookingStoreAt } from '../support/store.ts';
 
 const SETTINGS = { timerLeadMs: 1_000, sweepIntervalMs: 300_000 };
 const SKEW_MS = 1_500;
@@ -26,12 +25,7 @@ describe.each([
       schedulePeriodMs: 'never',
       clockOffsetOf: (logicalId) => clockOffset(offsets[logicalId] ?? 0),
     });
-    const client = documentClient({
-      region: REGION,
-      credentials: LOCAL_CREDENTIALS,
-      endpoint: runtime.dynamodbEndpoint,
-    });
-    store = new BookingStore(client, runtime.outputs.BookingsTableName ?? '', SHARD_COUNT);
+    store = bookingStoreAt(runtime.dynamodbEndpoint, runtime.outputs.BookingsTableName ?? '', SHARD_COUNT);
   });
   afterAll(() => runtime.stop());
 
@@ -102,11 +96,15 @@ describe('an instant that calendars make much of', () => {
     expect(await engines.store.expire([bookingId], 'timer', expiresAtMs)).toEqual(new Map([[bookingId, outcome]]));
 
     // The same decisions as on any other day.
-    const booking = (shiftMs: number) => ({
-      bookingId,
-      expiresAtMs: expiresAtMs + shiftMs,
-      holdStartedAtMs: startMs + shiftMs,
-      pendingShard: 1,
+    const booking = (shiftMs: number): SeenBooking => ({
+      booking: {
+        bookingId,
+        status: 'PENDING',
+        expiresAtMs: expiresAtMs + shiftMs,
+        holdStartedAtMs: startMs + shiftMs,
+        pendingShard: 1,
+      },
+      seenExpiresAtMs: { stored: { N: String(expiresAtMs + shiftMs) } },
     });
     const ordinaryMs = Date.UTC(2030, 5, 5, 5, 5) - instantMs;
     const [there, elsewhere] = [0, ordinaryMs].map((shiftMs) =>

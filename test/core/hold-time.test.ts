@@ -2,17 +2,19 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   comeNearHorizonMs,
+  comeNearWindow,
   DAY_MS,
   deadlineOf,
+  hasTimerOfItsStart,
   InvalidHoldError,
   isNear,
   longestWaitMs,
   MINUTE_MS,
   nearReachMs,
+  OVERDUE_AFTER_MS,
   readDeadline,
   SECOND_MS,
   timerDelaySeconds,
-  wasNearAtStart,
 } from '../../functions/core/hold-time.ts';
 
 const NOW = 1_790_000_000_000;
@@ -93,11 +95,6 @@ describe('near and far', () => {
     expect(isNear(NOW + remainingMs, NOW, everyFiveMinutes)).toBe(near);
   });
 
-  test('a hold of exactly 900 s was near at its start, one of 900.001 s was not', () => {
-    expect(wasNearAtStart(900_000, everyFiveMinutes)).toBe(true);
-    expect(wasNearAtStart(900_001, everyFiveMinutes)).toBe(false);
-  });
-
   test('a sweep every 5 minutes schedules 14 minutes ahead, and near reaches 15 minutes', () => {
     expect(comeNearHorizonMs(everyFiveMinutes)).toBe(14 * MINUTE_MS);
     expect(nearReachMs(everyFiveMinutes)).toBe(15 * MINUTE_MS);
@@ -118,10 +115,55 @@ describe('near and far', () => {
         fc.integer({ min: 0, max: 60_000 }),
         (holdMs, streamDelayMs) => {
           const near = isNear(NOW + holdMs, NOW + streamDelayMs, everyFiveMinutes);
-          if (!near) expect(wasNearAtStart(holdMs, everyFiveMinutes)).toBe(false);
+          const booking = { expiresAtMs: NOW + holdMs, holdStartedAtMs: NOW };
+          if (!near) expect(hasTimerOfItsStart(booking, NOW + streamDelayMs)).toBe(false);
         },
       ),
     );
+  });
+});
+
+describe('what a sweep schedules', () => {
+  const settings = everyFiveMinutes;
+
+  test('goes on from where earlier sweeps came to, up to its horizon', () => {
+    const earlier = NOW + 9 * MINUTE_MS;
+    expect(comeNearWindow(earlier, NOW, settings)).toEqual({
+      fromMs: earlier + 1,
+      throughMs: NOW + 14 * MINUTE_MS,
+      isVoid: false,
+    });
+  });
+
+  test('begins at what is overdue if no sweep came so far', () => {
+    expect(comeNearWindow(0, NOW, settings).fromMs).toBe(NOW - OVERDUE_AFTER_MS);
+  });
+
+  test('is nothing if another sweep came as far at the same moment', () => {
+    const { fromMs, throughMs, isVoid } = comeNearWindow(NOW + 14 * MINUTE_MS + 30_000, NOW, settings);
+    expect(fromMs).toBeGreaterThan(throughMs);
+    expect(isVoid).toBe(false);
+  });
+
+  test.each([
+    ['a longer interval before', NOW + 69 * MINUTE_MS],
+    ['a clock that was a week ahead', NOW + 7 * DAY_MS],
+    ['a millisecond more than two sweeps at once may differ', NOW + 14 * MINUTE_MS + 30_001],
+  ])('begins anew after %s', (_, scheduledThroughMs) => {
+    expect(comeNearWindow(scheduledThroughMs, NOW, settings)).toMatchObject({
+      fromMs: NOW - OVERDUE_AFTER_MS,
+      isVoid: true,
+    });
+  });
+
+  test.each([
+    [{ expiresAtMs: NOW + 900_000, holdStartedAtMs: NOW }, true],
+    [{ expiresAtMs: NOW + 900_001, holdStartedAtMs: NOW }, false],
+    [{ expiresAtMs: NOW + 60_000 }, false],
+    [{ expiresAtMs: NOW + 60_000, holdStartedAtMs: NOW + 1 }, false],
+    [{ expiresAtMs: NOW - 60_000, holdStartedAtMs: NOW - 1 }, false],
+  ])('leaves out only what certainly has its timer: %j %s', (booking, isLeftOut) => {
+    expect(hasTimerOfItsStart(booking, NOW)).toBe(isLeftOut);
   });
 });
 
@@ -136,6 +178,11 @@ describe('a deadline that anyone may have written', () => {
     [999_999_999_999, 'looks like seconds'],
     [100_000_000_000_001, 'got 100000000000001'],
     [1_790_000_000_000_000, 'got 1790000000000000'],
+    ['999999999999.99999999999999999999', 'looks like seconds'],
+    ['100000000000000.1', 'got 100000000000000.1'],
+    ['9'.repeat(38), 'got 999'],
+    [`1${'0'.repeat(125)}`, 'got 1000'],
+    ['the text "tomorrow"', 'got the text'],
   ])('%s is refused with the reason', (value, reason) => {
     const reading = readDeadline(value);
     expect(reading.valid).toBe(false);
@@ -147,7 +194,10 @@ describe('a deadline that anyone may have written', () => {
     [1e14, 1e14],
     [NOW, NOW],
     [NOW + 0.25, NOW + 1],
-  ])('%d is read as %d: fractions are rounded up, so that nothing is early', (value, expiresAtMs) => {
+    ['1790000000000.00000000000000000000000001', 1_790_000_000_001],
+    ['1.79E+12', 1_790_000_000_000],
+    ['17900000000001e-1', 1_790_000_000_001],
+  ])('%s is read as %s: fractions are rounded up, so that nothing is early', (value, expiresAtMs) => {
     expect(readDeadline(value)).toEqual({ valid: true, expiresAtMs });
   });
 

@@ -3,16 +3,16 @@ import { request as httpRequest } from 'node:http';
 import { DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { BookingStore } from '../../functions/adapters/booking-store.ts';
+import type { BookingStore } from '../../functions/adapters/booking-store.ts';
 import type { BookingEventDetail } from '../../functions/core/booking-events.ts';
 import { encodeTimer } from '../../functions/core/expiry-timer.ts';
-import { documentClient } from '../../functions/runtime/clients.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import type { PublishedEvent } from '../../local/event-bus.ts';
 import { type LossyQueue, startLossyQueue } from '../../local/lossy-queue.ts';
 import type { LocalRuntime } from '../../local/runtime.ts';
 import { eventually } from '../support/lambda.ts';
 import { startTestRuntime } from '../support/runtime.ts';
+import { bookingStoreAt } from '../support/store.ts';
 
 let runtime: LocalRuntime;
 let lossyQueue: LossyQueue;
@@ -38,7 +38,7 @@ beforeAll(async () => {
   const client = { region: REGION, credentials: LOCAL_CREDENTIALS };
   foreign = new DynamoDBClient({ ...client, endpoint: runtime.dynamodbEndpoint });
   sqs = new SQSClient({ ...client, endpoint: runtime.sqsEndpoint });
-  store = new BookingStore(documentClient({ ...client, endpoint: runtime.dynamodbEndpoint }), tableName(), 10);
+  store = bookingStoreAt(runtime.dynamodbEndpoint, tableName(), 10);
 });
 afterAll(async () => {
   await runtime.stop();
@@ -90,7 +90,7 @@ describe('a booking', () => {
   test('that is extended expires at its new deadline, not at the old one', async () => {
     await store.create({ bookingId: 'extended', holdMs: 1_500 }, Date.now());
     const outcome = await store.extend('extended', 4_000, Date.now());
-    const expiresAtMs = outcome.kind === 'moved' ? outcome.booking.expiresAtMs : 0;
+    const expiresAtMs = outcome.kind === 'moved' ? (outcome.booking.expiresAtMs ?? 0) : 0;
     await eventually(
       () => statusOf('extended'),
       (status) => status === 'EXPIRED',

@@ -2,13 +2,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { BookingStore } from '../../functions/adapters/booking-store.ts';
-import { documentClient } from '../../functions/runtime/clients.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { openDynamoDb, openSqs } from '../../local/open-engines.ts';
 import { type Mode, startFaultyEngine } from '../support/faulty-engine.ts';
 import { eventually } from '../support/lambda.ts';
 import { startTestRuntime } from '../support/runtime.ts';
+import { bookingStoreAt } from '../support/store.ts';
 
 const MODES: Mode[] = ['unreachable', 'throttling', 'answering 500', 'slow'];
 const OUTAGE_MS = 3_000;
@@ -36,8 +35,7 @@ const startFaultyService = async () => {
   stops.push(() => runtime.stop());
   const client = { region: REGION, credentials: LOCAL_CREDENTIALS };
   // The application reaches its own engines: what is tested is the service.
-  const documents = documentClient({ ...client, endpoint: dynamodb.endpoint });
-  const store = new BookingStore(documents, runtime.outputs.BookingsTableName ?? '', 10);
+  const store = bookingStoreAt(dynamodb.endpoint, runtime.outputs.BookingsTableName ?? '', 10);
   const deadLetters = async (): Promise<number> => {
     const { Attributes } = await new SQSClient({ ...client, endpoint: sqs.endpoint }).send(
       new GetQueueAttributesCommand({

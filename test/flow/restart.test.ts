@@ -6,11 +6,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { BookingStore } from '../../functions/adapters/booking-store.ts';
-import { documentClient } from '../../functions/runtime/clients.ts';
-import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
+import type { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { startRuntime } from '../../local/runtime.ts';
 import { eventually } from '../support/lambda.ts';
+import { bookingStoreAt } from '../support/store.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 
 const SCRIPT = fileURLToPath(new URL('../support/runtime-process.ts', import.meta.url));
@@ -37,8 +36,7 @@ const start = async (): Promise<BookingStore> => {
     child.once('exit', (code) => reject(new Error(`the runtime ended with ${code}`)));
   });
   const { dynamodb, outputs } = JSON.parse(line);
-  const client = documentClient({ region: REGION, credentials: LOCAL_CREDENTIALS, endpoint: dynamodb });
-  return new BookingStore(client, outputs.BookingsTableName, 10);
+  return bookingStoreAt(dynamodb, outputs.BookingsTableName, 10);
 };
 const end = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> => {
   const ended = new Promise((resolve) => process_?.once('exit', resolve));

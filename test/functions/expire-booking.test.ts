@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { UnprocessableError } from '../../functions/adapters/permanent-error.ts';
 import { METRICS } from '../../functions/contract.ts';
 import type { ExpireOutcome } from '../../functions/core/booking-status.ts';
 import { encodeTimer } from '../../functions/core/expiry-timer.ts';
 import { createHandler, type ExpireBookingPorts, SAME_MOMENT_MS, sameMoments } from '../../functions/expire-booking.ts';
 import { movableClock } from '../support/clock.ts';
+import { recordingDeadLetters } from '../support/dead-letters.ts';
 import { type Engines, startEngines } from '../support/engines.ts';
 import { sqsEvent, timerMessage } from '../support/records.ts';
 import { recordingTelemetry } from '../support/telemetry.ts';
@@ -12,6 +14,7 @@ const NOW = 1_790_000_000_000;
 let engines: Engines;
 let told: ReturnType<typeof recordingTelemetry>;
 let time: ReturnType<typeof movableClock>;
+let dead: ReturnType<typeof recordingDeadLetters>;
 let sequence = 0;
 
 beforeAll(async () => {
@@ -20,12 +23,14 @@ beforeAll(async () => {
 afterAll(() => engines.stop());
 beforeEach(() => {
   told = recordingTelemetry();
+  dead = recordingDeadLetters();
   time = movableClock(NOW);
 });
 
 const ports = (overrides: Partial<ExpireBookingPorts> = {}): ExpireBookingPorts => ({
   store: engines.store,
   queue: engines.queue,
+  deadLetters: dead.deadLetters,
   clock: time.clock,
   waitUntil: time.waitUntil,
   telemetry: told.telemetry,
@@ -128,7 +133,41 @@ describe('a timer that is late, comes twice or for nothing', () => {
     const handler = createHandler(ports());
     await handler(sqsEvent(body, body));
     await handler(sqsEvent(body));
-    expect(told.counts).toEqual({ [METRICS.expiredByTimer]: 1, [METRICS.alreadyExpired]: 2 });
+    expect(told.counts).toEqual({
+      [METRICS.expiredByTimer]: 1,
+      [METRICS.duplicateTimers]: 1,
+      [METRICS.alreadyExpired]: 1,
+    });
+  });
+
+  test('A7: comes twice for a booking that was paid, and counts as a duplicate, not as an expiry', async () => {
+    const { bookingId, body } = await givenBooking(500);
+    await engines.store.confirm(bookingId, NOW);
+    await createHandler(ports())(sqsEvent(body, body));
+    expect(told.counts).toEqual({ [METRICS.settledInTime]: 1, [METRICS.duplicateTimers]: 1 });
+  });
+
+  test('A7: whose refusal nobody can explain has a count of its own', async () => {
+    const { body } = await givenBooking(500);
+    const store: ExpireBookingPorts['store'] = {
+      glimpse: async () => new Map(),
+      expire: async (ids) => new Map(ids.map((id): [string, ExpireOutcome] => [id, { kind: 'refused' }])),
+    };
+    await createHandler(ports({ store }))(sqsEvent(body));
+    expect(told.counts).toEqual({ [METRICS.refused]: 1 });
+  });
+
+  test('G11: expires its booking although the clock steps back between the wait and the write', async () => {
+    const { bookingId, body } = await givenBooking(500);
+    let steps = 0;
+    const clock = () => {
+      // Read once to look at the timer, once to see whether to wait, and then for the write.
+      steps += 1;
+      return steps === 3 ? NOW + 497 : time.clock();
+    };
+    await createHandler(ports({ clock }))(sqsEvent(body));
+    expect(await engines.store.get(bookingId)).toMatchObject({ status: 'EXPIRED', expiredAtMs: NOW + 500 });
+    expect(told.counts).toEqual({ [METRICS.expiredByTimer]: 1 });
   });
 
   test('of a booking that does not exist is acknowledged and counted', async () => {
@@ -165,19 +204,35 @@ describe('a timer that is late, comes twice or for nothing', () => {
 });
 
 describe('a batch', () => {
-  test('with a malformed message expires the others and reports that one alone', async () => {
+  test('with malformed messages expires the others, and puts those into the dead-letter queue with the reason', async () => {
     const good = await givenBooking(200);
     const messages = ['no timer', good.body, '{"v":2}'].map((body) => timerMessage(body));
     const response = await createHandler(ports())({ Records: messages });
-    expect(response.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier)).toEqual([
-      messages[0]?.messageId,
-      messages[2]?.messageId,
+    expect(response.batchItemFailures).toEqual([]);
+    expect(dead.letters).toMatchObject([
+      { body: 'no timer', reason: expect.stringContaining('timer must be JSON') },
+      { body: '{"v":2}', reason: expect.stringContaining('timer version must be 1, got 2') },
     ]);
     expect((await engines.store.get(good.bookingId))?.status).toBe('EXPIRED');
     expect(told.counts).toMatchObject({ [METRICS.malformed]: 2, [METRICS.expiredByTimer]: 1 });
   });
 
-  test('lets malformed messages come back at once and failed ones later each time', async () => {
+  test('puts a timer whose booking can never be expired into the dead-letter queue, as it came', async () => {
+    const [good, bad] = [await givenBooking(0), await givenBooking(0)];
+    const store: ExpireBookingPorts['store'] = {
+      glimpse: async () => new Map(),
+      expire: async (ids, by, nowMs) => {
+        const outcomes = await engines.store.expire(ids, by, nowMs);
+        return outcomes.set(bad.bookingId, { kind: 'failed', error: new UnprocessableError('too large') });
+      },
+    };
+    const response = await createHandler(ports({ store }))(sqsEvent(good.body, bad.body));
+    expect(response.batchItemFailures).toEqual([]);
+    expect(dead.letters).toMatchObject([{ body: bad.body, reason: expect.stringContaining('too large') }]);
+    expect(told.counts).toEqual({ [METRICS.expiredByTimer]: 1, [METRICS.unprocessable]: 1 });
+  });
+
+  test('lets what the dead-letter queue does not take come back at once, and failed timers later each time', async () => {
     const asked: { seconds: number }[] = [];
     const queue: ExpireBookingPorts['queue'] = {
       send: async () => [],
@@ -195,7 +250,8 @@ describe('a batch', () => {
       timerMessage(body('fourth'), 4),
       timerMessage(body('ninth'), 9),
     ];
-    const response = await createHandler(ports({ queue, store }))({ Records: messages });
+    const deadLetters: ExpireBookingPorts['deadLetters'] = { put: async (letters) => [...letters] };
+    const response = await createHandler(ports({ queue, store, deadLetters }))({ Records: messages });
     expect(response.batchItemFailures).toHaveLength(4);
     expect(asked.map(({ seconds }) => seconds)).toEqual([0, 1, 8, 60]);
     expect(told.counts[METRICS.failed]).toBe(3);

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { createHandler as createPublish } from '../../functions/publish-events.ts';
 import { createHandler as createSchedule } from '../../functions/schedule-expiry.ts';
+import { recordingDeadLetters } from '../support/dead-letters.ts';
 import { recordingTelemetry } from '../support/telemetry.ts';
 
 test('what a customer’s application keeps with a booking never gets into the logs, whatever fails', async () => {
@@ -12,8 +13,9 @@ test('what a customer’s application keeps with a booking never gets into the l
     details: { M: { passport: { S: 'X-secret-1' } } },
   };
   const schedule = createSchedule({
-    store: { adopt: async () => new Map([['b-1', new Error('down')]]) },
+    store: { adopt: async () => new Map([['b-1', { kind: 'failed' as const, error: new Error('down') }]]) },
     queue: { send: async (timers) => timers.map((scheduled) => ({ scheduled, error: new Error('down') })) },
+    deadLetters: recordingDeadLetters().deadLetters,
     clock: () => 1_800_000_000_000,
     telemetry,
     shardCount: 10,
@@ -22,6 +24,7 @@ test('what a customer’s application keeps with a booking never gets into the l
   await schedule({ Records: [{ dynamodb: { SequenceNumber: '1', NewImage } }] });
   const publish = createPublish({
     bus: { publish: async (events) => events.map((event) => ({ event, error: new Error('down') })) },
+    deadLetters: recordingDeadLetters().deadLetters,
     telemetry,
   });
   const expired = { ...NewImage, status: { S: 'EXPIRED' }, expiredAtMs: { N: '1800000060001' } };

@@ -8,13 +8,16 @@ import { METRICS } from '../../functions/contract.ts';
 import { createHandler } from '../../functions/publish-events.ts';
 import { LOCAL_CREDENTIALS } from '../../local/engines.ts';
 import { type PublishedEvent, startEventBus } from '../../local/event-bus.ts';
+import { recordingDeadLetters } from '../support/dead-letters.ts';
 import { image, streamEvent, streamRecord } from '../support/records.ts';
 import { recordingTelemetry } from '../support/telemetry.ts';
 
 const DEADLINE = 1_790_000_000_000;
 let told: ReturnType<typeof recordingTelemetry>;
+let dead: ReturnType<typeof recordingDeadLetters>;
 beforeEach(() => {
   told = recordingTelemetry();
+  dead = recordingDeadLetters();
 });
 
 /** The record of a booking that went from one status to another. */
@@ -40,7 +43,9 @@ describe('on a bus that answers', () => {
       credentials: LOCAL_CREDENTIALS,
       endpoint: bus.endpoint,
     });
-    return createHandler({ bus: new EventBus(client, 'bookings'), telemetry: told.telemetry })(streamEvent(...records));
+    return createHandler({ bus: new EventBus(client, 'bookings'), telemetry: told.telemetry, ...dead })(
+      streamEvent(...records),
+    );
   };
   beforeEach(async () => {
     events.length = 0;
@@ -112,6 +117,74 @@ describe('on a bus that answers', () => {
     expect(Object.keys(schema.properties)).toEqual(expect.arrayContaining(Object.keys(detail)));
   });
 
+  describe('A6: whatever a stranger keeps with a booking, the event is what the schema says', () => {
+    const eventWith = async (details: unknown) => {
+      await handle(change('strange', 'PENDING', 'EXPIRED', { details }));
+      expect(events).toHaveLength(1);
+      return events[0]?.detail as Record<string, unknown>;
+    };
+
+    test.each([
+      ['text', { S: 'seat 7' }],
+      ['a list', { L: [{ S: 'seat 7' }] }],
+      ['a number', { N: '7' }],
+      ['a set', { SS: ['a'] }],
+      ['nothing', { NULL: true }],
+    ])('details that are %s are no object, and are left out', async (_, details) => {
+      expect(await eventWith(details)).not.toHaveProperty('details');
+    });
+
+    test('sets, binaries, long numbers and names of methods in them come through as JSON', async () => {
+      const details = {
+        M: {
+          seats: { SS: ['7A', '7B'] },
+          rows: { NS: ['1', '12345678901234567890'] },
+          bytes: { B: 'AQI=' },
+          price: { N: '19.90' },
+          exact: { N: '0.12345678901234567890123456789012345678' },
+          constructor: { M: { name: { S: 'String' } } },
+          toJSON: { S: 'x' },
+          ['__proto__']: { M: { polluted: { BOOL: true } } },
+        },
+      };
+      expect((await eventWith(details)).details).toEqual(
+        JSON.parse(
+          '{"seats":["7A","7B"],"rows":[1,"12345678901234567890"],"bytes":"AQI=","price":19.9,' +
+            '"exact":"0.12345678901234567890123456789012345678","constructor":{"name":"String"},"toJSON":"x",' +
+            '"__proto__":{"polluted":true}}',
+        ),
+      );
+    });
+
+    test('details that make the event larger than the bus takes are left out, which it says; its batch mates are whole', async () => {
+      const huge = { M: { text: { S: 'x'.repeat(300_000) } } };
+      const records = [expired('small-1'), change('huge', 'PENDING', 'EXPIRED', { details: huge }), expired('small-2')];
+      expect((await handle(...records)).batchItemFailures).toEqual([]);
+      expect(events.map(({ detail }) => (detail as { bookingId: string }).bookingId).sort()).toEqual([
+        'huge',
+        'small-1',
+        'small-2',
+      ]);
+      const detail = events
+        .map((event) => event.detail as Record<string, unknown>)
+        .find((each) => each.bookingId === 'huge');
+      expect(detail).toMatchObject({ detailsOmitted: true });
+      expect(detail).not.toHaveProperty('details');
+    });
+
+    test('characters that SQS refuses are escaped, so that a rule may send the event on to a queue', async () => {
+      const detail = await eventWith({ M: { name: { S: '\uffff' } } });
+      expect(detail.details).toEqual({ name: '\uffff' });
+    });
+
+    test('an item that is no booking is told of to nobody', async () => {
+      const record = expired('x');
+      Object.assign(record.dynamodb?.NewImage ?? {}, { bookingId: { N: '7' } });
+      expect((await handle(record)).batchItemFailures).toEqual([]);
+      expect(events).toEqual([]);
+    });
+  });
+
   test('large details are spread over as many requests as their size needs', async () => {
     const text = { M: { text: { S: 'x'.repeat(60_000) } } };
     const records = Array.from({ length: 9 }, (_, index) =>
@@ -127,7 +200,7 @@ describe('on a bus that fails', () => {
   let eventbridge: ReturnType<typeof mockEventBridge>;
   const handle = (...records: DynamoDBRecord[]) => {
     const bus = new EventBus(new EventBridgeClient({ region: 'us-east-1' }), 'bookings');
-    return createHandler({ bus, telemetry: told.telemetry })(streamEvent(...records));
+    return createHandler({ bus, telemetry: told.telemetry, ...dead })(streamEvent(...records));
   };
   beforeEach(() => {
     eventbridge = mockEventBridge();
@@ -159,6 +232,36 @@ describe('on a bus that fails', () => {
     const { batchItemFailures } = await handle(expired('a'), failing, expired('c'));
     expect(batchItemFailures).toEqual([{ itemIdentifier: failing.dynamodb?.SequenceNumber }]);
     expect(told.counts).toEqual({ [METRICS.published]: 2, [METRICS.publishFailed]: 1 });
+  });
+
+  test('an event that the bus will never take is a dead letter, and keeps nobody waiting', async () => {
+    eventbridge.on(PutEventsCommand).callsFake(({ Entries }: { Entries: { Detail: string }[] }) => {
+      if (Entries.some(({ Detail }) => Detail.includes('"bookingId":"b"'))) {
+        throw Object.assign(new Error('Detail is not valid'), { name: 'ValidationException', $metadata: {} });
+      }
+      return { Entries: Entries.map(() => ({ EventId: 'x' })) };
+    });
+    expect((await handle(expired('a'), expired('b'), expired('c'))).batchItemFailures).toEqual([]);
+    expect(told.counts).toEqual({ [METRICS.published]: 2, [METRICS.unprocessable]: 1 });
+    expect(dead.letters).toMatchObject([
+      { body: { bookingId: 'b' }, reason: 'ValidationException: Detail is not valid' },
+    ]);
+  });
+
+  test('a record that was done is not told again because one before it failed', async () => {
+    let isDown = true;
+    eventbridge.on(PutEventsCommand).callsFake(({ Entries }: { Entries: { Detail: string }[] }) => ({
+      Entries: Entries.map(({ Detail }) =>
+        isDown && Detail.includes('"bookingId":"a"') ? { ErrorCode: 'InternalFailure' } : { EventId: 'x' },
+      ),
+    }));
+    const bus = new EventBus(new EventBridgeClient({ region: 'us-east-1' }), 'bookings');
+    const handler = createHandler({ bus, telemetry: told.telemetry, ...dead });
+    const records = streamEvent(expired('a'), expired('b'));
+    expect((await handler(records)).batchItemFailures).toHaveLength(1);
+    isDown = false;
+    expect((await handler(records)).batchItemFailures).toEqual([]);
+    expect(told.counts[METRICS.published]).toBe(2);
   });
 
   test('all records are reported when the bus cannot be reached', async () => {

@@ -1,14 +1,17 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { UnprocessableError } from '../../functions/adapters/permanent-error.ts';
 import { METRICS } from '../../functions/contract.ts';
 import { decodeTimer } from '../../functions/core/expiry-timer.ts';
 import { MINUTE_MS } from '../../functions/core/hold-time.ts';
 import { createHandler, type ScheduleExpiryPorts } from '../../functions/schedule-expiry.ts';
+import { recordingDeadLetters } from '../support/dead-letters.ts';
 import { type Engines, SHARD_COUNT, startEngines } from '../support/engines.ts';
 import { type ImageOf, streamEvent, streamRecord } from '../support/records.ts';
 import { recordingTelemetry } from '../support/telemetry.ts';
 
 let engines: Engines;
 let told: ReturnType<typeof recordingTelemetry>;
+let dead: ReturnType<typeof recordingDeadLetters>;
 let nowMs: number;
 
 beforeAll(async () => {
@@ -17,19 +20,21 @@ beforeAll(async () => {
 afterAll(() => engines.stop());
 beforeEach(() => {
   told = recordingTelemetry();
+  dead = recordingDeadLetters();
   nowMs = Date.now();
 });
 
+const portsOf = (): ScheduleExpiryPorts => ({
+  store: engines.store,
+  queue: engines.queue,
+  deadLetters: dead.deadLetters,
+  clock: () => nowMs,
+  telemetry: told.telemetry,
+  shardCount: SHARD_COUNT,
+  settings: { timerLeadMs: 1_000, sweepIntervalMs: 5 * MINUTE_MS },
+});
 const handle = (records: ReturnType<typeof streamRecord>[], ports: Partial<ScheduleExpiryPorts> = {}) =>
-  createHandler({
-    store: engines.store,
-    queue: engines.queue,
-    clock: () => nowMs,
-    telemetry: told.telemetry,
-    shardCount: SHARD_COUNT,
-    settings: { timerLeadMs: 1_000, sweepIntervalMs: 5 * MINUTE_MS },
-    ...ports,
-  })(streamEvent(...records));
+  createHandler({ ...portsOf(), ...ports })(streamEvent(...records));
 
 /** A booking that lapses now, so that its timer can be received at once. */
 const near = (bookingId: string): ImageOf => ({
@@ -108,9 +113,54 @@ describe('a batch of stream records', () => {
     expect(told.counts).toMatchObject({ [METRICS.failed]: 1, [METRICS.scheduled]: 1 });
   });
 
+  test('puts a timer that can never be sent into the dead-letter queue, and its record is done', async () => {
+    const queue: ScheduleExpiryPorts['queue'] = {
+      send: async (timers) =>
+        timers
+          .filter(({ timer }) => timer.bookingId === 'poison')
+          .map((scheduled) => ({ scheduled, error: new UnprocessableError('no such message') })),
+    };
+    const response = await handle([streamRecord(near('fine')), streamRecord(near('poison'))], { queue });
+    expect(response.batchItemFailures).toEqual([]);
+    expect(dead.letters).toMatchObject([
+      { body: { bookingId: 'poison', problem: 'timer not sent' }, reason: 'UnprocessableError: no such message' },
+    ]);
+    expect(told.counts).toMatchObject({ [METRICS.unprocessable]: 1, [METRICS.scheduled]: 1 });
+  });
+
+  test('repeats a record whose dead letter was not taken: nothing is lost', async () => {
+    const record = streamRecord(near('poison'));
+    const queue: ScheduleExpiryPorts['queue'] = {
+      send: async (timers) => timers.map((scheduled) => ({ scheduled, error: new UnprocessableError('no') })),
+    };
+    const response = await handle([record], { queue, deadLetters: { put: async (letters) => [...letters] } });
+    expect(response.batchItemFailures).toEqual([{ itemIdentifier: record.dynamodb?.SequenceNumber }]);
+  });
+
+  test('sends no timer twice because another record failed and the batch came again', async () => {
+    let isDown = true;
+    const sent: string[] = [];
+    const queue: ScheduleExpiryPorts['queue'] = {
+      send: async (timers) => {
+        const failing = timers.filter(({ timer }) => isDown && timer.bookingId === 'first');
+        sent.push(...timers.filter((each) => !failing.includes(each)).map(({ timer }) => timer.bookingId));
+        return failing.map((scheduled) => ({ scheduled, error: new Error('SQS is down') }));
+      },
+    };
+    const handler = createHandler({ ...portsOf(), queue });
+    const batch = streamEvent(streamRecord(near('first')), streamRecord(near('second')), streamRecord(near('third')));
+    expect((await handler(batch)).batchItemFailures).toHaveLength(1);
+    expect((await handler(batch)).batchItemFailures).toHaveLength(1);
+    isDown = false;
+    expect((await handler(batch)).batchItemFailures).toEqual([]);
+    expect(sent).toEqual(['second', 'third', 'first']);
+  });
+
   test('reports the record of a booking that could not be adopted', async () => {
     const record = streamRecord({ bookingId: 'stray', expiresAtMs: nowMs });
-    const store = { adopt: async () => new Map([['stray', new Error('throttled')]]) };
+    const store = {
+      adopt: async () => new Map([['stray', { kind: 'failed' as const, error: new Error('throttled') }]]),
+    };
     const response = await handle([record], { store });
     expect(response.batchItemFailures).toEqual([{ itemIdentifier: record.dynamodb?.SequenceNumber }]);
     await engines.drain();

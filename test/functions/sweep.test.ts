@@ -2,10 +2,13 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import pMap from 'p-map';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { isPermanent, UnprocessableError } from '../../functions/adapters/permanent-error.ts';
 import { sweepScheduling } from '../../functions/adapters/sweep-scheduling.ts';
+import { TimerQueue } from '../../functions/adapters/timer-queue.ts';
 import { METRICS } from '../../functions/contract.ts';
 import { decodeTimer } from '../../functions/core/expiry-timer.ts';
 import { DAY_MS, MINUTE_MS } from '../../functions/core/hold-time.ts';
+import { LEGAL_SHARDS } from '../../functions/core/pending-shard.ts';
 import { type SweepPorts, type SweepRequest, sweep } from '../../functions/core/sweep.ts';
 import { createHandler } from '../../functions/sweep.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
@@ -27,13 +30,14 @@ afterAll(() => Promise.all(running.map((each) => each.stop())));
 
 const ports = (overrides: Partial<SweepPorts> = {}): SweepPorts => ({
   store: engines.store,
-  scheduling: sweepScheduling(engines.documents, engines.sqsClient, engines.sweepStateTable, engines.timerQueueUrl),
+  index: engines.index,
+  scheduling: sweepScheduling(engines.queue, engines.sweepState),
   clock: () => nowMs,
+  isPermanent,
   ...overrides,
 });
 const request = (overrides: Partial<SweepRequest> = {}): SweepRequest => ({
   overdueAfterMs: 30_000,
-  shardCount: SHARD_COUNT,
   settings,
   mayContinue: () => true,
   ...overrides,
@@ -84,11 +88,11 @@ describe('what is overdue', () => {
     await givenPending('overdue', -60_000);
     await givenPending('coming near', 10 * MINUTE_MS, DAY_MS);
     const nowhere = new SQSClient({ region: REGION, credentials: LOCAL_CREDENTIALS, endpoint: 'http://127.0.0.1:1' });
-    const queueUrl = 'http://127.0.0.1:1/000000000000/timers';
-    const scheduling = sweepScheduling(engines.documents, nowhere, engines.sweepStateTable, queueUrl);
+    const queue = new TimerQueue(nowhere, 'http://127.0.0.1:1/000000000000/timers');
+    const scheduling = sweepScheduling(queue, engines.sweepState);
     const report = await sweep(ports({ scheduling }), request());
     expect(report).toMatchObject({ expired: 1, scheduled: 0, remaining: true });
-    expect(report.errors[0]?.message).toContain('could not send 1 timer(s)');
+    expect(report.errors[0]?.message).toContain('could not send the timer of booking coming near');
   });
 
   test('is expired although the state of the last sweep cannot be read', async () => {
@@ -118,10 +122,36 @@ describe('what is overdue', () => {
     expect(second.remaining).toBe(false);
   });
 
-  test('is found in shards that a later deployment no longer writes to', async () => {
-    await sweep(ports(), request({ shardCount: SHARD_COUNT }));
-    await givenMany(50, (index) => givenPending(`b${index}`, -60_000));
-    expect(await sweep(ports(), request({ shardCount: 2 }))).toMatchObject({ expired: 50 });
+  test('G1, G10: is found in every legal shard, whatever deployment wrote it there', async () => {
+    for (const shard of [0, SHARD_COUNT, 199]) {
+      const Item = {
+        bookingId: `in shard ${shard}`,
+        status: 'PENDING',
+        expiresAtMs: nowMs - 60_000,
+        pendingShard: shard,
+      };
+      await engines.documents.send(new PutCommand({ TableName: engines.table, Item }));
+    }
+    expect(await sweep(ports(), request())).toMatchObject({ expired: 3, remaining: false });
+  });
+
+  test('and can never be expired is told apart, and does not fail the sweep or keep the others waiting', async () => {
+    await givenMany(60, (index) => givenPending(`b${index}`, -60_000));
+    const refusing: SweepPorts['store'] = {
+      leaveIndex: (ids) => engines.store.leaveIndex(ids),
+      expire: async (ids, by, atMs) => {
+        const outcomes = await engines.store.expire(
+          ids.filter((id) => id !== 'b7'),
+          by,
+          atMs,
+        );
+        if (ids.includes('b7')) outcomes.set('b7', { kind: 'failed', error: new UnprocessableError('too large') });
+        return outcomes;
+      },
+    };
+    const report = await sweep(ports({ store: refusing }), request());
+    expect(report).toMatchObject({ expired: 59, overdueFound: 60, remaining: false, errors: [] });
+    expect(report.unprocessable.map(({ bookingId }) => bookingId)).toEqual(['b7']);
   });
 
   test('but settled by a foreign writer is left alone and leaves the index', async () => {
@@ -135,9 +165,18 @@ describe('what is overdue', () => {
         ExpressionAttributeValues: { ':confirmed': 'CONFIRMED' },
       }),
     );
-    expect(await sweep(ports(), request())).toMatchObject({ expired: 0, overdueFound: 1 });
+    expect(await sweep(ports(), request())).toMatchObject({ expired: 0, overdueFound: 0 });
     expect((await engines.store.get('paid elsewhere'))?.status).toBe('CONFIRMED');
-    expect(await sweep(ports(), request())).toMatchObject({ overdueFound: 0 });
+    let rows = 0;
+    for (const shard of LEGAL_SHARDS) for await (const _ of engines.index.pendingRows(shard, nowMs)) rows += 1;
+    expect(rows).toBe(0);
+  });
+
+  test('G11: without a status leaves the index, and means no missed timer', async () => {
+    const Item = { bookingId: 'no status', expiresAtMs: nowMs - 60_000, pendingShard: 4 };
+    await engines.documents.send(new PutCommand({ TableName: engines.table, Item }));
+    expect(await sweep(ports(), request())).toMatchObject({ expired: 0, overdueFound: 0, errors: [] });
+    expect((await engines.index.pendingPage({ shard: 4, throughMs: nowMs, limit: 10 })).rows).toEqual([]);
   });
 });
 
@@ -178,28 +217,64 @@ describe('far bookings that come near', () => {
   });
 
   test('are scheduled up to where time ran out, and the next sweep goes on from there', async () => {
-    await givenMany(600, (index) => givenPending(`b${index}`, MINUTE_MS + index * 1_000, DAY_MS));
+    await givenMany(600, async (index) => {
+      const Item = {
+        bookingId: `b${index}`,
+        status: 'PENDING',
+        expiresAtMs: nowMs + MINUTE_MS + index * 1_000,
+        holdStartedAtMs: nowMs - DAY_MS,
+        pendingShard: 0,
+      };
+      await engines.documents.send(new PutCommand({ TableName: engines.table, Item }));
+    });
     let asked = 0;
-    const shardCount = 1;
-    await Promise.all(
-      Array.from({ length: 600 }, (_, index) =>
-        engines.documents.send(
-          new UpdateCommand({
-            TableName: engines.table,
-            Key: { bookingId: `b${index}` },
-            UpdateExpression: 'SET pendingShard = :zero',
-            ExpressionAttributeValues: { ':zero': 0 },
-          }),
-        ),
-      ),
-    );
-    const first = await sweep(ports(), request({ shardCount, mayContinue: () => ++asked <= 3 }));
+    // Once for each empty shard, and for the full one as often as it has parts.
+    const first = await sweep(ports(), request({ mayContinue: () => ++asked <= LEGAL_SHARDS.length + 10 }));
     expect(first.remaining).toBe(true);
-    const second = await sweep(ports(), request({ shardCount }));
+    expect(first.scheduled).toBeGreaterThan(0);
+    const second = await sweep(ports(), request());
     expect(second.remaining).toBe(false);
     // All but at most the last of the first part is not repeated.
     expect(first.scheduled + second.scheduled).toBeLessThanOrEqual(601);
     expect(first.scheduled + second.scheduled).toBeGreaterThanOrEqual(600);
+  });
+
+  test('G9: are scheduled although one among them cannot be: its shard goes on, and the next sweep tries it again', async () => {
+    await givenMany(60, (index) => givenPending(`b${index}`, MINUTE_MS + index * 1_000, DAY_MS));
+    const scheduling = ports().scheduling as NonNullable<SweepPorts['scheduling']>;
+    const failingFor = (bookingId: string, error: Error): NonNullable<SweepPorts['scheduling']> => ({
+      ...scheduling,
+      send: async (timers) => {
+        const failing = timers.filter(({ timer }) => timer.bookingId === bookingId);
+        await scheduling.send(timers.filter((timer) => !failing.includes(timer)));
+        return failing.map((scheduled) => ({ scheduled, error }));
+      },
+    });
+    const transient = await sweep(ports({ scheduling: failingFor('b7', new Error('throttled')) }), request());
+    expect(transient).toMatchObject({ scheduled: 59, remaining: true });
+    const permanent = failingFor('b7', new UnprocessableError('no message'));
+    const again = await sweep(ports({ scheduling: permanent }), request());
+    expect(again).toMatchObject({ remaining: false, errors: [] });
+    expect(again.unprocessable.map(({ bookingId }) => bookingId)).toEqual(['b7']);
+    expect(await sweep(ports(), request())).toMatchObject({ scheduled: 0, remaining: false });
+  });
+
+  test('G6, G7: are scheduled although earlier sweeps noted more than their horizon, and the sweep says so', async () => {
+    await givenPending('far', 10 * MINUTE_MS, DAY_MS);
+    await (await sweepScheduling(engines.queue, engines.sweepState).readState()).moveTo(nowMs + 7 * DAY_MS);
+    const report = await sweep(ports(), request());
+    expect(report).toMatchObject({ scheduled: 1, remaining: false, errors: [] });
+    expect(report.warnings[0]).toContain('a clock was wrong or the interval was longer');
+    expect((await sweep(ports(), request())).warnings).toEqual([]);
+  });
+
+  test('G6: are scheduled after the interval was made longer, although their holds were near by the new one', async () => {
+    const forty = { timerLeadMs: 1_000, sweepIntervalMs: 5 * MINUTE_MS };
+    const sixty = { ...forty, sweepIntervalMs: 60 * MINUTE_MS };
+    await sweep(ports(), request({ settings: forty }));
+    // Written under the shorter interval, which left it to its sweeps.
+    await givenPending('of 40 minutes', 40 * MINUTE_MS, 40 * MINUTE_MS);
+    expect(await sweep(ports(), request({ settings: sixty }))).toMatchObject({ scheduled: 1 });
   });
 
   test('whose timers could not be sent are scheduled by the next sweep', async () => {
@@ -221,7 +296,7 @@ describe('the sweep Lambda', () => {
   test('says the two lines that operators search for, and sends its counts, zeros included', async () => {
     await givenPending('overdue', -60_000);
     const told = recordingTelemetry();
-    const handler = createHandler({ ...ports(), telemetry: told.telemetry, shardCount: SHARD_COUNT, settings });
+    const handler = createHandler({ ...ports(), telemetry: told.telemetry, settings });
     expect(await handler({}, context)).toEqual({ expired: 1, scheduled: 0, remaining: false });
     expect(told.lines.map(({ message }) => message)).toEqual([
       'Starting booking expiration process...',
@@ -231,6 +306,7 @@ describe('the sweep Lambda', () => {
       [METRICS.expiredBySweep]: 1,
       [METRICS.overdueFound]: 1,
       [METRICS.scheduled]: 0,
+      [METRICS.unprocessable]: 0,
       [METRICS.failed]: 0,
       [METRICS.sweepUnfinished]: 0,
     });
@@ -239,7 +315,7 @@ describe('the sweep Lambda', () => {
   test('stops with 10 s to go', async () => {
     await givenPending('overdue', -60_000);
     const told = recordingTelemetry();
-    const handler = createHandler({ ...ports(), telemetry: told.telemetry, shardCount: SHARD_COUNT, settings });
+    const handler = createHandler({ ...ports(), telemetry: told.telemetry, settings });
     const answer = await handler({}, { getRemainingTimeInMillis: () => 10_000 });
     expect(answer).toEqual({ expired: 0, scheduled: 0, remaining: true });
     expect(told.counts[METRICS.sweepUnfinished]).toBe(1);
@@ -255,7 +331,6 @@ describe('the sweep Lambda', () => {
     const handler = createHandler({
       ...ports({ scheduling }),
       telemetry: told.telemetry,
-      shardCount: SHARD_COUNT,
       settings,
     });
     await expect(handler({}, context)).rejects.toThrow('the sweep met 1 error(s)');

@@ -1,49 +1,42 @@
 /** What must be true of bookings, in as few lines as it can be said: the whole truth that every history is checked against. */
-import type { BookingStatus } from '../../functions/core/booking-status.ts';
 
 export interface ModelBooking {
-  readonly status: BookingStatus;
-  /** Undefined where its writer gave none that anyone acts on. */
+  /** Undefined where the item has no status that is text: it is no booking, and nobody may touch it. */
+  readonly status: string | undefined;
+  /** Rounded up; undefined where its writer gave none that anyone acts on. */
   readonly expiresAtMs: number | undefined;
+  /** Whether the deadline that nobody acts on is beyond all time: then it is a hold that does not end. */
+  readonly isEndless?: boolean;
 }
 
 export type Answer = 'done' | 'unchanged' | 'refused' | 'missing';
 
+/** A move of an application, with the clock of whoever makes it. */
+export type ModelMove =
+  | { readonly kind: 'create' | 'extend'; readonly expiresAtMs: number; readonly nowMs: number }
+  | { readonly kind: 'confirm' | 'cancel'; readonly nowMs: number };
+
 /** A booking is a register. Time alone expires it: nothing here waits for a timer or a sweep. */
-export class Model {
-  readonly bookings = new Map<string, ModelBooking>();
+export const effective = (booking: ModelBooking | undefined, nowMs: number): string | undefined => {
+  if (booking?.status !== 'PENDING' || booking.expiresAtMs === undefined) return booking?.status;
+  return nowMs >= booking.expiresAtMs ? 'EXPIRED' : 'PENDING';
+};
 
-  effective(id: string, nowMs: number): BookingStatus | undefined {
-    const booking = this.bookings.get(id);
-    if (booking?.status !== 'PENDING' || booking.expiresAtMs === undefined) return booking?.status;
-    return nowMs >= booking.expiresAtMs ? 'EXPIRED' : 'PENDING';
+/** The answer to a move, and the booking after it. */
+export const moved = (booking: ModelBooking | undefined, move: ModelMove): [Answer, ModelBooking | undefined] => {
+  if (move.kind === 'create') {
+    return booking ? ['unchanged', booking] : ['done', { status: 'PENDING', expiresAtMs: move.expiresAtMs }];
   }
-
-  create(id: string, expiresAtMs: number | undefined): Answer {
-    if (this.bookings.has(id)) return 'unchanged';
-    this.bookings.set(id, { status: 'PENDING', expiresAtMs });
-    return 'done';
+  if (booking?.status === undefined) return ['missing', booking];
+  const isHeld =
+    effective(booking, move.nowMs) === 'PENDING' && (booking.expiresAtMs !== undefined || booking.isEndless === true);
+  if (move.kind === 'extend') {
+    if (!isHeld) return ['refused', booking];
+    if (booking.expiresAtMs === move.expiresAtMs) return ['unchanged', booking];
+    return ['done', { status: 'PENDING', expiresAtMs: move.expiresAtMs }];
   }
-
-  settle(id: string, status: 'CONFIRMED' | 'CANCELLED', nowMs: number): Answer {
-    const booking = this.bookings.get(id);
-    if (booking === undefined) return 'missing';
-    if (booking.status === status) return 'unchanged';
-    const from = booking.expiresAtMs === undefined ? undefined : this.effective(id, nowMs);
-    if (from !== 'PENDING' && !(booking.status === 'CONFIRMED' && status === 'CANCELLED')) return 'refused';
-    this.bookings.set(id, { ...booking, status });
-    return 'done';
-  }
-
-  extend(id: string, expiresAtMs: number, nowMs: number): Answer {
-    const booking = this.bookings.get(id);
-    if (booking === undefined) return 'missing';
-    if (booking.expiresAtMs === undefined || this.effective(id, nowMs) !== 'PENDING') return 'refused';
-    this.bookings.set(id, { ...booking, expiresAtMs });
-    return 'done';
-  }
-
-  delete(id: string): void {
-    this.bookings.delete(id);
-  }
-}
+  const status = move.kind === 'confirm' ? 'CONFIRMED' : 'CANCELLED';
+  if (booking.status === status) return ['unchanged', booking];
+  const isAllowed = isHeld || (booking.status === 'CONFIRMED' && move.kind === 'cancel');
+  return isAllowed ? ['done', { ...booking, status }] : ['refused', booking];
+};

@@ -1,17 +1,18 @@
 /** Plays a history in the world and in the model, and compares the two after every step. */
+import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
-import { type Booking, type BookingStatus, effectiveStatus } from '../../functions/core/booking-status.ts';
+import { type Booking, effectiveStatus } from '../../functions/core/booking-status.ts';
 import { LATEST_DEADLINE_MS } from '../../functions/core/hold-time.ts';
-import { documentClient } from '../../functions/runtime/clients.ts';
+import { readBooking } from '../../functions/table/item.ts';
 import { type Engine, LOCAL_CREDENTIALS, REGION, startDynamoDb } from '../../local/engines.ts';
 import { readAssembly } from '../../local/template.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
-import { Model } from './model.ts';
-import type { Step } from './steps.ts';
+import { effective, type ModelBooking, type ModelMove, moved } from './model.ts';
+import { IDS, type Step } from './steps.ts';
+import { itemBytes, MAX_ITEM_BYTES, type StrangeItem } from './strangers.ts';
 import { World } from './world.ts';
 
-const IDS = ['ann', 'bob', 'cat'];
 /** Histories for one engine: it keeps what it has streamed, and gets slower with it. */
 const HISTORIES_PER_ENGINE = 200;
 
@@ -25,7 +26,7 @@ const promise = (holds: boolean, broken: string): void => {
 };
 
 /** What a booking may become in one step. Deleting it ends it; whatever comes then is another booking. */
-const MAY_BECOME: Record<BookingStatus, readonly BookingStatus[]> = {
+const MAY_BECOME: Readonly<Record<string, readonly string[]>> = {
   PENDING: ['PENDING', 'CONFIRMED', 'CANCELLED', 'EXPIRED'],
   CONFIRMED: ['CONFIRMED', 'CANCELLED'],
   CANCELLED: ['CANCELLED'],
@@ -34,11 +35,15 @@ const MAY_BECOME: Record<BookingStatus, readonly BookingStatus[]> = {
 
 class Play {
   readonly #world: World;
-  readonly #model = new Model();
+  readonly #bookings = new Map<string, ModelBooking>();
   /** Each booking as it was stored after the last step. */
   readonly #before = new Map<string, Booking>();
+  /** Bookings that a stranger wrote, or wrote to against the rules: of what else is in them nothing is sure. */
+  readonly #strange = new Set<string>();
   /** Expiries that were committed and must be told. */
   readonly #committed = new Set<string>();
+  /** Moves some of whose tries have not arrived yet. Only those that were not answered as done may still do something. */
+  #late: { readonly id: string; readonly move: ModelMove; isDone: boolean }[] = [];
 
   constructor(world: World) {
     this.#world = world;
@@ -46,57 +51,50 @@ class Play {
 
   async step({ what, fault }: Step): Promise<void> {
     const world = this.#world;
-    const model = this.#model;
     switch (what.do) {
       case 'create':
       case 'extend':
       case 'confirm':
-      case 'cancel': {
-        const holdMs = 'holdMs' in what ? what.holdMs : 0;
-        const answer = await world.move(what.do, what.id, holdMs, fault);
-        const after = await world.read(what.id);
-        const untouched = model.bookings.get(what.id);
-        const expected = this.#expected(what.do, what.id, holdMs);
-        if (answer === 'unknown') {
-          // Nobody heard what became of it: it was made or it was not, and the booking tells.
-          const wasMade = after !== undefined && same(after, model.bookings.get(what.id));
-          if (!wasMade && untouched === undefined) model.delete(what.id);
-          else if (!wasMade && untouched) model.bookings.set(what.id, untouched);
-        } else {
-          promise(answer === expected, `${what.id}: ${what.do} was answered with ${answer}, must be ${expected}`);
-        }
+      case 'cancel':
+        await this.#move(what.do, what.id, 'holdMs' in what ? what.holdMs : 0, fault);
+        break;
+      case 'foreign-create': {
+        const expiresAtMs = world.nowMs + what.holdMs;
+        this.#apply(what.id, { kind: 'create', expiresAtMs, nowMs: world.nowMs });
+        await world.put(what.id, { status: { S: 'PENDING' }, expiresAtMs: { N: String(expiresAtMs) } });
         break;
       }
-      case 'foreign-create':
-        model.create(what.id, world.nowMs + what.holdMs);
-        await world.foreign('create', what.id, world.nowMs + what.holdMs);
-        break;
-      case 'foreign-nonsense': {
-        const nowMs = world.nowMs;
-        const deadline = { none: undefined, 'in seconds': Math.floor(nowMs / 1_000), 'in microseconds': nowMs * 1_000 };
-        // Seconds are always below now; microseconds are a deadline that never comes.
-        model.create(what.id, what.deadline === 'in microseconds' ? nowMs * 1_000 : undefined);
-        await world.foreign('create', what.id, deadline[what.deadline]);
+      case 'foreign-extend': {
+        const expiresAtMs = world.nowMs + what.holdMs;
+        this.#apply(what.id, { kind: 'extend', expiresAtMs, nowMs: world.nowMs });
+        await world.changeByTheRules(what.id, 'expiresAtMs', { N: String(expiresAtMs) });
         break;
       }
-      case 'foreign-extend':
-        model.extend(what.id, world.nowMs + what.holdMs, world.nowMs);
-        await world.foreign('extend', what.id, world.nowMs + what.holdMs);
-        break;
       case 'foreign-confirm':
-        if (model.effective(what.id, world.nowMs) === 'PENDING') model.settle(what.id, 'CONFIRMED', world.nowMs);
-        await world.foreign('confirm', what.id);
+        if (effective(this.#bookings.get(what.id), world.nowMs) === 'PENDING')
+          this.#apply(what.id, { kind: 'confirm', nowMs: world.nowMs });
+        await world.changeByTheRules(what.id, 'status', { S: 'CONFIRMED' });
         break;
       case 'foreign-delete':
-        model.delete(what.id);
-        await world.foreign('delete', what.id);
-        this.#before.delete(what.id);
+        await world.delete(what.id);
+        this.#forget(what.id);
+        this.#bookings.delete(what.id);
+        this.#strange.delete(what.id);
+        break;
+      case 'stranger-writes':
+        await this.#strangerWrites(what.id, what.item);
+        break;
+      case 'stranger-changes':
+        await this.#strangerChanges(what.id, what.status, what.holdMs);
+        break;
+      case 'late-requests-land':
+        await this.#landLateRequests();
         break;
       case 'time-passes':
         world.nowMs += what.ms;
         break;
       case 'time-goes-to-deadline': {
-        const { expiresAtMs = 0 } = model.bookings.get(what.id) ?? {};
+        const { expiresAtMs = 0 } = this.#bookings.get(what.id) ?? {};
         if (expiresAtMs <= LATEST_DEADLINE_MS) world.nowMs = Math.max(world.nowMs, expiresAtMs + what.offsetMs);
         break;
       }
@@ -109,41 +107,147 @@ class Play {
       case 'lose':
         world.lose(what.pick);
         break;
-      case 'sweep':
-        await world.sweep(what.atOnce, fault);
+      case 'sweep': {
+        const expired = await world.sweep(what.atOnce, fault);
+        // Two at the same millisecond cannot be told apart, and of a process that ended nobody heard.
+        if (what.atOnce === 1 && (fault === undefined || fault.kind === 'network')) await this.#countSwept(expired);
         break;
+      }
     }
     await this.#compare();
   }
 
-  #expected(move: 'create' | 'extend' | 'confirm' | 'cancel', id: string, holdMs: number) {
-    const { nowMs } = this.#world;
-    if (move === 'create') return this.#model.create(id, nowMs + holdMs);
-    if (move === 'extend') return this.#model.extend(id, nowMs + holdMs, nowMs);
-    return this.#model.settle(id, move === 'confirm' ? 'CONFIRMED' : 'CANCELLED', nowMs);
+  #apply(id: string, move: ModelMove): ReturnType<typeof moved>[0] {
+    const [answer, booking] = moved(this.#bookings.get(id), move);
+    if (booking) this.#bookings.set(id, booking);
+    return answer;
+  }
+
+  /** Another booking begins under this id, or another life of it: what is late may meet it. */
+  #forget(id: string): void {
+    this.#before.delete(id);
+    for (const late of this.#late) if (late.id === id) late.isDone = false;
+  }
+
+  async #move(kind: 'create' | 'extend' | 'confirm' | 'cancel', id: string, holdMs: number, fault: Step['fault']) {
+    const world = this.#world;
+    const { nowMs } = world;
+    const move: ModelMove =
+      kind === 'create' || kind === 'extend' ? { kind, expiresAtMs: nowMs + holdMs, nowMs } : { kind, nowMs };
+    const lateBefore = world.lateRequests;
+    const answer = await world.move(kind, id, holdMs, fault);
+    const untouched = this.#bookings.get(id);
+    const expected = this.#apply(id, move);
+    if (answer === 'unknown') {
+      // Nobody heard what became of it: it was made or it was not, and the booking tells.
+      const wasMade = same(await world.read(id), this.#bookings.get(id));
+      if (!wasMade && untouched === undefined) this.#bookings.delete(id);
+      else if (!wasMade && untouched) this.#bookings.set(id, untouched);
+    } else {
+      promise(answer === expected, `${id}: ${kind} was answered with ${answer}, must be ${expected}`);
+    }
+    if (world.lateRequests > lateBefore) this.#late.push({ id, move, isDone: answer === 'done' });
+  }
+
+  async #strangerWrites(id: string, { deadline, status, others, bytesLeft }: StrangeItem): Promise<void> {
+    const world = this.#world;
+    const attributes: Record<string, AttributeValue> = { ...others };
+    let booking: ModelBooking = { status: status === 'none' ? undefined : status.S, expiresAtMs: undefined };
+    if (status !== 'none') attributes.status = status;
+    if (deadline !== 'none' && 'unusable' in deadline) {
+      attributes.expiresAtMs = deadline.unusable;
+      booking = { ...booking, isEndless: Number(deadline.unusable.N) > LATEST_DEADLINE_MS };
+    } else if (deadline !== 'none') {
+      const wholeMs = world.nowMs + deadline.holdMs;
+      attributes.expiresAtMs = { N: `${wholeMs}${deadline.fraction}` };
+      booking = { ...booking, expiresAtMs: wholeMs + (deadline.fraction === '' ? 0 : 1) };
+    }
+    if (bytesLeft !== undefined) {
+      const left = MAX_ITEM_BYTES - bytesLeft - itemBytes({ ...attributes, bookingId: { S: id }, fill: { S: '' } });
+      attributes.fill = { S: 'x'.repeat(Math.max(0, left)) };
+    }
+    if (this.#bookings.has(id)) return;
+    if (!(await world.put(id, attributes))) return;
+    this.#bookings.set(id, booking);
+    this.#strange.add(id);
+  }
+
+  /** Against every rule: no condition, and whatever it was before. The truth is what the stranger wrote. */
+  async #strangerChanges(id: string, status: string | undefined, holdMs: number): Promise<void> {
+    const world = this.#world;
+    const booking = this.#bookings.get(id);
+    const expiresAtMs = world.nowMs + holdMs;
+    const isDone =
+      status === undefined
+        ? await world.changeAgainstTheRules(id, 'expiresAtMs', { N: String(expiresAtMs) })
+        : await world.changeAgainstTheRules(id, 'status', { S: status });
+    if (!isDone || booking === undefined) return;
+    this.#bookings.set(id, status === undefined ? { status: booking.status, expiresAtMs } : { ...booking, status });
+    this.#strange.add(id);
+    this.#forget(id);
+  }
+
+  /** What was held back arrives: it may do what its sender was never told of, and must not undo anything. */
+  async #landLateRequests(): Promise<void> {
+    const world = this.#world;
+    const late = this.#late;
+    this.#late = [];
+    if (world.lateRequests === 0) return;
+    await world.landLateRequests();
+    const items = await world.readItems(IDS);
+    for (const id of IDS) {
+      const booking = this.#bookings.get(id);
+      let mayBe: (ModelBooking | undefined)[] = [booking];
+      for (const { move, isDone } of late.filter((each) => each.id === id)) {
+        if (!isDone) mayBe = [...mayBe, ...mayBe.map((each) => moved(each, move)[1])];
+      }
+      const stored = items.get(id);
+      const found = readBooking(stored);
+      const is = mayBe.find((each) => (stored === undefined ? each === undefined : same(found, each)));
+      const isThere = stored === undefined ? booking === undefined : same(found, booking) || is !== undefined;
+      promise(isThere, `${id} was changed by a request that came late`);
+      if (is !== booking) this.#before.delete(id);
+      if (is) this.#bookings.set(id, is);
+    }
+  }
+
+  async #countSwept(counted: number): Promise<void> {
+    let swept = 0;
+    for (const id of this.#before.keys()) {
+      if (this.#before.get(id)?.status !== 'PENDING') continue;
+      const { status, expiredBy, expiredAtMs } = (await this.#world.read(id)) ?? {};
+      // A nearly full item does not say by whom.
+      if (status === 'EXPIRED' && (expiredBy === 'sweep' || expiredAtMs === undefined)) swept += 1;
+    }
+    promise(counted === swept, `the sweep said that it expired ${counted}, it expired ${swept}`);
   }
 
   async #compare(): Promise<void> {
     const { nowMs } = this.#world;
+    const items = await this.#world.readItems(IDS);
     for (const id of IDS) {
-      const stored = await this.#world.read(id);
-      const wanted = this.#model.bookings.get(id);
+      const item = items.get(id);
+      const wanted = this.#bookings.get(id);
       promise(
-        (stored === undefined) === (wanted === undefined),
-        `${id} is ${stored ? '' : 'not '}there, must be otherwise`,
+        (item === undefined) === (wanted === undefined),
+        `${id} is ${item ? '' : 'not '}there, must be otherwise`,
       );
+      const stored = readBooking(item);
       if (stored === undefined || wanted === undefined) continue;
-      const effective = effectiveStatus(stored, nowMs);
-      const must = this.#model.effective(id, nowMs);
-      promise(effective === must, `${id} is reported ${effective}, must be ${must}`);
-      const before = this.#before.get(id)?.status ?? 'PENDING';
-      promise(MAY_BECOME[before].includes(stored.status), `${id} went from ${before} to ${stored.status}`);
-      if (stored.status === 'EXPIRED') {
+      const is = effectiveStatus(stored, nowMs);
+      const must = effective(wanted, nowMs);
+      promise(is === must, `${id} is reported ${is}, must be ${must}`);
+      promise(stored.expiresAtMs === wanted.expiresAtMs, `${id} has another deadline than it was given`);
+      const before = this.#before.get(id)?.status;
+      if (before !== undefined) {
+        const may = MAY_BECOME[before] ?? [before];
+        promise(may.includes(stored.status), `${id} went from ${before} to ${stored.status}`);
+      }
+      if (stored.status === 'EXPIRED' && !this.#strange.has(id)) {
         const { expiredAtMs = 0, expiresAtMs } = stored;
-        promise(wanted.expiresAtMs !== undefined, `${id} expired although it has no usable deadline`);
-        promise(expiredAtMs >= expiresAtMs, `${id} expired ${expiresAtMs - expiredAtMs} ms early`);
-        promise(expiresAtMs === wanted.expiresAtMs, `${id} has another deadline than it was given`);
-        promise(!('pendingShard' in stored), `${id} expired and is still in the index`);
+        promise(expiresAtMs !== undefined, `${id} expired although it has no usable deadline`);
+        promise(expiredAtMs >= (expiresAtMs ?? 0), `${id} expired ${(expiresAtMs ?? 0) - expiredAtMs} ms early`);
+        promise(stored.pendingShard === undefined, `${id} expired and is still in the index`);
         this.#committed.add(`${id}:EXPIRED:${expiredAtMs}`);
       }
       this.#before.set(id, stored);
@@ -153,8 +257,9 @@ class Play {
   /** The faults stop: what the stream still holds is delivered, time passes, and one sweep runs. No timer comes any more. */
   async end(): Promise<void> {
     const world = this.#world;
+    await this.#landLateRequests();
     await world.stream('timers', Number.POSITIVE_INFINITY, 0, undefined);
-    const deadlines = [...this.#model.bookings.values()]
+    const deadlines = [...this.#bookings.values()]
       .map(({ expiresAtMs = 0 }) => expiresAtMs)
       .filter((expiresAtMs) => expiresAtMs <= LATEST_DEADLINE_MS);
     world.nowMs = Math.max(world.nowMs, ...deadlines) + 31_000;
@@ -163,8 +268,10 @@ class Play {
     for (const id of IDS) {
       const stored = await world.read(id);
       if (stored === undefined) continue;
-      const must = this.#model.effective(id, world.nowMs);
-      promise(stored.status === must, `${id} is ${stored.status} after the last sweep, must be ${must}`);
+      const must = effective(this.#bookings.get(id), world.nowMs);
+      // What takes no attribute more cannot be put into the index: then somebody is told.
+      const isTold = world.deadLetters.some((letter) => JSON.parse(letter).bookingId === id);
+      promise(stored.status === must || isTold, `${id} is ${stored.status} after the last sweep, must be ${must}`);
     }
     await world.stream('events', Number.POSITIVE_INFINITY, 0, undefined);
     for (const eventId of this.#committed) promise(world.published.has(eventId), `nobody was told of ${eventId}`);
@@ -172,13 +279,13 @@ class Play {
 }
 
 /** Whether a booking is stored as the model has it, apart from what time alone has done to it. */
-const same = (
-  stored: Booking,
-  wanted: { status: BookingStatus; expiresAtMs: number | undefined } | undefined,
-): boolean =>
-  wanted !== undefined &&
-  stored.expiresAtMs === wanted.expiresAtMs &&
-  (stored.status === wanted.status || (stored.status === 'EXPIRED' && wanted.status === 'PENDING'));
+const same = (stored: Booking | undefined, wanted: ModelBooking | undefined): boolean => {
+  if (stored === undefined || wanted === undefined) return stored === undefined && wanted?.status === undefined;
+  return (
+    stored.expiresAtMs === wanted.expiresAtMs &&
+    (stored.status === wanted.status || (stored.status === 'EXPIRED' && wanted.status === 'PENDING'))
+  );
+};
 
 /** Plays histories, each in tables of its own, on an engine that is renewed now and then. */
 export class Player {
@@ -206,11 +313,12 @@ export class Player {
     if (this.#played % HISTORIES_PER_ENGINE === 0) {
       await this.stop();
       this.#engine = await startDynamoDb({ port: 0, portVariable: 'DYNAMODB_PORT' });
-      const client = { region: REGION, credentials: LOCAL_CREDENTIALS, endpoint: this.#engine.endpoint };
+      const { endpoint } = this.#engine;
+      const client = { region: REGION, credentials: LOCAL_CREDENTIALS, endpoint };
       this.#clients = {
         raw: new DynamoDBClient(client),
-        documents: documentClient(client),
         streams: new DynamoDBStreamsClient(client),
+        endpoint,
         assembly: readAssembly(TEST_ASSEMBLY),
       };
     }
@@ -221,7 +329,6 @@ export class Player {
 
   async stop(): Promise<void> {
     this.#clients?.raw.destroy();
-    this.#clients?.documents.destroy();
     this.#clients?.streams.destroy();
     await this.#engine?.stop();
   }

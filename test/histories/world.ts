@@ -3,7 +3,16 @@
  * real stream. Only what must be controlled is not real: the clock, the queue, who delivers what when, and what fails.
  */
 import { randomUUID } from 'node:crypto';
-import { DeleteTableCommand, DescribeTableCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import {
+  type AttributeValue,
+  BatchExecuteStatementCommand,
+  DeleteItemCommand,
+  DeleteTableCommand,
+  DescribeTableCommand,
+  DynamoDBClient,
+  PutItemCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
 import {
   DescribeStreamCommand,
   type DynamoDBStreamsClient,
@@ -11,17 +20,13 @@ import {
   GetShardIteratorCommand,
 } from '@aws-sdk/client-dynamodb-streams';
 import { SendMessageBatchCommand } from '@aws-sdk/client-sqs';
-import {
-  BatchExecuteStatementCommand,
-  DeleteCommand,
-  type DynamoDBDocumentClient,
-  GetCommand,
-  PutCommand,
-  UpdateCommand,
-} from '@aws-sdk/lib-dynamodb';
 import type { DynamoDBRecord } from 'aws-lambda';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
+import { DeadLetters } from '../../functions/adapters/dead-letters.ts';
+import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
 import type { EventBus } from '../../functions/adapters/event-bus.ts';
+import { PendingIndex } from '../../functions/adapters/pending-index.ts';
+import { isPermanent } from '../../functions/adapters/permanent-error.ts';
 import { sweepScheduling } from '../../functions/adapters/sweep-scheduling.ts';
 import { TimerQueue } from '../../functions/adapters/timer-queue.ts';
 import type { Booking } from '../../functions/core/booking-status.ts';
@@ -29,16 +34,23 @@ import { createHandler as createExpire } from '../../functions/expire-booking.ts
 import { createHandler as createPublish } from '../../functions/publish-events.ts';
 import { createHandler as createSchedule } from '../../functions/schedule-expiry.ts';
 import { createHandler as createSweep } from '../../functions/sweep.ts';
+import { type Item, readBooking } from '../../functions/table/item.ts';
+import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { createTables } from '../../local/resources.ts';
 import { type Assembly, References } from '../../local/template.ts';
 import { timerMessage } from '../support/records.ts';
 import { recordingTelemetry } from '../support/telemetry.ts';
+import { UnreliableRequests } from '../support/unreliable-requests.ts';
 import type { Answer } from './model.ts';
 import type { Fault } from './steps.ts';
 
 export const SHARD_COUNT = 3;
 const SETTINGS = { timerLeadMs: 1_000, sweepIntervalMs: 300_000 };
 export const START_MS = 1_800_000_000_000;
+const TIMERS = 'http://127.0.0.1/timers';
+const DEAD_LETTERS = 'http://127.0.0.1/dead-letters';
+/** What SQS refuses in a body (Amazon SQS API Reference, SendMessage). */
+const REFUSED_IN_A_BODY = /[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u;
 
 /** Thrown by every request of a process that has crashed. */
 class Crash extends Error {
@@ -47,8 +59,8 @@ class Crash extends Error {
 
 interface Clients {
   readonly raw: DynamoDBClient;
-  readonly documents: DynamoDBDocumentClient;
   readonly streams: DynamoDBStreamsClient;
+  readonly endpoint: string;
   /** The synthesized app, whose tables each history has anew. */
   readonly assembly: Assembly;
 }
@@ -61,19 +73,27 @@ interface Message {
 export class World {
   nowMs = START_MS;
   readonly timers: Message[] = [];
+  readonly deadLetters: string[] = [];
   readonly published = new Set<string>();
   readonly #clients: Clients;
+  readonly #network = new UnreliableRequests();
+  readonly #client: DynamoDBClient;
   readonly #references = new References();
   readonly #records: DynamoDBRecord[] = [];
   readonly #delivered = { timers: 0, events: 0 };
   #iterator: string | undefined;
-
   readonly #lambdasAheadMs: number;
 
   /** @param lambdasAheadMs how far the Lambdas' clocks are ahead of everybody else's */
   constructor(clients: Clients, lambdasAheadMs: number) {
     this.#clients = clients;
     this.#lambdasAheadMs = lambdasAheadMs;
+    this.#client = new DynamoDBClient({
+      region: REGION,
+      credentials: LOCAL_CREDENTIALS,
+      endpoint: clients.endpoint,
+      ...this.#network.clientOptions,
+    });
     // The table's tags name queues; none is needed here.
     for (const logicalId of Object.keys(clients.assembly.template.Resources)) {
       this.#references.set(logicalId, logicalId, { QueueName: logicalId });
@@ -107,13 +127,19 @@ export class World {
     for (const TableName of [this.#table(), this.#stateTable()]) {
       await this.#clients.raw.send(new DeleteTableCommand({ TableName }));
     }
+    this.#client.destroy();
   }
 
   /** A process of the service, or of an application, that a fault may befall. */
   #process(fault: Fault | undefined) {
     let request = 0;
+    let tries = 0;
     let crashed = false;
-    const real = this.#clients.documents;
+    this.#network.befallBy(() => {
+      if (fault?.kind !== 'network') return undefined;
+      tries += 1;
+      return tries > fault.afterTries && tries <= fault.afterTries + fault.times ? fault.befalls : undefined;
+    });
     const guarded = async <T>(carryOut: () => Promise<T>): Promise<T> => {
       if (crashed) throw new Crash('crashed before');
       const isLast = fault?.kind === 'crash' && request === fault.atRequest;
@@ -127,44 +153,71 @@ export class World {
       return carryOut();
     };
     const isHit = (index: number) => fault?.kind === 'half-fails' && (index % 2 === 1) === fault.odd;
-    const documents = {
+    const client = {
       send: (command: { input: object }) =>
         guarded(async () => {
           if (!(command instanceof BatchExecuteStatementCommand) || fault?.kind !== 'half-fails') {
-            return real.send(command as never);
+            return this.#client.send(command as never);
           }
           const statements = command.input.Statements ?? [];
           const spared = statements.filter((_, index) => !isHit(index));
           const answers =
             spared.length === 0
               ? []
-              : ((await real.send(new BatchExecuteStatementCommand({ Statements: spared }))).Responses ?? []);
+              : ((await this.#client.send(new BatchExecuteStatementCommand({ Statements: spared }))).Responses ?? []);
           const Responses = statements.map((_, index) =>
             isHit(index) ? { Error: { Code: 'ThrottlingError' as const } } : answers.shift(),
           );
-          return { Responses };
+          return { Responses, $metadata: { attempts: 1 } };
         }),
-    } as unknown as DynamoDBDocumentClient;
+    } as unknown as DynamoDBClient;
     const sqs = {
       send: (command: { input: object }) =>
         guarded(async () => {
           if (!(command instanceof SendMessageBatchCommand)) return {};
+          const { QueueUrl, Entries = [] } = command.input;
           const Successful = [];
           const Failed = [];
-          for (const [index, { Id, MessageBody = '' }] of (command.input.Entries ?? []).entries()) {
+          for (const [index, { Id, MessageBody = '' }] of Entries.entries()) {
             if (isHit(index)) Failed.push({ Id, Code: 'InternalError' });
+            else if (REFUSED_IN_A_BODY.test(MessageBody)) Failed.push({ Id, Code: 'InvalidMessageContents' });
             else {
-              this.timers.push({ body: MessageBody, receives: 0 });
+              // An answer that is lost makes the SDK send it again.
+              const times = fault?.kind === 'network' && fault.befalls !== 'request-lost' ? 2 : 1;
+              for (let time = 0; time < times; time += 1) {
+                if (QueueUrl === TIMERS) this.timers.push({ body: MessageBody, receives: 0 });
+                else this.deadLetters.push(MessageBody);
+              }
               Successful.push({ Id });
             }
           }
           return { Successful, Failed };
         }),
     };
-    const { telemetry } = recordingTelemetry();
-    const queue = new TimerQueue(sqs as never, 'http://127.0.0.1/timers');
-    const store = new BookingStore(documents, this.#table(), SHARD_COUNT);
-    return { store, queue, documents, sqs, telemetry, hasCrashed: () => crashed };
+    const { telemetry, lines } = recordingTelemetry();
+    const bookings = new DynamoDbTable(client, this.#table());
+    const queue = new TimerQueue(sqs as never, TIMERS);
+    return {
+      store: new BookingStore(bookings, SHARD_COUNT),
+      index: new PendingIndex(bookings, SHARD_COUNT),
+      scheduling: sweepScheduling(queue, new DynamoDbTable(client, this.#stateTable())),
+      queue,
+      deadLetters: new DeadLetters(sqs as never, DEAD_LETTERS),
+      telemetry,
+      lines,
+      hasCrashed: () => crashed,
+    };
+  }
+
+  /** Requests that were held back or repeated, and that have not arrived yet. */
+  get lateRequests(): number {
+    return this.#network.lateRequests;
+  }
+
+  /** They arrive. */
+  async landLateRequests(): Promise<void> {
+    this.#network.befallBy(() => undefined);
+    await this.#network.landLate();
   }
 
   /** A move of an application. `unknown`: it never heard an answer. */
@@ -188,44 +241,66 @@ export class World {
     }
   }
 
-  /** A program that knows the table and nothing else. */
-  async foreign(kind: 'create' | 'extend' | 'confirm' | 'delete', id: string, expiresAtMs?: number): Promise<void> {
-    const { documents } = this.#clients;
-    const TableName = this.#table();
-    const Key = { bookingId: id };
-    const stillHeld = {
-      ConditionExpression: '#status = :pending AND expiresAtMs > :nowMs',
-      ExpressionAttributeNames: { '#status': 'status' },
-    };
-    const values = { ':pending': 'PENDING', ':nowMs': this.nowMs };
-    const command = {
-      create: () =>
-        new PutCommand({
-          TableName,
-          Item: { bookingId: id, status: 'PENDING', ...(expiresAtMs !== undefined && { expiresAtMs }) },
-          ConditionExpression: 'attribute_not_exists(bookingId)',
-        }),
-      extend: () =>
-        new UpdateCommand({
-          TableName,
-          Key,
-          UpdateExpression: 'SET expiresAtMs = :new',
-          ...stillHeld,
-          ExpressionAttributeValues: { ...values, ':new': expiresAtMs },
-        }),
-      confirm: () =>
-        new UpdateCommand({
-          TableName,
-          Key,
-          UpdateExpression: 'SET #status = :confirmed',
-          ...stillHeld,
-          ExpressionAttributeValues: { ...values, ':confirmed': 'CONFIRMED' },
-        }),
-      delete: () => new DeleteCommand({ TableName, Key }),
-    }[kind]();
-    await documents.send(command as never).catch((error: Error) => {
-      if (error.name !== 'ConditionalCheckFailedException') throw error;
-    });
+  /**
+   * A program that knows the table and nothing else writes an item, unless there is one.
+   *
+   * @returns whether it is there now; DynamoDB itself refuses what its index cannot take
+   */
+  async put(id: string, attributes: Item): Promise<boolean> {
+    return this.#foreign(
+      new PutItemCommand({
+        TableName: this.#table(),
+        Item: { ...attributes, bookingId: { S: id } },
+        ConditionExpression: 'attribute_not_exists(bookingId)',
+      }),
+    );
+  }
+
+  /** It changes one attribute, by the README's rules: only while the booking is held. */
+  async changeByTheRules(id: string, name: 'status' | 'expiresAtMs', value: AttributeValue): Promise<void> {
+    await this.#foreign(
+      new UpdateItemCommand({
+        TableName: this.#table(),
+        Key: { bookingId: { S: id } },
+        UpdateExpression: 'SET #name = :value',
+        ConditionExpression: '#status = :pending AND expiresAtMs > :nowMs',
+        ExpressionAttributeNames: { '#status': 'status', '#name': name },
+        ExpressionAttributeValues: {
+          ':pending': { S: 'PENDING' },
+          ':nowMs': { N: String(this.nowMs) },
+          ':value': value,
+        },
+      }),
+    );
+  }
+
+  /** It changes one attribute, whatever the booking is. */
+  async changeAgainstTheRules(id: string, name: 'status' | 'expiresAtMs', value: AttributeValue): Promise<boolean> {
+    return this.#foreign(
+      new UpdateItemCommand({
+        TableName: this.#table(),
+        Key: { bookingId: { S: id } },
+        UpdateExpression: 'SET #name = :value',
+        ConditionExpression: 'attribute_exists(bookingId)',
+        ExpressionAttributeNames: { '#name': name },
+        ExpressionAttributeValues: { ':value': value },
+      }),
+    );
+  }
+
+  async delete(id: string): Promise<void> {
+    await this.#foreign(new DeleteItemCommand({ TableName: this.#table(), Key: { bookingId: { S: id } } }));
+  }
+
+  async #foreign(command: { input: object }): Promise<boolean> {
+    try {
+      await this.#clients.raw.send(command as never);
+      return true;
+    } catch (error) {
+      const refused = ['ConditionalCheckFailedException', 'ValidationException', 'SerializationException'];
+      if (error instanceof Error && refused.includes(error.name)) return false;
+      throw error;
+    }
   }
 
   /** Records of the stream, in order, some of those of before first; all that are left if no number is given. */
@@ -236,12 +311,20 @@ export class World {
     const Records = this.#records.slice(from, through);
     if (Records.length === 0) return;
     const process = this.#process(fault);
-    const { store, queue, telemetry } = process;
+    const { store, queue, deadLetters, telemetry } = process;
     const failed = new Set<string>();
     try {
       // The template's filter: only what is PENDING after the write.
       const pending = Records.filter(({ dynamodb }) => dynamodb?.NewImage?.status?.S === 'PENDING');
-      const ports = { store, queue, telemetry, clock: this.#lambdaClock, shardCount: SHARD_COUNT, settings: SETTINGS };
+      const ports = {
+        store,
+        queue,
+        deadLetters,
+        telemetry,
+        clock: this.#lambdaClock,
+        shardCount: SHARD_COUNT,
+        settings: SETTINGS,
+      };
       const bus: Pick<EventBus, 'publish'> = {
         publish: async (events) => {
           if (fault?.kind === 'crash') throw new Crash('crashed while publishing');
@@ -257,7 +340,7 @@ export class World {
       const { batchItemFailures } =
         to === 'timers'
           ? await createSchedule(ports)({ Records: pending })
-          : await createPublish({ bus, telemetry })({ Records });
+          : await createPublish({ bus, deadLetters, telemetry })({ Records });
       for (const { itemIdentifier } of batchItemFailures) failed.add(itemIdentifier);
     } catch {
       return;
@@ -296,6 +379,7 @@ export class World {
     const handle = createExpire({
       store: process.store,
       queue: process.queue,
+      deadLetters: process.deadLetters,
       telemetry: process.telemetry,
       clock: this.#lambdaClock,
       waitUntil: async (timeMs) => {
@@ -320,28 +404,29 @@ export class World {
     this.timers.splice(pick, 1);
   }
 
-  async sweep(atOnce: number, fault: Fault | undefined): Promise<void> {
-    await Promise.all(
+  /** @returns what the sweeps counted as expired */
+  async sweep(atOnce: number, fault: Fault | undefined): Promise<number> {
+    const expired = await Promise.all(
       Array.from({ length: atOnce }, async () => {
-        const { store, documents, sqs, telemetry } = this.#process(fault);
-        const scheduling = sweepScheduling(documents, sqs as never, this.#stateTable(), 'http://127.0.0.1/timers');
-        const ports = {
-          store,
-          scheduling,
-          telemetry,
-          clock: this.#lambdaClock,
-          shardCount: SHARD_COUNT,
-          settings: SETTINGS,
-        };
-        await createSweep(ports)({}, { getRemainingTimeInMillis: () => 60_000 }).catch(() => {});
+        const { store, index, scheduling, telemetry, lines } = this.#process(fault);
+        const clock = this.#lambdaClock;
+        const handle = createSweep({ store, index, scheduling, telemetry, clock, isPermanent, settings: SETTINGS });
+        await handle({}, { getRemainingTimeInMillis: () => 60_000 }).catch(() => {});
+        return Number(lines.find(({ message }) => message.startsWith('Successfully expired'))?.data.expired ?? 0);
       }),
     );
+    return expired.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** The items of these ids as they are stored. */
+  async readItems(ids: readonly string[]): Promise<ReadonlyMap<string, Item>> {
+    const keys = ids.map((id) => ({ bookingId: { S: id } }));
+    const table = new DynamoDbTable(this.#clients.raw, this.#table());
+    const items = await table.getMany(keys, { consistent: true, settle: true });
+    return new Map(items.map((item) => [item.bookingId?.S ?? '', item]));
   }
 
   async read(id: string): Promise<Booking | undefined> {
-    const { Item } = await this.#clients.documents.send(
-      new GetCommand({ TableName: this.#table(), Key: { bookingId: id }, ConsistentRead: true }),
-    );
-    return Item as Booking | undefined;
+    return readBooking((await this.readItems([id])).get(id));
   }
 }

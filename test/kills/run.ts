@@ -12,8 +12,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
+import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
+import { PendingIndex } from '../../functions/adapters/pending-index.ts';
+import { isPermanent } from '../../functions/adapters/permanent-error.ts';
 import { sweep } from '../../functions/core/sweep.ts';
-import { documentClient } from '../../functions/runtime/clients.ts';
+import { tableClient } from '../../functions/runtime/clients.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { percentile } from '../../local/lag-report.ts';
 import { synthesize } from '../../local/synth.ts';
@@ -54,6 +57,7 @@ interface Life {
   readonly process: ChildProcess;
   readonly ended: Promise<void>;
   readonly store: BookingStore;
+  readonly index: PendingIndex;
 }
 
 const begin = async (dataDir: string): Promise<Life> => {
@@ -69,8 +73,14 @@ const begin = async (dataDir: string): Promise<Life> => {
     ),
   ]);
   const { dynamodb, outputs } = JSON.parse(line) as { dynamodb: string; outputs: Record<string, string> };
-  const client = documentClient({ region: REGION, credentials: LOCAL_CREDENTIALS, endpoint: dynamodb, maxAttempts: 1 });
-  return { process: child, ended, store: new BookingStore(client, outputs.BookingsTableName ?? '', SHARD_COUNT) };
+  const client = tableClient({ region: REGION, credentials: LOCAL_CREDENTIALS, endpoint: dynamodb, maxAttempts: 1 });
+  const bookings = new DynamoDbTable(client, outputs.BookingsTableName ?? '');
+  return {
+    process: child,
+    ended,
+    store: new BookingStore(bookings, SHARD_COUNT),
+    index: new PendingIndex(bookings, SHARD_COUNT),
+  };
 };
 
 const known = new Map<string, Known>();
@@ -79,11 +89,11 @@ const broken: string[] = [];
 let bySweep = 0;
 
 /** One sweep of all that is overdue, then every booking that has lapsed or was paid is looked at. */
-const examine = async ({ store }: Life): Promise<void> => {
+const examine = async ({ store, index }: Life): Promise<void> => {
   const nowMs = Date.now();
   const { expired, errors } = await sweep(
-    { store, clock: Date.now },
-    { overdueAfterMs: 0, shardCount: SHARD_COUNT, settings: SETTINGS, mayContinue: () => true },
+    { store, index, clock: Date.now, isPermanent },
+    { overdueAfterMs: 0, settings: SETTINGS, mayContinue: () => true },
   );
   bySweep += expired;
   if (errors.length > 0) broken.push(`the sweep met ${errors[0]}`);
@@ -94,7 +104,7 @@ const examine = async ({ store }: Life): Promise<void> => {
     if (found === undefined) broken.push(`${bookingId} is lost`);
     else if (paid === true && found.status !== 'CONFIRMED') broken.push(`${bookingId} was paid and is ${found.status}`);
     else if (found.status === 'EXPIRED') {
-      const lagMs = (found.expiredAtMs ?? 0) - found.expiresAtMs;
+      const lagMs = (found.expiredAtMs ?? 0) - (found.expiresAtMs ?? 0);
       if (lagMs < 0) broken.push(`${bookingId} expired ${-lagMs} ms early`);
       if (found.expiredBy === 'timer') lagsMs.push(lagMs);
     } else if (found.status === 'PENDING' && expiresAtMs <= nowMs) broken.push(`${bookingId} is overdue after a sweep`);

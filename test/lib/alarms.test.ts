@@ -50,6 +50,7 @@ describe('the alarms', () => {
       'LagMs',
       'OverdueFound',
       'SweepUnfinished',
+      'Unprocessable',
     ]);
     for (const { Dimensions } of own) expect(Dimensions).toEqual([{ Name: 'service', Value: 'booking-expiry-dev' }]);
     const { Environment } = template.toJSON().Resources.SweepFunction.Properties;

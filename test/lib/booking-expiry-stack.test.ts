@@ -124,8 +124,9 @@ describe('the Lambdas', () => {
       StartingPosition: 'TRIM_HORIZON',
       BatchSize: 100,
       BisectBatchOnFunctionError: true,
-      MaximumRetryAttempts: 100,
-      MaximumRecordAgeInSeconds: 21_600,
+      // Age decides alone: an outage of the queue may last for hours.
+      MaximumRetryAttempts: Match.absent(),
+      MaximumRecordAgeInSeconds: 72_000,
       FunctionResponseTypes: ['ReportBatchItemFailures'],
       DestinationConfig: { OnFailure: { Destination: arnOf('ScheduleExpiryDeadLetterQueue') } },
       FilterCriteria: {
@@ -182,6 +183,7 @@ describe('the Lambdas', () => {
     } = grantsOf(template, 'ScheduleExpiryFunction');
     const stream = { 'Fn::GetAtt': ['BookingsTable', 'StreamArn'] };
     expect(grants).toEqual({
+      'dynamodb:BatchGetItem': arnOf('BookingsTable'),
       'dynamodb:PartiQLUpdate': arnOf('BookingsTable'),
       'dynamodb:UpdateItem': arnOf('BookingsTable'),
       'dynamodb:ListStreams': '*',
@@ -205,7 +207,8 @@ describe('the Lambdas', () => {
       'dynamodb:BatchGetItem': arnOf('BookingsTable'),
       'dynamodb:PartiQLUpdate': arnOf('BookingsTable'),
       'dynamodb:UpdateItem': arnOf('BookingsTable'),
-      'sqs:SendMessage': arnOf('TimerQueue'),
+      // To send a timer again, and to bury one.
+      'sqs:SendMessage': [arnOf('TimerQueue'), arnOf('TimerDeadLetterQueue')],
       'sqs:ReceiveMessage': arnOf('TimerQueue'),
       'sqs:ChangeMessageVisibility': arnOf('TimerQueue'),
       'sqs:DeleteMessage': arnOf('TimerQueue'),

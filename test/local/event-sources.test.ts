@@ -3,6 +3,7 @@
 import { DescribeTableCommand } from '@aws-sdk/client-dynamodb';
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { GetQueueAttributesCommand, SendMessageCommand, SetQueueAttributesCommand } from '@aws-sdk/client-sqs';
+import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import type { DynamoDBStreamEvent, SQSEvent } from 'aws-lambda';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
@@ -292,6 +293,25 @@ describe('from a stream', () => {
       (count) => count === 1,
     );
     expect(discarded[0]).toMatchObject({ requestContext: { condition: 'RecordAgeExceeded' } });
+  });
+
+  test('records that are large together come in as many invocations as Lambda’s payload needs', async () => {
+    const sizes: number[] = [];
+    for (let index = 0; index < 20; index += 1) {
+      const Item = { bookingId: `large-${index}`, status: 'PENDING', expiresAtMs: 1, fill: 'x'.repeat(390_000) };
+      await engines.documents.send(new PutCommand({ TableName: engines.table, Item }));
+    }
+    await start(
+      scriptedLambda((event: DynamoDBStreamEvent) => {
+        sizes.push(JSON.stringify(event).length);
+      }),
+    );
+    await eventually(
+      () => sizes.reduce((sum, size) => sum + size, 0),
+      (bytes) => bytes > 20 * 390_000,
+    );
+    expect(Math.max(...sizes)).toBeLessThan(6 * 1024 * 1024);
+    expect(sizes.length).toBeLessThan(20);
   });
 
   test('a filter keeps records from the Lambda, and reading goes on behind them', async () => {

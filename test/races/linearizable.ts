@@ -2,10 +2,8 @@
  * Whether what many processes saw of one booking can have happened: each booking is one register, and every operation must
  * have taken effect at one moment between its call and its answer.
  */
-import type { BookingStatus } from '../../functions/core/booking-status.ts';
-
 /** What is in the register. Undefined where there is no booking. */
-type State = { readonly status: BookingStatus; readonly expiresAtMs: number } | undefined;
+type State = { readonly status: string; readonly expiresAtMs: number } | undefined;
 
 export type Operation =
   | { readonly kind: 'create'; readonly expiresAtMs: number; readonly answer: 'created' | 'exists' }
@@ -52,6 +50,7 @@ const moved = (
   if (state === undefined) return ['missing', state];
   const isHeld = state.status === 'PENDING' && state.expiresAtMs > move.nowMs;
   if (move.kind === 'extend') {
+    if (isHeld && state.expiresAtMs === move.expiresAtMs) return ['unchanged', state];
     return isHeld ? ['moved', { ...state, expiresAtMs: move.expiresAtMs }] : ['refused', state];
   }
   const status = move.kind === 'confirm' ? 'CONFIRMED' : 'CANCELLED';

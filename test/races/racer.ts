@@ -5,9 +5,7 @@
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BookingStore } from '../../functions/adapters/booking-store.ts';
-import { documentClient } from '../../functions/runtime/clients.ts';
-import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
+import { bookingStoreAt } from '../support/store.ts';
 import type { Call, MoveAnswer, Operation } from './linearizable.ts';
 
 export interface Orders {
@@ -24,14 +22,14 @@ const input = createInterface({ input: process.stdin });
 const [line] = (await once(input, 'line')) as [string];
 input.close();
 const { dynamodb, table, shardCount, bookings, spreadMs } = JSON.parse(line) as Orders;
-const client = documentClient({ region: REGION, credentials: LOCAL_CREDENTIALS, endpoint: dynamodb });
-const store = new BookingStore(client, table, shardCount);
+const store = bookingStoreAt(dynamodb, table, shardCount);
 /** The same for all processes of a machine, in ms. */
 const clock = () => Number(process.hrtime.bigint()) / 1e6;
 
-const call = async (bookingId: string, act: () => Promise<Operation>): Promise<void> => {
+const call = async (bookingId: string, act: () => Promise<Operation | undefined>): Promise<void> => {
   const calledAt = clock();
   const operation = await act();
+  if (operation === undefined) return;
   const told: Call & { bookingId: string } = { bookingId, operation, calledAt, answeredAt: clock() };
   console.log(JSON.stringify(told));
 };
@@ -49,8 +47,10 @@ const race = async ({ bookingId, expiresAtMs }: Orders['bookings'][number], numb
     await call(bookingId, async () => {
       const nowMs = Date.now();
       if (chance < 0.3) {
-        const found = await store.get(bookingId);
-        return { kind: 'read', found: found && { status: found.status, expiresAtMs: found.expiresAtMs } };
+        // A read that failed told nobody anything.
+        const found = await store.get(bookingId).catch(() => 'failed' as const);
+        if (found === 'failed') return undefined;
+        return { kind: 'read', found: found && { status: found.status, expiresAtMs: found.expiresAtMs ?? 0 } };
       }
       if (chance < 0.5) {
         const holdMs = 1_000 + Math.floor(Math.random() * 1_500);

@@ -2,12 +2,10 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { BookingStore } from '../../functions/adapters/booking-store.ts';
-import { documentClient } from '../../functions/runtime/clients.ts';
-import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import type { LocalRuntime } from '../../local/runtime.ts';
 import { eventually } from '../support/lambda.ts';
 import { startTestRuntime } from '../support/runtime.ts';
+import { bookingStoreAt } from '../support/store.ts';
 import { type Call, linearize, type Operation } from './linearizable.ts';
 import type { Orders } from './racer.ts';
 
@@ -25,12 +23,7 @@ afterAll(() => runtime.stop());
 describe('many processes around the deadlines of the same bookings', () => {
   test('see each booking as one register: some order of all that they did explains all that they were told', async () => {
     const table = runtime.outputs.BookingsTableName ?? '';
-    const client = documentClient({
-      region: REGION,
-      credentials: LOCAL_CREDENTIALS,
-      endpoint: runtime.dynamodbEndpoint,
-    });
-    const store = new BookingStore(client, table, SHARD_COUNT);
+    const store = bookingStoreAt(runtime.dynamodbEndpoint, table, SHARD_COUNT);
     const calls = new Map<string, Call[]>();
     const clock = () => Number(process.hrtime.bigint()) / 1e6;
     const note = (bookingId: string, call: Call) => calls.set(bookingId, [...(calls.get(bookingId) ?? []), call]);
@@ -81,7 +74,7 @@ describe('many processes around the deadlines of the same bookings', () => {
         (booking) => booking?.status !== 'PENDING',
       );
       if (found === undefined) throw new Error(`${bookingId} is gone`);
-      const { status, expiresAtMs, expiredAtMs = 0 } = found;
+      const { status, expiresAtMs = 0, expiredAtMs = 0 } = found;
       if (status === 'EXPIRED') {
         // The service expired it at some moment: nobody heard when, but it says what its clock was.
         const operation: Operation = { kind: 'expire', nowMs: expiredAtMs };

@@ -1,27 +1,28 @@
 /** Real engines for a test file: DynamoDB and SQS over HTTP, with the tables and queues of the synthesized template. */
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
+import { DeadLetters } from '../../functions/adapters/dead-letters.ts';
+import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
+import { PendingIndex } from '../../functions/adapters/pending-index.ts';
 import { TimerQueue } from '../../functions/adapters/timer-queue.ts';
-import { documentClient } from '../../functions/runtime/clients.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { startTemplateEngines } from '../../local/template-engines.ts';
+import { patientClient } from './store.ts';
 import { TEST_ASSEMBLY } from './synthesize.ts';
 
 export const SHARD_COUNT = 10;
 
-/** What is tested here does not depend on how busy the machine is. How patient the service itself is, other tests show. */
-const PATIENT = { connectionTimeout: 10_000, requestTimeout: 20_000, throwOnRequestTimeout: true };
-
 export const startEngines = async () => {
   const { dynamodb, sqs, nameOf, stop } = await startTemplateEngines(TEST_ASSEMBLY);
   const client = { region: REGION, credentials: LOCAL_CREDENTIALS };
-  const dynamodbConfig = { ...client, endpoint: dynamodb.endpoint, requestHandler: PATIENT };
-  const rawClient = new DynamoDBClient(dynamodbConfig);
-  const documents = documentClient(dynamodbConfig);
+  const rawClient = patientClient(dynamodb.endpoint);
+  const documents = DynamoDBDocumentClient.from(rawClient, { marshallOptions: { removeUndefinedValues: true } });
   const sqsClient = new SQSClient({ ...client, endpoint: sqs.endpoint });
   const table = nameOf('BookingsTable');
   const timerQueueUrl = nameOf('TimerQueue');
+  const deadLetterQueueUrl = nameOf('TimerDeadLetterQueue');
+  const bookings = new DynamoDbTable(rawClient, table);
   return {
     dynamodb,
     sqs,
@@ -30,8 +31,12 @@ export const startEngines = async () => {
     sqsClient,
     table,
     timerQueueUrl,
-    sweepStateTable: nameOf('SweepStateTable'),
-    store: new BookingStore(documents, table, SHARD_COUNT),
+    deadLetterQueueUrl,
+    bookings,
+    sweepState: new DynamoDbTable(rawClient, nameOf('SweepStateTable')),
+    store: new BookingStore(bookings, SHARD_COUNT),
+    index: new PendingIndex(bookings, SHARD_COUNT),
+    deadLetters: new DeadLetters(sqsClient, deadLetterQueueUrl),
     queue: new TimerQueue(sqsClient, timerQueueUrl),
     /** Takes all visible messages off a queue. */
     drain: async (queueUrl: string = timerQueueUrl): Promise<string[]> => {

@@ -4,26 +4,28 @@
  * able to work with it: upgrades.test.ts.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { DescribeTableCommand, DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
+import { DescribeTableCommand, DynamoDBClient, PutItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
 import {
   DescribeStreamCommand,
   DynamoDBStreamsClient,
   GetRecordsCommand,
   GetShardIteratorCommand,
 } from '@aws-sdk/client-dynamodb-streams';
-import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import type { DynamoDBRecord } from 'aws-lambda';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
+import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
+import { PendingIndex } from '../../functions/adapters/pending-index.ts';
+import { isPermanent } from '../../functions/adapters/permanent-error.ts';
 import { sweepScheduling } from '../../functions/adapters/sweep-scheduling.ts';
 import { TimerQueue } from '../../functions/adapters/timer-queue.ts';
 import { createBookingsApi } from '../../functions/api/bookings-api.ts';
 import { createHandler as createPublish } from '../../functions/publish-events.ts';
-import { documentClient } from '../../functions/runtime/clients.ts';
 import { createHandler as createSchedule } from '../../functions/schedule-expiry.ts';
 import { createHandler as createSweep } from '../../functions/sweep.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { synthesize } from '../../local/synth.ts';
 import { startTemplateEngines } from '../../local/template-engines.ts';
+import { recordingDeadLetters } from '../support/dead-letters.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 import { recordingTelemetry } from '../support/telemetry.ts';
 
@@ -51,9 +53,11 @@ const record = async (): Promise<void> => {
   const { dynamodb, nameOf, stop } = await startTemplateEngines(TEST_ASSEMBLY);
   const client = { region: REGION, credentials: LOCAL_CREDENTIALS, endpoint: dynamodb.endpoint };
   const raw = new DynamoDBClient(client);
-  const documents = documentClient(client);
   const table = nameOf('BookingsTable');
-  const store = new BookingStore(documents, table, SHARD_COUNT);
+  const bookings = new DynamoDbTable(raw, table);
+  const store = new BookingStore(bookings, SHARD_COUNT);
+  const index = new PendingIndex(bookings, SHARD_COUNT);
+  const { deadLetters } = recordingDeadLetters();
   const { telemetry } = recordingTelemetry();
   const timers: string[] = [];
   const sqs = {
@@ -65,11 +69,11 @@ const record = async (): Promise<void> => {
   const clock = () => NOW_MS;
   const api = createBookingsApi({
     store,
-    sweepPorts: { store, clock },
+    index,
+    sweepPorts: { store, index, clock, isPermanent },
     isCronToken: async () => false,
     clock,
     telemetry,
-    shardCount: SHARD_COUNT,
     settings: SETTINGS,
   });
   const ask = async (path: string, init: RequestInit) => {
@@ -98,13 +102,23 @@ const record = async (): Promise<void> => {
   await store.extend('extended', 120_000, NOW_MS);
   await store.create({ bookingId: 'lapsed', holdMs: 1_000 }, NOW_MS - 2_000);
   await store.expire(['lapsed'], 'timer', NOW_MS);
-  const bare = { bookingId: 'foreign', status: 'PENDING', expiresAtMs: NOW_MS + 30_000 };
-  await documents.send(new PutCommand({ TableName: table, Item: bare }));
+  const bare = { bookingId: { S: 'foreign' }, status: { S: 'PENDING' }, expiresAtMs: { N: String(NOW_MS + 30_000) } };
+  await raw.send(new PutItemCommand({ TableName: table, Item: bare }));
 
   const records = await readStream(new DynamoDBStreamsClient(client), String(await streamOf(raw, table)));
   const pending = records.filter(({ dynamodb: change }) => change?.NewImage?.status?.S === 'PENDING');
   const queue = new TimerQueue(sqs as never, 'http://127.0.0.1/timers');
-  const ports = { store, queue, clock, telemetry, shardCount: SHARD_COUNT, settings: SETTINGS };
+  const ports = {
+    store,
+    index,
+    queue,
+    deadLetters,
+    clock,
+    isPermanent,
+    telemetry,
+    shardCount: SHARD_COUNT,
+    settings: SETTINGS,
+  };
   await createSchedule(ports)({ Records: pending });
   const eventIds: string[] = [];
   const bus = {
@@ -113,8 +127,8 @@ const record = async (): Promise<void> => {
       return [];
     },
   };
-  await createPublish({ bus: bus as never, telemetry })({ Records: records });
-  const scheduling = sweepScheduling(documents, sqs as never, nameOf('SweepStateTable'), 'http://127.0.0.1/timers');
+  await createPublish({ bus: bus as never, deadLetters, telemetry })({ Records: records });
+  const scheduling = sweepScheduling(queue, new DynamoDbTable(raw, nameOf('SweepStateTable')));
   await createSweep({ ...ports, scheduling })({}, { getRemainingTimeInMillis: () => 60_000 });
   const page = await ask('/bookings?status=PENDING&limit=2', {});
   const next = await ask(`/bookings?status=PENDING&limit=2&cursor=${page.cursor}`, {});

@@ -2,12 +2,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { isPermanent } from '../../functions/adapters/permanent-error.ts';
 import { sweepScheduling } from '../../functions/adapters/sweep-scheduling.ts';
 import { createBookingsApi } from '../../functions/api/bookings-api.ts';
 import { decodeTimer } from '../../functions/core/expiry-timer.ts';
 import { createHandler as createExpire } from '../../functions/expire-booking.ts';
 import { createHandler as createPublish } from '../../functions/publish-events.ts';
 import { createHandler as createSchedule } from '../../functions/schedule-expiry.ts';
+import { recordingDeadLetters } from '../support/dead-letters.ts';
 import { type Engines, startEngines } from '../support/engines.ts';
 import { sqsEvent } from '../support/records.ts';
 import { recordingTelemetry } from '../support/telemetry.ts';
@@ -30,7 +32,7 @@ describe.each(releases)('what version $version left behind', (release) => {
       await engines.rawClient.send(new PutItemCommand({ TableName: engines.table, Item: Item as never }));
     }
     for (const Item of release.sweepState) {
-      await engines.rawClient.send(new PutItemCommand({ TableName: engines.sweepStateTable, Item: Item as never }));
+      await engines.rawClient.send(new PutItemCommand({ TableName: engines.sweepState.name, Item: Item as never }));
     }
   });
   afterAll(() => engines.stop());
@@ -48,6 +50,7 @@ describe.each(releases)('what version $version left behind', (release) => {
     const handle = createSchedule({
       store: { adopt: async () => new Map() },
       queue,
+      deadLetters: recordingDeadLetters().deadLetters,
       clock: () => NOW_MS,
       telemetry,
       shardCount: SHARD_COUNT,
@@ -63,18 +66,20 @@ describe.each(releases)('what version $version left behind', (release) => {
         return [];
       },
     };
-    await createPublish({ bus, telemetry })({ Records: release.records });
+    await createPublish({ bus, telemetry, deadLetters: recordingDeadLetters().deadLetters })({
+      Records: release.records,
+    });
     expect(eventIds).toEqual(release.eventIds);
   });
 
   test('requests are recognized when they are repeated', async () => {
     const api = createBookingsApi({
       store: engines.store,
-      sweepPorts: { store: engines.store, clock: () => NOW_MS },
+      index: engines.index,
+      sweepPorts: { store: engines.store, index: engines.index, clock: () => NOW_MS, isPermanent },
       isCronToken: async () => false,
       clock: () => NOW_MS,
       telemetry: recordingTelemetry().telemetry,
-      shardCount: SHARD_COUNT,
       settings: SETTINGS,
     });
     const bindings = { caller: 'customer', remainingMs: () => 25_000 };
@@ -89,13 +94,8 @@ describe.each(releases)('what version $version left behind', (release) => {
   });
 
   test('the sweep goes on from where it had come to', async () => {
-    const scheduling = sweepScheduling(
-      engines.documents,
-      engines.sqsClient,
-      engines.sweepStateTable,
-      engines.timerQueueUrl,
-    );
-    expect(await scheduling.readState()).toEqual({ scheduledThroughMs: NOW_MS + 14 * 60_000, shardCount: SHARD_COUNT });
+    const scheduling = sweepScheduling(engines.queue, engines.sweepState);
+    expect((await scheduling.readState()).scheduledThroughMs).toBe(NOW_MS + 14 * 60_000);
   });
 
   test('timers in the queue expire what is still unpaid, and nothing else', async () => {
@@ -103,6 +103,7 @@ describe.each(releases)('what version $version left behind', (release) => {
     const handle = createExpire({
       store: engines.store,
       queue: engines.queue,
+      deadLetters: engines.deadLetters,
       clock: () => Math.max(...deadlines),
       waitUntil: async () => {},
       telemetry: recordingTelemetry().telemetry,

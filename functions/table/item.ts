@@ -1,0 +1,111 @@
+/**
+ * Items of the bookings table, read and written. Anybody may have written them, so they are parsed, never cast: what makes
+ * no sense is left out, and nothing that an item holds makes reading it fail.
+ */
+import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import { type Booking, EXPIRED_BY } from '../core/booking-status.ts';
+import { exactNumber } from '../core/decimal.ts';
+import type { SeenBooking } from '../core/expiry-decisions.ts';
+import { readDeadline, readTimeMs } from '../core/hold-time.ts';
+import type { AsStored, SeenHold, Value } from '../core/moves.ts';
+import { readShard } from '../core/pending-shard.ts';
+
+/** An item, or a part of one, in the form that the DynamoDB API and its streams give. */
+export type Item = Readonly<Record<string, AttributeValue>>;
+
+/** JSON as `JSON.parse` gives it. */
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
+
+/** The booking that an item holds; undefined if it has no id or no status, and so is none. */
+export const readBooking = (item: Item | undefined): Booking | undefined => {
+  const bookingId = item?.bookingId?.S;
+  const status = item?.status?.S;
+  if (item === undefined || bookingId === undefined || status === undefined) return undefined;
+  const deadline = readDeadline(digitsOf(item.expiresAtMs));
+  const expiredBy = EXPIRED_BY.find((each) => each === item.expiredBy?.S);
+  return {
+    bookingId,
+    status,
+    ...(deadline.valid ? { expiresAtMs: deadline.expiresAtMs } : { deadlineProblem: deadline.reason }),
+    ...present('holdStartedAtMs', readTimeMs(digitsOf(item.holdStartedAtMs))),
+    ...present('pendingShard', readShard(digitsOf(item.pendingShard))),
+    ...present('createdAtMs', readTimeMs(digitsOf(item.createdAtMs))),
+    ...present('confirmedAtMs', readTimeMs(digitsOf(item.confirmedAtMs))),
+    ...present('cancelledAtMs', readTimeMs(digitsOf(item.cancelledAtMs))),
+    ...present('expiredAtMs', readTimeMs(digitsOf(item.expiredAtMs))),
+    ...present('expiredBy', expiredBy),
+    ...present('requestHash', item.requestHash?.S),
+    ...present('details', item.details?.M && (jsonOf(item.details) as Booking['details'])),
+  };
+};
+
+const present = <Name extends string, T>(name: Name, value: T | undefined): { [name in Name]?: T } =>
+  value === undefined ? {} : ({ [name]: value } as { [name in Name]?: T });
+
+/** The digits of a number; of another type, a text that is no number, so that it is reported as what it is. */
+const digitsOf = (attribute: AttributeValue | undefined): string | undefined => {
+  if (attribute === undefined) return undefined;
+  if (attribute.N !== undefined) return attribute.N;
+  return attribute.S === undefined
+    ? `a ${Object.keys(attribute)[0] ?? 'nothing'}`
+    : `the text ${JSON.stringify(attribute.S)}`;
+};
+
+/** The booking of an item together with what a condition on it compares with; undefined if it holds none. */
+export const seenBooking = (item: Item | undefined): SeenBooking | undefined => {
+  const booking = readBooking(item);
+  return item && booking && { booking, seenExpiresAtMs: asStored(item, 'expiresAtMs') };
+};
+
+/** An attribute of an item exactly as it is stored, for a condition; undefined if the item has none. */
+export const asStored = (item: Item, name: string): AsStored | undefined => {
+  const stored = item[name];
+  return stored === undefined ? undefined : { stored };
+};
+
+/** The hold of an item exactly as it is stored. */
+export const seenHold = (item: Item): SeenHold => ({
+  expiresAtMs: asStored(item, 'expiresAtMs'),
+  holdStartedAtMs: asStored(item, 'holdStartedAtMs'),
+});
+
+/** A value in the form that the DynamoDB API takes. */
+export const attributeOf = (value: Value): AttributeValue => {
+  if (typeof value === 'string') return { S: value };
+  if (typeof value === 'number') return { N: String(value) };
+  return value.stored as AttributeValue;
+};
+
+/** JSON as an attribute. A member may have any name: `constructor` and `toString` are names like others. */
+export const jsonAttribute = (json: Json): AttributeValue => {
+  if (json === null) return { NULL: true };
+  if (typeof json === 'string') return { S: json };
+  if (typeof json === 'number') return { N: String(json) };
+  if (typeof json === 'boolean') return { BOOL: json };
+  if (Array.isArray(json)) return { L: json.map(jsonAttribute) };
+  return { M: Object.fromEntries(Object.entries(json).map(([name, value]) => [name, jsonAttribute(value)])) };
+};
+
+/**
+ * An attribute as JSON: sets as arrays, binary as Base64. A number that JSON readers could not hold exactly is given as
+ * text, with all its digits.
+ */
+export const jsonOf = (attribute: AttributeValue): Json => {
+  if (attribute.S !== undefined) return attribute.S;
+  if (attribute.N !== undefined) return numberOf(attribute.N);
+  if (attribute.BOOL !== undefined) return attribute.BOOL;
+  if (attribute.L !== undefined) return attribute.L.map(jsonOf);
+  if (attribute.M !== undefined)
+    return Object.fromEntries(Object.entries(attribute.M).map(([name, value]) => [name, jsonOf(value)]));
+  if (attribute.SS !== undefined) return attribute.SS;
+  if (attribute.NS !== undefined) return attribute.NS.map(numberOf);
+  if (attribute.B !== undefined) return base64(attribute.B);
+  if (attribute.BS !== undefined) return attribute.BS.map(base64);
+  return null;
+};
+
+const numberOf = (digits: string): number | string => exactNumber(digits) ?? digits;
+
+/** The API gives bytes, a stream's record Base64 already. */
+const base64 = (bytes: Uint8Array | string): string =>
+  typeof bytes === 'string' ? bytes : Buffer.from(bytes).toString('base64');

@@ -1,0 +1,78 @@
+/** A table as the service uses it: what it asks of whatever keeps the items. */
+import type { ConditionalWrite } from '../core/moves.ts';
+import type { Item } from './item.ts';
+
+/**
+ * What became of a conditional write. made: now, or by an earlier try of this very write whose answer was lost.
+ * refused: its condition did not hold; `found` is the item as it was then, undefined if there is none.
+ */
+export type WriteAnswer =
+  | { readonly kind: 'made'; readonly item: Item | undefined }
+  | { readonly kind: 'refused'; readonly found: Item | undefined };
+
+/** Of many writes each has its own answer. unread: refused, and the item could not be read. */
+export type BatchedWriteAnswer =
+  | WriteAnswer
+  | { readonly kind: 'unread' }
+  | { readonly kind: 'failed'; readonly error: Error };
+
+/** One write of many. */
+export interface KeyedWrite {
+  readonly key: Item;
+  readonly write: ConditionalWrite;
+}
+
+/** Items of one partition of an index whose sort key lies in a range, in its order. */
+export interface IndexQuery {
+  readonly index: string;
+  readonly partition: Readonly<Record<string, number>>;
+  readonly sortKey: string;
+  readonly from: number;
+  readonly through: number;
+  readonly limit?: number;
+  /** Where the last page ended. */
+  readonly cursor?: Item | undefined;
+}
+
+export interface IndexPage {
+  readonly items: readonly Item[];
+  /** Absent on the last page. */
+  readonly cursor?: Item;
+}
+
+export interface Table {
+  /**
+   * Creates an item on condition that there is none with its key.
+   *
+   * @param keyAttribute the partition key's name
+   * @throws Error of the engine, if it is neither made nor refused
+   */
+  create(item: Item, keyAttribute: string): Promise<WriteAnswer>;
+  /**
+   * Makes one conditional write. A `made` answer has the item as it is then.
+   *
+   * @throws Error of the engine, if it is neither made nor refused
+   */
+  write(key: Item, write: ConditionalWrite): Promise<WriteAnswer>;
+  /**
+   * Makes many conditional writes, each by itself, in as few round trips as the engine allows. Never throws.
+   *
+   * @param writes no key twice
+   */
+  writeMany(writes: readonly KeyedWrite[]): Promise<BatchedWriteAnswer[]>;
+  /** An item, read consistently. */
+  get(key: Item): Promise<Item | undefined>;
+  /**
+   * Items by their keys, in any order. Those that do not exist are left out.
+   *
+   * @param attributes which are asked for; all if absent
+   * @param settle whether to ask again for keys that the engine left unprocessed; else they are left out too
+   */
+  getMany(
+    keys: readonly Item[],
+    options: { readonly consistent: boolean; readonly attributes?: readonly string[]; readonly settle: boolean },
+  ): Promise<Item[]>;
+  query(query: IndexQuery): Promise<IndexPage>;
+  /** How many items a query would give, over all its pages. */
+  count(query: IndexQuery): Promise<number>;
+}
