@@ -65,7 +65,7 @@ describe('what is missing is said, with what to install', () => {
   });
 });
 
-test.each(['test/flow', 'test/adapters', 'test/functions', 'test/histories', 'test/races'])(
+test.each(['test/flow', 'test/adapters', 'test/functions', 'test/histories', 'test/races', 'test/strangers'])(
   'every test in %s has its step, or a reason why not',
   (room) => {
     const named = [...Object.values(STEPS).flat(), ...Object.keys(LEFT_OUT)];

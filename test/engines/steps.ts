@@ -21,6 +21,7 @@ export const STEPS: Readonly<Record<string, readonly string[]>> = {
   histories: tests('test/histories'),
   local: tests('test/local/event-sources.test.ts', 'test/local/positions.test.ts', 'test/local/resources.test.ts'),
   races: tests('test/races'),
+  strangers: tests('test/strangers'),
   store: tests('test/adapters'),
 };
 
