@@ -95,8 +95,11 @@ export const jsonOf = (attribute: AttributeValue): Json => {
   if (attribute.N !== undefined) return numberOf(attribute.N);
   if (attribute.BOOL !== undefined) return attribute.BOOL;
   if (attribute.L !== undefined) return attribute.L.map(jsonOf);
-  if (attribute.M !== undefined)
-    return Object.fromEntries(Object.entries(attribute.M).map(([name, value]) => [name, jsonOf(value)]));
+  if (attribute.M !== undefined) {
+    // Where a member is named __proto__, the SDK may lose its value and keep its name.
+    const members = Object.entries(attribute.M).filter(([, value]) => value !== undefined);
+    return Object.fromEntries(members.map(([name, value]) => [name, jsonOf(value)]));
+  }
   if (attribute.SS !== undefined) return attribute.SS;
   if (attribute.NS !== undefined) return attribute.NS.map(numberOf);
   if (attribute.B !== undefined) return base64(attribute.B);

@@ -14,7 +14,8 @@ const USAGE = `Usage: npm run test:histories -- [options]
   --runs <n>     histories (default 10000)
   --steps <n>    most steps of a history (default 40)
   --seed <n>     the seed to start from (default: the time)
-  --path <path>  only the history that a failure named, with its seed`;
+  --path <path>  only the history that a failure named, with its seed
+  --synthesized  the app has been synthesized before`;
 
 const { values: options } = (() => {
   try {
@@ -24,6 +25,7 @@ const { values: options } = (() => {
         steps: { type: 'string', default: '40' },
         seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
         path: { type: 'string' },
+        synthesized: { type: 'boolean', default: false },
       },
     });
   } catch (error) {
@@ -39,7 +41,7 @@ for (const name of ['runs', 'steps', 'seed'] as const) {
 
 /** Histories between two lines of progress, each with a seed of its own: a failure is found again in seconds. */
 const CHUNK = 1_000;
-await synthesize(TEST_ASSEMBLY);
+if (!options.synthesized) await synthesize(TEST_ASSEMBLY);
 const runs = Number(options.runs);
 const player = new Player();
 const startedAt = performance.now();
@@ -53,7 +55,7 @@ for (let done = 0; done < runs && !failed; done += CHUNK) {
   const perSecond = (done + numRuns) / ((performance.now() - startedAt) / 1_000);
   console.log(
     failed
-      ? `a promise was broken, seed ${seed}\n${fc.defaultReportMessage(found)}`
+      ? `a promise was broken, seed ${seed}: ${found.errorInstance}\n${fc.defaultReportMessage(found)}`
       : `${done + numRuns} of ${runs} histories, ${perSecond.toFixed(0)} a second, seed ${seed}: every promise held`,
   );
 }

@@ -12,7 +12,14 @@ export type Fault =
   /** The next n requests fail with their retries. */
   | { readonly kind: 'outage'; readonly requests: number }
   /** The network does this to so many tries of requests, after the first few. */
-  | { readonly kind: 'network'; readonly befalls: TryFault; readonly afterTries: number; readonly times: number };
+  | {
+      readonly kind: 'network';
+      readonly befalls: TryFault;
+      readonly afterTries: number;
+      readonly times: number;
+      /** Tries of this operation only. */
+      readonly only?: string;
+    };
 
 export type What =
   | { readonly do: 'create' | 'extend'; readonly id: string; readonly holdMs: number }
@@ -211,7 +218,7 @@ const sentence = ({ what: step, fault: wrong }: Step): string => {
       case 'outage':
         return `, while ${wrong.requests} request(s) fail`;
       case 'network':
-        return `, while ${wrong.times} tries after the first ${wrong.afterTries} are each ${wrong.befalls}`;
+        return `, while ${wrong.times} tries${wrong.only ? ` of ${wrong.only}` : ''} after the first ${wrong.afterTries} are each ${wrong.befalls}`;
       default:
         return '';
     }
@@ -219,8 +226,90 @@ const sentence = ({ what: step, fault: wrong }: Step): string => {
   return `\n  ${tell()}${tellFault()}`;
 };
 
+const plain = (step: What): Step => ({ what: step, fault: undefined });
+const kept = (steps: readonly Step[], keep: readonly number[]): Step[] => steps.filter((_, index) => keep[index] !== 0);
+/** A zero leaves a step out: so the steps that a failure does not need go away when it shrinks. */
+const keep = fc.array(fc.nat(20), { minLength: 6, maxLength: 6 });
+
+/** A request that is held back or unheard, while the booking that it was meant for moves on. */
+const heldBack: fc.Arbitrary<Step[]> = fc
+  .record({
+    id,
+    hold: fc.integer({ min: 2_500, max: 9_000 }),
+    first: fc.constantFrom('extend' as const, 'extend' as const, 'confirm' as const, 'cancel' as const),
+    second: fc.constantFrom('extend' as const, 'extend' as const, 'confirm' as const, 'cancel' as const),
+    holds: fc.tuple(fc.integer({ min: 2_500, max: 9_000 }), fc.integer({ min: 2_500, max: 90_000 })),
+    befalls: fc.constantFrom<TryFault[]>('held-back', 'held-back', 'answer-lost', 'repeated'),
+    // An extension looks at the booking first: that is a try too.
+    afterTries: fc.nat(1),
+    times: fc.constantFrom(1, 1, 2, 3),
+    keep,
+  })
+  .map(({ id: one, hold, first, second, holds, befalls, afterTries, times, keep: keeping }) => {
+    const move = (kind: typeof first, holdMs: number): What =>
+      kind === 'extend' ? { do: kind, id: one, holdMs } : { do: kind, id: one };
+    const steps: Step[] = [
+      plain({ do: 'create', id: one, holdMs: hold }),
+      { what: move(first, holds[0]), fault: { kind: 'network', befalls, afterTries, times } },
+      plain({ do: 'time-passes', ms: 700 }),
+      plain(move(second, holds[1])),
+      plain({ do: 'late-requests-land' }),
+    ];
+    return kept(steps, keeping);
+  });
+
+/** An expiry, by timer or by sweep, whose requests and answers are lost. */
+const unheard: fc.Arbitrary<Step[]> = fc
+  .record({
+    id,
+    bySweep: fc.boolean(),
+    befalls: fc.constantFrom<TryFault[]>('answer-lost', 'answer-lost', 'repeated', 'held-back', 'request-lost'),
+    times: fc.integer({ min: 1, max: 4 }),
+    keep,
+  })
+  .map(({ id: one, bySweep, befalls, times, keep: keeping }) => {
+    const fault: Fault = { kind: 'network', befalls, afterTries: 0, times, only: 'BatchExecuteStatement' };
+    const steps: Step[] = [
+      plain({ do: 'create', id: one, holdMs: 2_000 }),
+      plain({ do: 'stream', records: 8, again: 0, to: 'timers' }),
+      plain({ do: 'time-goes-to-deadline', id: one, offsetMs: bySweep ? 31_000 : -500 }),
+      {
+        what: bySweep ? { do: 'sweep', atOnce: 1 } : { do: 'deliver', picks: [0, 1, 2, 3, 4, 5], twice: false },
+        fault,
+      },
+    ];
+    return kept(steps, keeping);
+  });
+
+/** An item that has no room left, and its neighbour in the stream. */
+const fullItem: fc.Arbitrary<Step[]> = fc
+  .record({
+    item: strangeItem,
+    bytesLeft: fc.integer({ min: 0, max: 60 }),
+    holdMs: fc.integer({ min: 2_000, max: 86_400_000 }),
+    keep,
+  })
+  .map(({ item, bytesLeft, holdMs: hold, keep: keeping }) => {
+    const { pendingShard: _, ...others } = item.others;
+    const full: StrangeItem = {
+      ...item,
+      status: { S: 'PENDING' },
+      deadline: { holdMs: hold, fraction: '' },
+      others,
+      bytesLeft,
+    };
+    const steps: Step[] = [
+      plain({ do: 'stranger-writes', id: STRANGE_ID, item: full }),
+      plain({ do: 'foreign-create', id: 'bob', holdMs: 86_400_000 }),
+      plain({ do: 'stream', records: 8, again: 0, to: 'timers' }),
+      plain({ do: 'time-goes-to-deadline', id: STRANGE_ID, offsetMs: -500 }),
+      plain({ do: 'deliver', picks: [0, 1, 2, 3], twice: false }),
+    ];
+    return kept(steps, keeping);
+  });
+
 /** What rarely comes together by chance: a timer that is under way while the booking that it was made for moves on. */
-const overtaken: fc.Arbitrary<What[]> = fc
+const overtaken: fc.Arbitrary<Step[]> = fc
   .record({
     id,
     first: fc.integer({ min: 2_500, max: 9_000 }),
@@ -229,10 +318,9 @@ const overtaken: fc.Arbitrary<What[]> = fc
     beforeFirst: fc.constantFrom(-1, -500, -2_000),
     beforeSecond: fc.constantFrom(-1, -500, -2_000, 0),
     sweeps: fc.boolean(),
-    // A zero leaves a step out: so the steps that a failure does not need go away when it shrinks.
-    kept: fc.array(fc.nat(20), { minLength: 6, maxLength: 6 }),
+    keep,
   })
-  .map(({ id: one, first, second, move, beforeFirst, beforeSecond, sweeps, kept }): What[] => {
+  .map(({ id: one, first, second, move, beforeFirst, beforeSecond, sweeps, keep: keeping }): Step[] => {
     const steps: What[] = [
       { do: 'create', id: one, holdMs: first },
       { do: 'stream', records: 8, again: 0, to: 'timers' },
@@ -241,7 +329,7 @@ const overtaken: fc.Arbitrary<What[]> = fc
       { do: 'time-goes-to-deadline', id: one, offsetMs: beforeSecond },
       sweeps ? { do: 'sweep', atOnce: 1 } : { do: 'deliver', picks: [0, 1, 2, 3, 4, 5], twice: true },
     ];
-    return steps.filter((_, index) => kept[index] !== 0);
+    return kept(steps.map(plain), keeping);
   });
 
 const told = (step: Step): Step => Object.assign(step, { [fc.toStringMethod]: () => sentence(step) });
@@ -252,10 +340,7 @@ export const histories = (maxSteps: number): fc.Arbitrary<Step[]> =>
     .array(
       fc.oneof(
         { weight: 12, arbitrary: fc.record({ what, fault }).map((step) => [step]) },
-        {
-          weight: 1,
-          arbitrary: overtaken.map((steps) => steps.map((each): Step => ({ what: each, fault: undefined }))),
-        },
+        { weight: 2, arbitrary: fc.oneof(overtaken, overtaken, heldBack, heldBack, heldBack, unheard, fullItem) },
       ),
       { minLength: 1, maxLength: maxSteps },
     )

@@ -143,7 +143,10 @@ const numberBytes = (number: string): number => {
 export const MAX_ITEM_BYTES = 409_600;
 
 export const itemBytes = (item: Readonly<Record<string, AttributeValue>>): number =>
-  Object.entries(item).reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + valueBytes(value), 0);
+  Object.entries(item)
+    // The SDK may lose the value of an attribute that is named __proto__.
+    .filter(([, value]) => value !== undefined)
+    .reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + valueBytes(value), 0);
 
 /** As a failure tells it. */
 export const tellItem = ({ deadline, status, others: rest, bytesLeft }: StrangeItem): string => {

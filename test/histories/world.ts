@@ -19,12 +19,13 @@ import {
   GetRecordsCommand,
   GetShardIteratorCommand,
 } from '@aws-sdk/client-dynamodb-streams';
+import type { PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import { SendMessageBatchCommand } from '@aws-sdk/client-sqs';
 import type { DynamoDBRecord } from 'aws-lambda';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { DeadLetters } from '../../functions/adapters/dead-letters.ts';
 import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
-import type { EventBus } from '../../functions/adapters/event-bus.ts';
+import { EventBus } from '../../functions/adapters/event-bus.ts';
 import { PendingIndex } from '../../functions/adapters/pending-index.ts';
 import { isPermanent } from '../../functions/adapters/permanent-error.ts';
 import { sweepScheduling } from '../../functions/adapters/sweep-scheduling.ts';
@@ -49,8 +50,15 @@ const SETTINGS = { timerLeadMs: 1_000, sweepIntervalMs: 300_000 };
 export const START_MS = 1_800_000_000_000;
 const TIMERS = 'http://127.0.0.1/timers';
 const DEAD_LETTERS = 'http://127.0.0.1/dead-letters';
+/** Most bytes of the entries of one PutEvents (Amazon EventBridge User Guide, PutEvents). */
+const MAX_EVENT_BYTES = 256 * 1024;
 /** What SQS refuses in a body (Amazon SQS API Reference, SendMessage). */
 const REFUSED_IN_A_BODY = /[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u;
+
+/** What an application keeps with a booking: names that a marshaller may take for something else. */
+export const DETAILS = JSON.parse(
+  '{"seat":"7A","constructor":{"name":"Set"},"toJSON":null,"list":[{"constructor":"Map","price":12.5}]}',
+) as Record<string, unknown>;
 
 /** Thrown by every request of a process that has crashed. */
 class Crash extends Error {
@@ -74,7 +82,8 @@ export class World {
   nowMs = START_MS;
   readonly timers: Message[] = [];
   readonly deadLetters: string[] = [];
-  readonly published = new Set<string>();
+  /** Details of the events that the bus took, by their ids. */
+  readonly published = new Map<string, Record<string, unknown>>();
   readonly #clients: Clients;
   readonly #network = new UnreliableRequests();
   readonly #client: DynamoDBClient;
@@ -135,8 +144,8 @@ export class World {
     let request = 0;
     let tries = 0;
     let crashed = false;
-    this.#network.befallBy(() => {
-      if (fault?.kind !== 'network') return undefined;
+    this.#network.befallBy((operation) => {
+      if (fault?.kind !== 'network' || (fault.only !== undefined && fault.only !== operation)) return undefined;
       tries += 1;
       return tries > fault.afterTries && tries <= fault.afterTries + fault.times ? fault.befalls : undefined;
     });
@@ -194,6 +203,20 @@ export class World {
           return { Successful, Failed };
         }),
     };
+    const eventBridge = {
+      send: ({ input: { Entries = [] } }: PutEventsCommand) =>
+        guarded(async () => {
+          const bytes = Entries.reduce((sum, { Detail = '' }) => sum + Buffer.byteLength(Detail), 0);
+          if (bytes > MAX_EVENT_BYTES) throw Object.assign(new Error('too large'), { name: 'ValidationException' });
+          return {
+            Entries: Entries.map(({ Detail = '' }, index) => {
+              if (isHit(index)) return { ErrorCode: 'InternalFailure' };
+              this.published.set(JSON.parse(Detail).eventId, JSON.parse(Detail));
+              return { EventId: randomUUID() };
+            }),
+          };
+        }),
+    };
     const { telemetry, lines } = recordingTelemetry();
     const bookings = new DynamoDbTable(client, this.#table());
     const queue = new TimerQueue(sqs as never, TIMERS);
@@ -203,6 +226,7 @@ export class World {
       scheduling: sweepScheduling(queue, new DynamoDbTable(client, this.#stateTable())),
       queue,
       deadLetters: new DeadLetters(sqs as never, DEAD_LETTERS),
+      eventBridge,
       telemetry,
       lines,
       hasCrashed: () => crashed,
@@ -220,6 +244,12 @@ export class World {
     await this.#network.landLate();
   }
 
+  /** How many records have not been worked off by a reader. */
+  async undelivered(to: 'timers' | 'events'): Promise<number> {
+    await this.#readStream();
+    return this.#records.length - this.#delivered[to];
+  }
+
   /** A move of an application. `unknown`: it never heard an answer. */
   async move(
     kind: 'create' | 'confirm' | 'cancel' | 'extend',
@@ -230,7 +260,7 @@ export class World {
     const { store } = this.#process(fault);
     try {
       if (kind === 'create') {
-        const outcome = await store.create({ bookingId: id, holdMs }, this.nowMs);
+        const outcome = await store.create({ bookingId: id, holdMs, details: DETAILS }, this.nowMs);
         return outcome.kind === 'created' ? 'done' : 'unchanged';
       }
       const outcome =
@@ -325,18 +355,7 @@ export class World {
         shardCount: SHARD_COUNT,
         settings: SETTINGS,
       };
-      const bus: Pick<EventBus, 'publish'> = {
-        publish: async (events) => {
-          if (fault?.kind === 'crash') throw new Crash('crashed while publishing');
-          const isLost = (index: number) =>
-            fault?.kind === 'outage' || (fault?.kind === 'half-fails' && (index % 2 === 1) === fault.odd);
-          return events.flatMap((event, index) => {
-            if (isLost(index)) return [{ event, error: new Error('not published') }];
-            this.published.add(event.detail.eventId);
-            return [];
-          });
-        },
-      };
+      const bus = new EventBus(process.eventBridge as never, 'bookings');
       const { batchItemFailures } =
         to === 'timers'
           ? await createSchedule(ports)({ Records: pending })

@@ -1,0 +1,106 @@
+/** Ways to break the service, each as one replaced piece of text. The first are the defects that outside checks found. */
+
+export interface Mutant {
+  readonly name: string;
+  readonly file: string;
+  /** A text that the file holds exactly once, and what stands there instead. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'A1: what is permanent is tried for ever',
+    file: 'functions/adapters/permanent-error.ts',
+    find: 'if (!(error instanceof Error)) return false;',
+    replace: 'return false;\n  if (!(error instanceof Error)) return false;',
+  },
+  {
+    name: 'A1: an id goes into a timer as it is',
+    file: 'functions/core/expiry-timer.ts',
+    find: 'asciiJson({ v: TIMER_VERSION, bookingId, expiresAtMs })',
+    replace: 'JSON.stringify({ v: TIMER_VERSION, bookingId, expiresAtMs })',
+  },
+  {
+    name: 'A2: an adoption compares with the deadline as it was read, and takes a refusal for done',
+    file: 'functions/adapters/booking-store.ts',
+    find: 'adoptions.map((adoption) => ({ key: keyOf(adoption.bookingId), write: adoptMove(adoption) })),',
+    replace:
+      'adoptions.map((adoption) => ({ key: keyOf(adoption.bookingId), write: adoptMove({ ...adoption, seenExpiresAtMs: { stored: { N: String(Math.ceil(Number((adoption.seenExpiresAtMs.stored as { N: string }).N))) } } }) })),\n    );\n    if (answers) return new Map(adoptions.map((adoption, index) => [adoption.bookingId, answers[index]?.kind === "failed" ? answers[index] as never : { kind: "adopted" }]),',
+  },
+  {
+    name: 'A2: a deadline is rounded down',
+    file: 'functions/core/hold-time.ts',
+    find: 'const expiresAtMs = hasFraction ? floor + 1 : floor;',
+    replace: 'const expiresAtMs = hasFraction ? floor : floor;',
+  },
+  {
+    name: 'A3: an extension does not mind which hold it extends',
+    file: 'functions/core/moves.ts',
+    find: "    isAsSeen('expiresAtMs', seen.expiresAtMs),\n    isAsSeen('holdStartedAtMs', seen.holdStartedAtMs),\n",
+    replace: '',
+  },
+  {
+    name: 'A3: a cancellation that was sent while the booking was PENDING cancels a confirmed one too',
+    file: 'functions/core/moves.ts',
+    find: "  set: { status: 'CANCELLED', cancelledAtMs: nowMs },\n  remove: ['pendingShard'],\n  condition: [isPending, holdStillRuns(nowMs)],",
+    replace:
+      "  set: { status: 'CANCELLED', cancelledAtMs: nowMs },\n  remove: ['pendingShard'],\n  condition: [holdStillRuns(nowMs)],",
+  },
+  {
+    name: 'A4: a write whose answer was lost is taken for somebody else’s',
+    file: 'functions/adapters/dynamodb-table.ts',
+    find: 'return mayHaveBeenMade && isOurs ?',
+    replace: 'return mayHaveBeenMade && isOurs && !isOurs ?',
+  },
+  {
+    name: 'A5: details are marshalled by what their constructor is called',
+    file: 'functions/table/item.ts',
+    find: '  if (json === null) return { NULL: true };\n',
+    replace:
+      "  if (json === null) return { NULL: true };\n  if ((json as { constructor: { name: string } }).constructor?.name === 'Set') return { SS: ['x'] };\n",
+  },
+  {
+    name: 'A6: an event is published with whatever its details are',
+    file: 'functions/adapters/event-bus.ts',
+    find: 'return whole.bytes <= MAX_BYTES ? whole :',
+    replace: 'return whole.bytes <= 1e9 ? whole :',
+  },
+  {
+    name: 'expires early',
+    file: 'functions/core/moves.ts',
+    find: 'through: nowMs,\n});\nconst isAsSeen',
+    replace: 'through: nowMs + 1_000,\n});\nconst isAsSeen',
+  },
+  {
+    name: 'confirms after the deadline',
+    file: 'functions/core/moves.ts',
+    find: 'value: nowMs });\n/** The lower bound',
+    replace: 'value: nowMs - 1_000 });\n/** The lower bound',
+  },
+  {
+    name: 'confirms what is not PENDING',
+    file: 'functions/core/moves.ts',
+    find: "  set: { status: 'CONFIRMED', confirmedAtMs: nowMs },\n  remove: ['pendingShard'],\n  condition: [isPending, holdStillRuns(nowMs)],",
+    replace:
+      "  set: { status: 'CONFIRMED', confirmedAtMs: nowMs },\n  remove: ['pendingShard'],\n  condition: [holdStillRuns(nowMs)],",
+  },
+  {
+    name: 'a sweep moves on although timers were not sent',
+    file: 'functions/core/sweep.ts',
+    find: 'undoneFromMs = Math.min(undoneFromMs, expiresAtMs);',
+    replace: '',
+  },
+  {
+    name: 'events that failed are dropped',
+    file: 'functions/publish-events.ts',
+    find: 'return failedRecords(failed);',
+    replace: 'return failedRecords([]);',
+  },
+  {
+    name: 'timers that failed are dropped',
+    file: 'functions/expire-booking.ts',
+    find: "outcome.kind === 'failed' ? messages.map",
+    replace: "outcome.kind === ('never' as string) ? messages.map",
+  },
+];
