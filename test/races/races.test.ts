@@ -11,12 +11,14 @@ import type { Orders } from './racer.ts';
 
 const PROCESSES = 4;
 const SHARD_COUNT = 10;
+/** A sweep asks for every legal shard, which takes an engine a second if it is slow; the racers want to write, too. */
+const SWEEP_PERIOD_MS = 2_000;
 /** RACES=1000 for a longer race. */
 const BOOKINGS = Number(process.env.RACES ?? 60);
 
 let runtime: LocalRuntime;
 beforeAll(async () => {
-  runtime = await startTestRuntime({ schedulePeriodMs: 500 });
+  runtime = await startTestRuntime({ schedulePeriodMs: SWEEP_PERIOD_MS });
 });
 afterAll(() => runtime.stop());
 
