@@ -12,7 +12,7 @@ import { PROJECT_DIRECTORY, synthesize } from '../../local/synth.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 import { DYNAMODB_LOCAL, ELASTICMQ, ENGINES_DIRECTORY, fetchJars, type Jars } from './jars.ts';
 import { startDynamoDbLocal, startElasticMq } from './java-engines.ts';
-import { LEFT_OUT, STEPS } from './steps.ts';
+import { ENVIRONMENT, LEFT_OUT, STEPS } from './steps.ts';
 import { readSummary } from './summary.ts';
 
 /** Steps at once: most of them wait for deadlines most of the time. */
@@ -77,11 +77,7 @@ const runStep = async (step: string, jars: Jars): Promise<boolean> => {
   try {
     const [dynamodb, sqs] = await Promise.all([startDynamoDbLocal(jars), startElasticMq(jars)]);
     engines.push(dynamodb, sqs);
-    const environment = {
-      DYNAMODB_ENDPOINT: dynamodb.endpoint,
-      SQS_ENDPOINT: sqs.endpoint,
-      TEST_ASSEMBLY: 'ready',
-    };
+    const environment = { ...ENVIRONMENT, DYNAMODB_ENDPOINT: dynamodb.endpoint, SQS_ENDPOINT: sqs.endpoint };
     const { code, printed } = await runCommand(STEPS[step] ?? [], environment, logFile);
     const { result, skipped } = readSummary(printed);
     const seconds = ((Date.now() - startedAtMs) / 1_000).toFixed(0);

@@ -15,14 +15,22 @@ const tests = (...files: string[]): string[] => [
 export const STEPS: Readonly<Record<string, readonly string[]>> = {
   outages: tests('test/flow/outages.test.ts'),
   demo: ['local/demo.ts'],
+  histories: tests('test/histories'),
   flow: tests('test/flow/booking-expiry.test.ts', 'test/flow/other-engines.test.ts'),
   commands: tests('test/flow/commands.test.ts'),
   functions: tests('test/functions', 'test/upgrades'),
-  histories: tests('test/histories'),
   local: tests('test/local/event-sources.test.ts', 'test/local/positions.test.ts', 'test/local/resources.test.ts'),
   races: tests('test/races'),
   strangers: tests('test/strangers'),
   store: tests('test/adapters'),
+};
+
+/** What the steps are told beside where the engines are. */
+export const ENVIRONMENT: Readonly<Record<string, string>> = {
+  // The app has been synthesized once for all of them.
+  TEST_ASSEMBLY: 'ready',
+  // A third of what npm test plays: each sweep reads 200 shards, for which DynamoDB Local takes half a second.
+  HISTORIES: '50',
 };
 
 /** Files of these rooms that are left out, and why. */
