@@ -42,6 +42,8 @@ export const measureFar = async (
     // Who pays does so while the clock runs as usual: long before the bookings come near.
     const load = { perSecond, seconds, holdMs, shape: 'spread', paidShare, payWithinMs: SETTLING_MS } as const;
     const result = measureLag(service, load);
+    // Waited for below; until then a failure must not end the process.
+    result.catch(() => {});
     await sleep(seconds * 1_000 + 2 * SETTLING_MS);
 
     const move = (ms: number) => {

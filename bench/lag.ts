@@ -117,6 +117,11 @@ const untilDone = async (service: Service, written: readonly Written[]): Promise
 /** A service that has seen some load already, as one that runs has. */
 export const startWarmService = async (options: ServiceOptions, perSecond: number) => {
   const service = await startService(options);
-  await measureLag(service, { perSecond, seconds: 6, holdMs: 5_000, shape: 'spread', paidShare: 0 });
-  return service;
+  try {
+    await measureLag(service, { perSecond, seconds: 6, holdMs: 5_000, shape: 'spread', paidShare: 0 });
+    return service;
+  } catch (error) {
+    await service.stop();
+    throw error;
+  }
 };

@@ -14,9 +14,10 @@ import { measureFar } from './far.ts';
 import { type LagResult, measureLag, percentilesOf, startWarmService } from './lag.ts';
 import { measureLoading } from './loading.ts';
 import { readOptions, SECTIONS, type Section } from './options.ts';
-import { lagOfCron, MissingPeerError, measurePeers } from './peers.ts';
+import { lagOfCron, measurePeers } from './peers.ts';
 import { withProgress } from './progress.ts';
 import { distribution, drawLines, type Series, textTable } from './report.ts';
+import { runSections } from './sections.ts';
 import { simulate } from './simulation/scenarios.ts';
 import { measureBacklog, measureSweep } from './sweep.ts';
 import type { Load, Shape } from './writer.ts';
@@ -28,6 +29,17 @@ const say = (text: string): void => {
 };
 const progress = <T>(label: string, forSeconds: number, work: (tell: (share: number) => void) => Promise<T>) =>
   withProgress(label, forSeconds, options.json, work);
+
+/** What the running section has to say in the end, also if it fails. */
+const lastWords: (() => void)[] = [];
+/** A table that is printed when its section ends, with the rows that it has by then. */
+const tableOf = (header: readonly string[], title = ''): (string | number)[][] => {
+  const rows: (string | number)[][] = [];
+  lastWords.push(() => {
+    if (rows.length > 0) say(`\n${title && `${title}\n`}${textTable(header, rows)}`);
+  });
+  return rows;
+};
 
 const HOLD_MS = 10_000;
 const HOUR_MS = 3_600_000;
@@ -94,8 +106,10 @@ const findHighestRate = async (from: number): Promise<number> => {
 const series: Series[] = [];
 
 const lagSection = async (): Promise<void> => {
-  const rows: (string | number)[][] = [];
+  const rows = tableOf(LAG_HEADER);
   const found: Record<string, unknown> = {};
+  const lag: { highestRate?: number; loads: typeof found } = { loads: found };
+  figures.lag = lag;
   const measure = async (label: string, given: Omit<Load, 'prefix'>): Promise<LagResult> => {
     const result = await measureFresh(label, given);
     rows.push(lagRow(label, result));
@@ -105,11 +119,13 @@ const lagSection = async (): Promise<void> => {
     return result;
   };
   const highest = await findHighestRate(Math.max(...rates));
-  let histogram: string[] = [];
+  lag.highestRate = highest;
   for (const rate of new Set([...rates, highest])) {
     for (const shape of ['spread', 'scattered', 'coincide'] as const) {
       const result = await measure(`${rate}/s, ${shape}`, load(rate, shape));
-      if (rate === 50 && shape === 'spread') histogram = lagHistogram(result.lagsMs);
+      if (rate === 50 && shape === 'spread') {
+        lastWords.push(() => say(`\nLag at 50/s, spread\n${lagHistogram(result.lagsMs).join('\n')}`));
+      }
     }
   }
   await measure('1,000 in one second', load(50, 'one-second', 0, 20));
@@ -119,15 +135,28 @@ const lagSection = async (): Promise<void> => {
   );
   rows.push(lagRow('50/s, held for 24 hours', far));
   found['50/s, held for 24 hours'] = { ...lagFigures(far), sweeps: far.sweeps };
-  say(`\n${textTable(LAG_HEADER, rows)}`);
-  if (histogram.length > 0) say(`\nLag at 50/s, spread\n${histogram.join('\n')}`);
-  figures.lag = { highestRate: highest, loads: found };
 };
 
+const REQUESTS_HEADER = ['hold', 'operation', 'requests', 'write units', 'read units', 'billed ms'];
+const BILL_HEADER = [
+  'hold',
+  'paid',
+  'index, by the app',
+  'writes',
+  'reads',
+  'SQS',
+  'Lambda requests',
+  'Lambda time',
+  'storage',
+  'total',
+  'with events',
+];
+
 const costSection = async (): Promise<void> => {
-  const rows: (string | number)[][] = [];
+  const requestRows = tableOf(REQUESTS_HEADER, 'Per booking');
+  const rows = tableOf(BILL_HEADER, 'USD per million bookings, us-east-1, at 50 deadlines a second');
   const found: Record<string, unknown> = {};
-  const requestRows: (string | number)[][] = [];
+  figures.cost = found;
   for (const percent of paidPercents) {
     const share = percent / 100;
     const near = await measureFresh(`metered, ${percent} % paid, 50/s`, load(50, 'spread', share), { metered: true });
@@ -195,33 +224,25 @@ const costSection = async (): Promise<void> => {
       bill.withEvents,
     ]);
   }
-  say('\nPer booking');
-  say(textTable(['hold', 'operation', 'requests', 'write units', 'read units', 'billed ms'], requestRows));
-  say('\nUSD per million bookings, us-east-1, at 50 deadlines a second');
-  say(
-    textTable(
-      [
-        'hold',
-        'paid',
-        'index, by the app',
-        'writes',
-        'reads',
-        'SQS',
-        'Lambda requests',
-        'Lambda time',
-        'storage',
-        'total',
-        'with events',
-      ],
-      rows,
-    ),
-  );
-  figures.cost = found;
 };
 
+const TUNING_TITLE = 'How early a timer comes: scattered deadlines, 50/s, no delivery later than the local queue’s';
+const TUNING_HEADER = [
+  'lead ms',
+  'p50 ms',
+  'p99 ms',
+  'p99.9 ms',
+  'max ms',
+  'early',
+  'timers a batch',
+  'billed ms a booking',
+  'USD a million',
+];
+
 const tuningSection = async (): Promise<void> => {
-  const rows: (string | number)[][] = [];
+  const rows = tableOf(TUNING_HEADER, TUNING_TITLE);
   const found: Record<string, unknown> = {};
+  figures.tuning = found;
   for (const leadMs of [0, 100, 250, 500, 1_000, 2_000]) {
     const given = load(50, 'scattered', 0, 20);
     const result = await measureFresh(`timerLead ${leadMs} ms`, given, {
@@ -235,29 +256,15 @@ const tuningSection = async (): Promise<void> => {
     rows.push([leadMs, p50, p99, p999, max, result.early, result.timersPerBatch, billedMs, bill.usdPerMillion]);
     found[leadMs] = { ...lagFigures(result), billedMs, usdPerMillion: bill.usdPerMillion };
   }
-  say('\nHow early a timer comes: scattered deadlines, 50/s, no delivery later than the local queue’s');
-  say(
-    textTable(
-      [
-        'lead ms',
-        'p50 ms',
-        'p99 ms',
-        'p99.9 ms',
-        'max ms',
-        'early',
-        'timers a batch',
-        'billed ms a booking',
-        'USD a million',
-      ],
-      rows,
-    ),
-  );
-  figures.tuning = found;
 };
 
+const SWEEP_HEADER = ['bookings in the table', 'overdue, expired', 'requests', 'read units', 'write units', 'seconds'];
+const BACKLOG_HEADER = ['run', 'expired', 'seconds', 'bookings a second', 'heap MB', 'hands over'];
+
 const sweepSection = async (): Promise<void> => {
-  const rows: (string | number)[][] = [];
-  const found: unknown[] = [];
+  const rows = tableOf(SWEEP_HEADER);
+  const sweep: { sizes: unknown[]; backlog?: unknown } = { sizes: [] };
+  figures.sweep = sweep;
   for (const tableSize of tableSizes) {
     const result = await progress(`sweep 1,000 overdue of ${tableSize.toLocaleString('en-US')}`, 0, (tell) =>
       measureSweep(assemblyDirectory, 1_000, tableSize, (done) => tell(done / tableSize)),
@@ -265,33 +272,28 @@ const sweepSection = async (): Promise<void> => {
     const uses = Object.values(result.usage);
     const sum = (of: 'requests' | 'readUnits' | 'writeUnits') => uses.reduce((total, use) => total + use[of], 0);
     rows.push([tableSize, result.expired, sum('requests'), sum('readUnits'), sum('writeUnits'), result.seconds]);
-    found.push(result);
+    sweep.sizes.push(result);
   }
-  say(
-    `\n${textTable(['bookings in the table', 'overdue, expired', 'requests', 'read units', 'write units', 'seconds'], rows)}`,
-  );
   const result = await progress(`backlog of ${backlog.toLocaleString('en-US')} overdue`, 0, (tell) =>
     measureBacklog(assemblyDirectory, backlog, 30, (done) => tell(done / backlog)),
   );
-  say(`\nBacklog: ${backlog.toLocaleString('en-US')} overdue at once, ${result.timeLimitSeconds} s for each run`);
-  say(
-    textTable(
-      ['run', 'expired', 'seconds', 'bookings a second', 'heap MB', 'hands over'],
-      result.runs.map((run, index) => [
-        index + 1,
-        run.expired,
-        run.seconds,
-        run.expired / run.seconds,
-        run.heapMb,
-        run.remaining ? 'yes' : 'no',
-      ]),
-    ),
+  const title = `Backlog: ${backlog.toLocaleString('en-US')} overdue at once, ${result.timeLimitSeconds} s for each run`;
+  tableOf(BACKLOG_HEADER, title).push(
+    ...result.runs.map((run, index) => [
+      index + 1,
+      run.expired,
+      run.seconds,
+      run.expired / run.seconds,
+      run.heapMb,
+      run.remaining ? 'yes' : 'no',
+    ]),
   );
-  figures.sweep = { sizes: found, backlog: result };
+  sweep.backlog = result;
 };
 
 const cpuSection = async (): Promise<void> => {
   const cpu = await progress('own CPU', 20, () => measureCpu(20_000));
+  figures.cpu = { handlers: cpu };
   say(
     `\nOwn CPU, network and waits taken out\n${textTable(
       ['what', 'µs a booking'],
@@ -320,6 +322,7 @@ const peersSection = async (): Promise<void> => {
   const result = await measurePeers(given, assemblyDirectory, progress);
   say(`\n${result.text}`);
   figures.peers = result.figures;
+  if (result.failure !== undefined) throw result.failure;
   if (options.plots) {
     const cron = { name: '5-minute cron', points: distribution(lagOfCron(result.deadlinesMs, seed), 1) };
     drawLines(join(options.plots, 'peers.svg'), {
@@ -360,16 +363,22 @@ figures.machine = {
 };
 say(`${cpus().length} cores, ${cpus()[0]?.model}; Node ${process.version}; commit ${commit}`);
 await synthesize(assemblyDirectory, { stage: 'bench', shardCount: '10', removalPolicy: 'destroy' });
-for (const section of SECTIONS) {
-  if (!options.sections.has(section)) continue;
-  try {
-    await RUN[section]();
-  } catch (error) {
-    if (!(error instanceof MissingPeerError)) throw error;
-    console.error(`bench: ${error.message}`);
-    process.exitCode = 1;
-  }
-}
+const failures: Record<string, string[]> = {};
+await runSections(
+  SECTIONS.filter((section) => options.sections.has(section)).map((name) => ({ name, run: RUN[name] })),
+  {
+    onFailure: (section, error) => {
+      const reason = error instanceof Error ? error.message || error.name : String(error);
+      failures[section] = [...(failures[section] ?? []), reason];
+      console.error(`bench: ${section} failed: ${reason}`);
+      process.exitCode = 1;
+    },
+    onEnd: () => {
+      for (const speak of lastWords.splice(0)) speak();
+    },
+  },
+);
+if (Object.keys(failures).length > 0) figures.failures = failures;
 
 if (options.plots && series.length > 0) {
   drawLines(join(options.plots, 'lag.svg'), {
@@ -386,4 +395,5 @@ const json = JSON.stringify(figures, undefined, 2);
 writeFileSync(options.out, `${json}\n`);
 if (options.json) console.log(json);
 say(`\nAll figures: ${options.out}`);
+for (const section of Object.keys(failures)) say(`Not measured, or in part only: ${section}`);
 process.exit();

@@ -2,7 +2,7 @@
  * A counting stand-in for an engine: passes every request on, counts it by operation, and has DynamoDB say what capacity
  * each one consumed (ReturnConsumedCapacity), by the engine's own charging rules.
  */
-import { Agent, createServer, request as httpRequest, type IncomingMessage } from 'node:http';
+import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { listenOnLoopback } from '../local/loopback.ts';
 
 /** Requests and capacity units of one operation. */
@@ -36,7 +36,7 @@ export const startMeter = async (target: string, onAnswer: OnAnswer = () => {}):
   const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY });
   const used = new Map<string, { requests: number; writeUnits: number; readUnits: number }>();
 
-  const server = createServer(async (incoming, response) => {
+  const { endpoint, server, stop } = await listenOnLoopback(async (incoming, response) => {
     const operation = String(incoming.headers['x-amz-target'] ?? 'other').replace(/^.*\./, '');
     const use = used.get(operation) ?? { requests: 0, writeUnits: 0, readUnits: 0 };
     used.set(operation, use);
@@ -65,7 +65,6 @@ export const startMeter = async (target: string, onAnswer: OnAnswer = () => {}):
     passedOn.end(body);
   });
   server.keepAliveTimeout = 60_000;
-  const { endpoint, stop } = await listenOnLoopback(server);
   return {
     endpoint,
     usage: () => Object.fromEntries([...used].map(([operation, use]) => [operation, { ...use }])),

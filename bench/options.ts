@@ -1,7 +1,7 @@
 /** What the benchmark may be told on its command line. */
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { PROJECT_DIRECTORY } from '../local/synth.ts';
+import { endIfUsage, parseOptions, UsageError } from '../local/usage.ts';
 
 export const SECTIONS = ['lag', 'cost', 'tuning', 'sweep', 'cpu', 'simulation', 'peers'] as const;
 export type Section = (typeof SECTIONS)[number];
@@ -19,35 +19,28 @@ const USAGE = `Usage: npm run bench -- [options]
   --seed <n>             seed of the simulation (default 1)
   --out <file>           where the figures go as JSON (default .local/bench.json)
   --plots <folder>       also draws plots as SVG into it
-  --json                 prints nothing but the JSON`;
+  --json                 prints nothing but the JSON; into a pipe: npm run --silent bench -- --json | jq
+  -h, --help             this text
 
-const fail = (message: string): never => {
-  console.error(`bench: ${message}\n\n${USAGE}`);
-  process.exit(2);
-};
+Exit codes: 0 measured; 1 a section failed, the others were measured; 2 wrong usage.`;
 
-const parse = () => {
-  try {
-    return parseArgs({
-      options: {
-        only: { type: 'string' },
-        peers: { type: 'boolean', default: false },
-        rates: { type: 'string', default: '10,50' },
-        seconds: { type: 'string', default: '30' },
-        paid: { type: 'string', default: '0,50,90' },
-        'table-sizes': { type: 'string', default: '1000,10000,100000' },
-        backlog: { type: 'string', default: '100000' },
-        seed: { type: 'string', default: '1' },
-        out: { type: 'string', default: join(PROJECT_DIRECTORY, '.local', 'bench.json') },
-        plots: { type: 'string' },
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false },
-      },
-    }).values;
-  } catch (error) {
-    return fail(error instanceof Error ? error.message : String(error));
-  }
-};
+const parse = () =>
+  parseOptions({
+    options: {
+      only: { type: 'string' },
+      peers: { type: 'boolean', default: false },
+      rates: { type: 'string', default: '10,50' },
+      seconds: { type: 'string', default: '30' },
+      paid: { type: 'string', default: '0,50,90' },
+      'table-sizes': { type: 'string', default: '1000,10000,100000' },
+      backlog: { type: 'string', default: '100000' },
+      seed: { type: 'string', default: '1' },
+      out: { type: 'string', default: join(PROJECT_DIRECTORY, '.local', 'bench.json') },
+      plots: { type: 'string' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  }).values;
 
 export interface BenchOptions {
   readonly sections: ReadonlySet<Section>;
@@ -67,8 +60,16 @@ export interface BenchOptions {
   readonly json: boolean;
 }
 
-/** Reads the command line. Ends the process with the usage if it asks for it (0) or is wrong (2). */
+/** Reads the command line. Ends the process with the usage if it asks for it (0), or with what is wrong in it (2). */
 export const readOptions = (): BenchOptions => {
+  try {
+    return read();
+  } catch (error) {
+    return endIfUsage('bench', error);
+  }
+};
+
+const read = (): BenchOptions => {
   const options = parse();
   if (options.help) {
     console.log(USAGE);
@@ -78,7 +79,7 @@ export const readOptions = (): BenchOptions => {
   const wholeNumbers = (name: 'rates' | 'seconds' | 'paid' | 'table-sizes' | 'backlog' | 'seed', least: number) =>
     options[name].split(',').map((text) => {
       if (!/^\d+$/.test(text) || Number(text) < least) {
-        fail(`--${name} must be whole numbers from ${least}, got ${options[name]}`);
+        throw new UsageError(`--${name} must be whole numbers from ${least}, got ${options[name]}`);
       }
       return Number(text);
     });
@@ -92,7 +93,9 @@ export const readOptions = (): BenchOptions => {
   const asked = options.only?.split(',') ?? SECTIONS.filter((section) => section !== 'peers');
   if (options.peers) asked.push('peers');
   const unknown = asked.find((name) => !(SECTIONS as readonly string[]).includes(name));
-  if (unknown !== undefined) fail(`--only must name sections out of ${SECTIONS.join(', ')}, got ${unknown}`);
+  if (unknown !== undefined) {
+    throw new UsageError(`--only must name sections out of ${SECTIONS.join(', ')}, got ${unknown}`);
+  }
   return {
     sections: new Set(asked as Section[]),
     rates,

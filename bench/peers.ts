@@ -48,6 +48,8 @@ export interface PeersResult {
   readonly series: readonly Series[];
   /** Deadlines of the service's own bookings, epoch ms. */
   readonly deadlinesMs: readonly number[];
+  /** What kept some of them from being measured. */
+  readonly failure?: unknown;
 }
 
 /**
@@ -88,6 +90,7 @@ export const measurePeers = async (
     series.push({ name, points: distribution(doneMs, 1) });
   };
 
+  let failure: unknown;
   const own = await progress('booking-expiry', load.seconds + 40, () => measureOwn(load, assemblyDirectory));
   note('booking-expiry', own.expired, own.bookings);
   const directory = mkdtempSync(join(tmpdir(), 'booking-expiry-peers-'));
@@ -98,6 +101,8 @@ export const measurePeers = async (
       const { expired, bookings } = await progress(name, load.seconds + 30, () => measurePeer(name, env, load));
       note(name, expired, bookings);
     }
+  } catch (error) {
+    failure = error;
   } finally {
     for (const server of servers) server.kill('SIGINT');
     await Promise.all(servers.map((server) => ended(server)));
@@ -131,7 +136,8 @@ export const measurePeers = async (
     'keeps running',
   ];
   const title = `The same deadlines, ${load.perSecond} a second, acknowledged`;
-  return { text: `${title}\n${textTable(header, rows)}`, figures, series, deadlinesMs };
+  const text = `${title}\n${textTable(header, rows)}`;
+  return { text, figures, series, deadlinesMs, ...(failure !== undefined && { failure }) };
 };
 
 /** The lag that a cron job every 5 minutes gives: computed for every phase that it may have against the deadlines. */

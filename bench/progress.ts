@@ -1,5 +1,5 @@
 /** Progress of a long measurement: a bar on a terminal, a line otherwise. */
-import { Presets, SingleBar } from 'cli-progress';
+import { canShowBars, progressBar } from '../local/progress-bar.ts';
 
 /**
  * Runs some work and shows how far it is.
@@ -14,14 +14,11 @@ export const withProgress = async <T>(
   work: (tell: (share: number) => void) => Promise<T>,
 ): Promise<T> => {
   if (quiet) return work(() => {});
-  if (!process.stderr.isTTY) {
+  if (!canShowBars()) {
     console.error(`  … ${label}`);
     return work(() => {});
   }
-  const bar = new SingleBar(
-    { format: `  {bar} ${label}`, hideCursor: true, barsize: 24, clearOnComplete: true, stopOnComplete: false },
-    Presets.shades_classic,
-  );
+  const bar = progressBar({ format: `  {bar} ${label}`, clearOnComplete: true });
   bar.start(1_000, 0);
   const startedAtMs = performance.now();
   const tick = setInterval(() => {

@@ -53,23 +53,41 @@ export interface Service {
   stop(): Promise<void>;
 }
 
-export const startService = async ({
-  metered = false,
-  assemblyDirectory,
-  environment = {},
-  onWritten,
-  clockOffset,
-}: ServiceOptions): Promise<Service> => {
+/**
+ * Starts the service, and its meters before it.
+ *
+ * @throws Error if a part of it cannot be started; what was started before is stopped
+ */
+export const startService = async (options: ServiceOptions): Promise<Service> => {
+  const stops: Stops = [];
+  try {
+    return await start(options, stops);
+  } catch (error) {
+    await stopAll(stops);
+    throw error;
+  }
+};
+
+type Stops = (() => Promise<void>)[];
+
+const stopAll = async (stops: Stops): Promise<void> => {
+  for (const undo of stops.splice(0).reverse()) await undo();
+};
+
+const start = async (
+  { metered = false, assemblyDirectory, environment = {}, onWritten, clockOffset }: ServiceOptions,
+  stops: Stops,
+): Promise<Service> => {
   const batches: BatchSeen[] = [];
   const problems: string[] = [];
   let use = new Map<string, { invocations: number; billedMs: number; gbSeconds: number }>();
-  const stops: (() => Promise<void>)[] = [];
-
   let meters: Service['meters'];
   let dynamodbEndpoint: string | undefined;
   if (metered) {
     const dynamodb = await startDynamoDb({ port: 0, portVariable: 'DYNAMODB_PORT' });
+    stops.push(() => dynamodb.stop());
     const sqs = await startSqs({ port: 0, portVariable: 'SQS_PORT' });
+    stops.push(() => sqs.stop());
     dynamodbEndpoint = dynamodb.endpoint;
     meters = {
       dynamodb: await startMeter(dynamodb.endpoint, onWritten && tellWritten(onWritten)),
@@ -82,7 +100,6 @@ export const startService = async ({
       delete process.env.DYNAMODB_ENDPOINT;
       delete process.env.SQS_ENDPOINT;
       await Promise.all(Object.values(meters ?? {}).map((meter) => meter.stop()));
-      await Promise.all([dynamodb.stop(), sqs.stop()]);
     });
   }
   const runtime = await startRuntime({
@@ -158,9 +175,7 @@ export const startService = async ({
       } while (ExclusiveStartKey !== undefined);
       return found;
     },
-    stop: async () => {
-      for (const undo of stops.reverse()) await undo();
-    },
+    stop: () => stopAll(stops),
   };
 };
 

@@ -5,11 +5,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { LOCAL_CREDENTIALS, REGION } from '../local/engines.ts';
 import { percentile } from '../local/lag-report.ts';
 import { PROJECT_DIRECTORY, synthesize } from '../local/synth.ts';
+import { endIfUsage, parseOptions, UsageError } from '../local/usage.ts';
 import { measureLag, percentilesOf } from './lag.ts';
 import { textTable } from './report.ts';
 import { startService } from './service.ts';
@@ -17,22 +17,34 @@ import { startService } from './service.ts';
 const USAGE = `Usage: npm run soak -- [options]
 
   --minutes <n>      how long (default 2)
-  --per-second <n>   bookings per second, half of them paid (default 10)`;
+  --per-second <n>   bookings per second, half of them paid (default 10)
+  -h, --help         this text
 
-const { values: options } = (() => {
+Exit codes: 0 nothing grew and nothing is stuck; 1 something did or is; 2 wrong usage.`;
+
+const readOptions = () => {
   try {
-    return parseArgs({
-      options: { minutes: { type: 'string', default: '2' }, 'per-second': { type: 'string', default: '10' } },
+    const { values } = parseOptions({
+      options: {
+        minutes: { type: 'string', default: '2' },
+        'per-second': { type: 'string', default: '10' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
     });
+    for (const name of ['minutes', 'per-second'] as const) {
+      if (!/^[1-9]\d*$/.test(values[name])) {
+        throw new UsageError(`--${name} must be a whole number from 1, got ${values[name]}`);
+      }
+    }
+    return values;
   } catch (error) {
-    console.error(`soak: ${error instanceof Error ? error.message : error}\n\n${USAGE}`);
-    process.exit(2);
+    return endIfUsage('soak', error);
   }
-})();
-for (const name of ['minutes', 'per-second'] as const) {
-  if (/^[1-9]\d*$/.test(options[name])) continue;
-  console.error(`soak: --${name} must be a whole number from 1, got ${options[name]}\n\n${USAGE}`);
-  process.exit(2);
+};
+const options = readOptions();
+if (options.help) {
+  console.log(USAGE);
+  process.exit();
 }
 
 /** Length of one row of the report. */

@@ -1,13 +1,13 @@
 /** `npm run bookings`: bookings by hand and in scripts, on the local runtime or a deployed table. */
 import { randomUUID } from 'node:crypto';
-import { parseArgs } from 'node:util';
 import * as v from 'valibot';
 import { type BookingJson, bookingJson } from '../functions/api/booking-json.ts';
 import { createRequest, extendRequest, requestedDeadlineMs } from '../functions/api/schemas.ts';
 import type { MoveOutcome } from '../functions/core/booking-status.ts';
-import { EARLIEST_DEADLINE_MS, LATEST_DEADLINE_MS } from '../functions/core/hold-time.ts';
-import { systemClock } from '../functions/runtime/clock.ts';
-import { CONNECT_OPTIONS, CONNECT_USAGE, type Connection, connect, runCommand, UsageError } from './connect.ts';
+import { EARLIEST_DEADLINE_MS, LATEST_DEADLINE_MS, MAX_HOLD_MS, MIN_HOLD_MS } from '../functions/core/hold-time.ts';
+import { iso, systemClock } from '../functions/runtime/clock.ts';
+import { parseOptions, UsageError } from '../local/usage.ts';
+import { CONNECT_OPTIONS, CONNECT_USAGE, type Connection, connect, runCommand } from './connect.ts';
 
 const USAGE = `Usage: npm run bookings -- <command> [options]
 
@@ -23,42 +23,45 @@ const USAGE = `Usage: npm run bookings -- <command> [options]
   --details <json>       your own data, a JSON object
   --limit <n>            how many to list at the most: 1 to 100 (default 50)
   --overdue              list what lapsed and is not marked
-  --json                 JSON instead of text
+  --json                 JSON instead of text; into a pipe: npm run --silent bookings -- list --json | jq
 ${CONNECT_USAGE}
   -h, --help             this text
 
 Exit codes: 0 done, or done before; 1 refused, not found or not reachable; 2 wrong usage.`;
 
-const readOptions = () => {
-  try {
-    return parseArgs({
-      allowPositionals: true,
-      options: {
-        ...CONNECT_OPTIONS,
-        'hold-seconds': { type: 'string' },
-        'expires-at': { type: 'string' },
-        details: { type: 'string' },
-        limit: { type: 'string' },
-        overdue: { type: 'boolean', default: false },
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    });
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
-};
+const readOptions = () =>
+  parseOptions({
+    allowPositionals: true,
+    options: {
+      ...CONNECT_OPTIONS,
+      'hold-seconds': { type: 'string' },
+      'expires-at': { type: 'string' },
+      details: { type: 'string' },
+      limit: { type: 'string' },
+      overdue: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
 type Options = ReturnType<typeof readOptions>['values'];
 
-/** The same rules as over HTTP. */
+/** How the command line calls what the HTTP API calls otherwise. */
+const FLAGS: Record<string, string> = {
+  bookingId: '<id>',
+  holdSeconds: '--hold-seconds',
+  expiresAt: '--expires-at',
+  details: '--details',
+};
+
+/** The same rules as over HTTP, with the names of the command line. */
 const parse = <Schema extends v.GenericSchema>(schema: Schema, given: unknown): v.InferOutput<Schema> => {
   const result = v.safeParse(schema, given);
   if (result.success) return result.output;
   const problems = result.issues.map(({ path, message, input }) => {
-    const name = path?.map(({ key }) => key).join('.');
-    return name
-      ? `${name} ${message}, got ${JSON.stringify(input)}`
-      : message.replace('holdSeconds or expiresAt', '--hold-seconds or --expires-at');
+    const field = String(path?.[0]?.key ?? '');
+    return field === ''
+      ? message.replace('holdSeconds or expiresAt', '--hold-seconds or --expires-at')
+      : `${FLAGS[field] ?? field} ${message}, got ${JSON.stringify(input)}`;
   });
   throw new UsageError(problems.join('; '));
 };
@@ -73,6 +76,13 @@ const holdOf = (options: Options) => {
   };
 };
 
+/** @throws UsageError if the deadline that is asked for is not 1 second to 366 days away */
+const holdMsOf = (request: v.InferOutput<typeof extendRequest>, nowMs: number): number => {
+  const holdMs = requestedDeadlineMs(request, nowMs) - nowMs;
+  if (holdMs >= MIN_HOLD_MS && holdMs <= MAX_HOLD_MS) return holdMs;
+  throw new UsageError(`--expires-at must be 1 second to 366 days from now, ${iso(nowMs)}, got ${request.expiresAt}`);
+};
+
 const detailsOf = ({ details }: Options): unknown => {
   if (details === undefined) return undefined;
   try {
@@ -82,9 +92,9 @@ const detailsOf = ({ details }: Options): unknown => {
   }
 };
 
-const show = (booking: BookingJson, { json }: Options): void => {
+const show = (booking: BookingJson, { json }: Options, { place }: Connection): void => {
   if (json) {
-    console.log(JSON.stringify(booking));
+    console.log(JSON.stringify({ ...booking, ...place }));
     return;
   }
   const { bookingId, status, expiresAt, remainingMs } = booking;
@@ -92,18 +102,19 @@ const show = (booking: BookingJson, { json }: Options): void => {
   console.log(`${status.padEnd(9)}  ${expiresAt ?? 'no valid deadline'.padEnd(24)}  ${bookingId}${left}`);
 };
 
-const showMove = (outcome: MoveOutcome, bookingId: string, options: Options): void => {
+const showMove = (outcome: MoveOutcome, bookingId: string, options: Options, connection: Connection): void => {
   if (outcome.kind === 'missing') throw new Error(`there is no booking ${bookingId}`);
-  show(bookingJson(outcome.booking, systemClock()), options);
+  show(bookingJson(outcome.booking, systemClock()), options, connection);
   if (outcome.kind === 'refused') throw new Error(`refused: the booking is ${outcome.found}`);
 };
 
-type Command = (connection: Connection, bookingId: string, options: Options) => Promise<void>;
+/** Reads its options, which is where wrong usage is found; then works on the table. */
+type Command = (bookingId: string, options: Options) => (connection: Connection) => Promise<void>;
 
-const COMMANDS: Record<string, { readonly takesId: 'always' | 'maybe' | 'never'; readonly run: Command }> = {
+const COMMANDS: Record<string, { readonly takesId: 'always' | 'maybe' | 'never'; readonly command: Command }> = {
   create: {
     takesId: 'maybe',
-    run: async ({ store }, id, options) => {
+    command: (id, options) => {
       const bookingId = id || randomUUID();
       const details = detailsOf(options);
       const request = parse(createRequest, {
@@ -111,74 +122,88 @@ const COMMANDS: Record<string, { readonly takesId: 'always' | 'maybe' | 'never';
         bookingId,
         ...(details !== undefined && { details }),
       });
-      const nowMs = systemClock();
-      const holdMs = requestedDeadlineMs(request, nowMs) - nowMs;
-      const outcome = await store.create(
-        { bookingId, holdMs, ...(request.details && { details: request.details }) },
-        nowMs,
-      );
-      if (outcome.booking) show(bookingJson(outcome.booking, systemClock()), options);
-      if (outcome.kind === 'exists') throw new Error(`there is a booking ${bookingId} already`);
+      holdMsOf(request, systemClock());
+      return async (connection) => {
+        // Connecting took a while.
+        const nowMs = systemClock();
+        const outcome = await connection.store.create(
+          { bookingId, holdMs: holdMsOf(request, nowMs), ...(request.details && { details: request.details }) },
+          nowMs,
+        );
+        if (outcome.booking) show(bookingJson(outcome.booking, systemClock()), options, connection);
+        if (outcome.kind === 'exists') throw new Error(`there is a booking ${bookingId} already`);
+      };
     },
   },
   get: {
     takesId: 'always',
-    run: async ({ store }, bookingId, options) => {
-      const booking = await store.get(bookingId);
+    command: (bookingId, options) => async (connection) => {
+      const booking = await connection.store.get(bookingId);
       if (booking === undefined) throw new Error(`there is no booking ${bookingId}`);
-      show(bookingJson(booking, systemClock()), options);
+      show(bookingJson(booking, systemClock()), options, connection);
     },
   },
   list: {
     takesId: 'never',
-    run: async ({ index }, _, options) => {
+    command: (_, options) => {
       const limit = options.limit ?? '50';
       if (!/^([1-9]\d?|100)$/.test(limit))
         throw new UsageError(`--limit must be a whole number from 1 to 100, got ${limit}`);
-      const nowMs = systemClock();
-      const range = options.overdue
-        ? { fromMs: EARLIEST_DEADLINE_MS, throughMs: nowMs }
-        : { fromMs: nowMs + 1, throughMs: LATEST_DEADLINE_MS };
-      const { bookings, after } = await index.listPending({ ...range, limit: Number(limit), after: {} });
-      const shown = bookings.map((booking) => bookingJson(booking, nowMs));
-      if (options.json) console.log(JSON.stringify({ bookings: shown, more: after !== undefined }));
-      else for (const booking of shown) show(booking, options);
-      if (!options.json && after) console.log('… and more: raise --limit, or list by the HTTP API');
+      return async (connection) => {
+        const nowMs = systemClock();
+        const range = options.overdue
+          ? { fromMs: EARLIEST_DEADLINE_MS, throughMs: nowMs }
+          : { fromMs: nowMs + 1, throughMs: LATEST_DEADLINE_MS };
+        const { bookings, after } = await connection.index.listPending({ ...range, limit: Number(limit), after: {} });
+        const shown = bookings.map((booking) => bookingJson(booking, nowMs));
+        if (options.json) {
+          console.log(JSON.stringify({ bookings: shown, more: after !== undefined, ...connection.place }));
+          return;
+        }
+        for (const booking of shown) show(booking, options, connection);
+        if (after) console.log('… and more: raise --limit, or list by the HTTP API');
+      };
     },
   },
   confirm: {
     takesId: 'always',
-    run: async ({ store }, bookingId, options) =>
-      showMove(await store.confirm(bookingId, systemClock()), bookingId, options),
+    command: (bookingId, options) => async (connection) =>
+      showMove(await connection.store.confirm(bookingId, systemClock()), bookingId, options, connection),
   },
   cancel: {
     takesId: 'always',
-    run: async ({ store }, bookingId, options) =>
-      showMove(await store.cancel(bookingId, systemClock()), bookingId, options),
+    command: (bookingId, options) => async (connection) =>
+      showMove(await connection.store.cancel(bookingId, systemClock()), bookingId, options, connection),
   },
   extend: {
     takesId: 'always',
-    run: async ({ store }, bookingId, options) => {
+    command: (bookingId, options) => {
       const request = parse(extendRequest, holdOf(options));
-      const nowMs = systemClock();
-      const holdMs = requestedDeadlineMs(request, nowMs) - nowMs;
-      showMove(await store.extend(bookingId, holdMs, nowMs), bookingId, options);
+      holdMsOf(request, systemClock());
+      return async (connection) => {
+        const nowMs = systemClock();
+        const outcome = await connection.store.extend(bookingId, holdMsOf(request, nowMs), nowMs);
+        showMove(outcome, bookingId, options, connection);
+      };
     },
   },
 };
 
-runCommand('bookings', USAGE, async () => {
+runCommand('bookings', async () => {
   const { values: options, positionals } = readOptions();
   if (options.help) {
     console.log(USAGE);
     return;
   }
   const [name = '', bookingId = '', ...others] = positionals;
-  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (command === undefined)
+  const known = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (known === undefined)
     throw new UsageError(`the command must be one of ${Object.keys(COMMANDS).join(', ')}, got "${name}"`);
-  if (command.takesId === 'always' && bookingId === '') throw new UsageError(`${name} needs the id of a booking`);
-  const tooMany = command.takesId === 'never' ? positionals.length > 1 : others.length > 0;
+  if (known.takesId === 'always' && bookingId === '') throw new UsageError(`${name} needs the id of a booking`);
+  const tooMany = known.takesId === 'never' ? positionals.length > 1 : others.length > 0;
   if (tooMany) throw new UsageError(`${name} does not take "${others[0] ?? bookingId}"`);
-  await command.run(await connect(options), bookingId, options);
+  const work = known.command(bookingId, options);
+  const connection = await connect(options);
+  if (!options.json) console.error(connection.placeText);
+  await work(connection);
 });

@@ -7,15 +7,12 @@ import { PendingIndex } from '../functions/adapters/pending-index.ts';
 import { sweepScheduling } from '../functions/adapters/sweep-scheduling.ts';
 import { TimerQueue } from '../functions/adapters/timer-queue.ts';
 import { DEAD_LETTERS_TAG_PREFIX, TABLE_TAGS } from '../functions/contract.ts';
-import { InvalidHoldError, MINUTE_MS, SECOND_MS, type TimerSettings } from '../functions/core/hold-time.ts';
+import { MINUTE_MS, SECOND_MS, type TimerSettings } from '../functions/core/hold-time.ts';
 import type { SweepScheduling } from '../functions/core/sweep.ts';
 import { queueClient, tableClient } from '../functions/runtime/clients.ts';
-import { readRuntimeFile } from '../local/runtime-file.ts';
-
-/** Thrown for what the user typed wrong; the command ends with its usage and exit code 2. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
+import { readRuntimeFile, shownRuntimeFile } from '../local/runtime-file.ts';
+import { seeHelp, UsageError, WRONG_USAGE } from '../local/usage.ts';
+import { type Place, placeText, watchPlace } from './place.ts';
 
 /** Options of every command that works on the table, for `parseArgs`. */
 export const CONNECT_OPTIONS = {
@@ -26,7 +23,7 @@ export const CONNECT_OPTIONS = {
 } as const;
 
 export const CONNECT_USAGE = `  --table <name>         the bookings table (output BookingsTableName), or the variable BOOKINGS_TABLE; without it the
-                         local runtime that is running (npm start)
+                         local runtime that is running (npm start; RUNTIME_FILE chooses another than the usual)
   --region <region>      its region (default: the AWS configuration's)
   --endpoint-url <url>   another DynamoDB endpoint
   --shard-count <n>      shards to look into, for a table without the stack's tags`;
@@ -41,11 +38,13 @@ export interface ConnectOptions {
 export interface Connection {
   readonly store: BookingStore;
   readonly index: PendingIndex;
+  readonly place: Place;
+  /** The same in words. */
+  readonly placeText: string;
   readonly shardCount: number;
   readonly settings: TimerSettings;
   /** Absent where the table's tags do not tell which queue and which state are its own. */
   readonly scheduling?: SweepScheduling;
-  readonly table: string;
   readonly sqsClient: SQSClient;
   readonly timerQueueUrl?: string;
   /** URLs of the dead-letter queues, by the names that their alarms and the runbook use. */
@@ -62,15 +61,17 @@ export const connect = async (options: ConnectOptions): Promise<Connection> => {
   if (givenShardCount !== undefined && !/^([1-9]\d?|1\d\d|200)$/.test(givenShardCount)) {
     throw new UsageError(`--shard-count must be a whole number from 1 to 200, got ${givenShardCount}`);
   }
-  const { table, dynamodb, sqs, isLocal, knownTags } = findTable(options);
-  const tags = await readTags(new DynamoDBClient({ maxAttempts: 2, ...dynamodb }), table, knownTags).catch((error) => {
-    const at = dynamodb.endpoint ? ` at ${dynamodb.endpoint}` : '';
-    const hint = isLocal ? ' (is npm start still running?)' : '';
-    throw new Error(`cannot reach the table ${table}${at}: ${reasonOf(error)}${hint}`, { cause: error });
+  const { table, dynamodb, sqs, runtimePid, knownTags } = findTable(options);
+  const impatient = new DynamoDBClient({ maxAttempts: 2, ...dynamodb });
+  const readPlace = watchPlace(impatient, table);
+  const tags = await readTags(impatient, table, knownTags).catch(async (error) => {
+    const hint = runtimePid === undefined ? '' : ' (is npm start still running?)';
+    throw new Error(`cannot reach the ${placeText(await readPlace())}: ${reasonOf(error)}${hint}`, { cause: error });
   });
+  const place = await readPlace();
   const shardCount = Number(givenShardCount ?? tags.get(TABLE_TAGS.shardCount) ?? 0);
   if (shardCount === 0) {
-    throw new Error(`the table ${table} has no tag ${TABLE_TAGS.shardCount} that can be read: give --shard-count`);
+    throw new Error(`the ${placeText(place)} has no tag ${TABLE_TAGS.shardCount} that can be read: give --shard-count`);
   }
   const client = tableClient(dynamodb);
   const bookings = new DynamoDbTable(client, table);
@@ -89,7 +90,8 @@ export const connect = async (options: ConnectOptions): Promise<Connection> => {
       queueUrl && {
         scheduling: sweepScheduling(new TimerQueue(sqsClient, queueUrl), new DynamoDbTable(client, stateTable)),
       }),
-    table,
+    place,
+    placeText: placeText(place) + (runtimePid === undefined ? '' : ` (npm start, process ${runtimePid})`),
     sqsClient,
     ...(queueUrl && { timerQueueUrl: queueUrl }),
     deadLetterQueueUrls: new Map(
@@ -104,24 +106,20 @@ const findTable = (options: ConnectOptions) => {
   const table = options.table ?? process.env.BOOKINGS_TABLE;
   const endpoint = options['endpoint-url'];
   const region = options.region && { region: options.region };
-  if (table)
-    return {
-      table,
-      dynamodb: { ...region, ...(endpoint && { endpoint }) },
-      sqs: { ...region },
-      isLocal: false,
-      knownTags: undefined,
-    };
+  if (table) return { table, dynamodb: { ...region, ...(endpoint && { endpoint }) }, sqs: { ...region } };
   const local = readRuntimeFile();
   if (local === undefined) {
-    throw new Error('no local runtime is running: start it with npm start, or name a deployed table with --table');
+    throw new Error(
+      `no local runtime is running, as there is no ${shownRuntimeFile()}: start it with npm start, or name a deployed ` +
+        'table with --table',
+    );
   }
   const signing = { region: 'us-east-1', credentials: { accessKeyId: 'local', secretAccessKey: 'local' } };
   return {
     table: local.bookingsTable,
     dynamodb: { ...signing, endpoint: local.dynamodb },
     sqs: { ...signing, endpoint: local.sqs },
-    isLocal: true,
+    runtimePid: local.pid,
     knownTags: local.tags,
   };
 };
@@ -149,12 +147,11 @@ export const reasonOf = (error: unknown): string => {
   return error.cause instanceof Error && !own.includes(error.cause.message) ? `${own}: ${reasonOf(error.cause)}` : own;
 };
 
-/** Runs a command's body; an error ends it with its reason, and wrong usage with the usage too. */
-export const runCommand = (name: string, usage: string, body: () => Promise<void>): void => {
+/** Runs a command's body; an error ends it with its reason, and wrong usage with where to read what is allowed. */
+export const runCommand = (name: string, body: () => Promise<void>): void => {
   body().catch((error) => {
     console.error(`${name}: ${reasonOf(error)}`);
-    const isUsage = error instanceof UsageError || error instanceof InvalidHoldError;
-    if (isUsage) console.error(`\n${usage}`);
-    process.exitCode = isUsage ? 2 : 1;
+    if (error instanceof UsageError) console.error(seeHelp(`npm run ${name}`));
+    process.exitCode = error instanceof UsageError ? WRONG_USAGE : 1;
   });
 };

@@ -1,21 +1,14 @@
 /** `npm run expire-bookings`: one sweep now, or with `--every` a worker that sweeps at a pace of its own. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
-import { SingleBar } from 'cli-progress';
+import type { SingleBar } from 'cli-progress';
 import { isPermanent } from '../functions/adapters/permanent-error.ts';
 import { SECOND_MS } from '../functions/core/hold-time.ts';
 import { LEGAL_SHARDS } from '../functions/core/pending-shard.ts';
 import { SWEEP_STARTED, type SweepReport, sweep, sweepFinished } from '../functions/core/sweep.ts';
 import { systemClock } from '../functions/runtime/clock.ts';
-import {
-  CONNECT_OPTIONS,
-  CONNECT_USAGE,
-  type Connection,
-  connect,
-  reasonOf,
-  runCommand,
-  UsageError,
-} from './connect.ts';
+import { canShowBars, progressBar } from '../local/progress-bar.ts';
+import { parseOptions, UsageError } from '../local/usage.ts';
+import { CONNECT_OPTIONS, CONNECT_USAGE, type Connection, connect, reasonOf, runCommand } from './connect.ts';
 
 const USAGE = `Usage: npm run expire-bookings -- [options]
 
@@ -25,7 +18,8 @@ ordinary AWS configuration.
 
   --every <seconds>      go on as a worker: a sweep every so many seconds, never two at once, until SIGTERM or Ctrl-C
   --dry-run              list what would expire, change nothing
-  --json                 JSON instead of text; with --every one line for each sweep
+  --json                 JSON instead of text, with --every one line for each sweep; into a pipe:
+                         npm run --silent expire-bookings -- --json | jq
 ${CONNECT_USAGE}
   -h, --help             this text
 
@@ -40,25 +34,20 @@ const LONGEST_BACK_OFF_MS = 60 * SECOND_MS;
 const TIME_TO_STOP_MS = 900;
 
 const readOptions = () => {
-  try {
-    const { values } = parseArgs({
-      options: {
-        ...CONNECT_OPTIONS,
-        every: { type: 'string' },
-        'dry-run': { type: 'boolean', default: false },
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    });
-    if (values.every !== undefined && !/^[1-9]\d{0,5}$/.test(values.every)) {
-      throw new UsageError(`--every must be a whole number of seconds from 1 to 999999, got ${values.every}`);
-    }
-    if (values.every !== undefined && values['dry-run'])
-      throw new UsageError('--every and --dry-run exclude each other');
-    return values;
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
+  const { values } = parseOptions({
+    options: {
+      ...CONNECT_OPTIONS,
+      every: { type: 'string' },
+      'dry-run': { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.every !== undefined && !/^[1-9]\d{0,5}$/.test(values.every)) {
+    throw new UsageError(`--every must be a whole number of seconds from 1 to 999999, got ${values.every}`);
   }
+  if (values.every !== undefined && values['dry-run']) throw new UsageError('--every and --dry-run exclude each other');
+  return values;
 };
 type Options = ReturnType<typeof readOptions>;
 
@@ -77,23 +66,35 @@ const sweepOnce = async (
     },
   );
 
-const tell = (report: SweepReport, { json }: Options): void => {
+const tell = (report: SweepReport, { json }: Options, { place }: Connection): void => {
   const { expired, scheduled, remaining, overdueFound, errors } = report;
-  if (json) console.log(JSON.stringify({ expired, scheduled, overdueFound, remaining, errors: errors.map(reasonOf) }));
+  const figures = { expired, scheduled, overdueFound, remaining, errors: errors.map(reasonOf) };
+  if (json) console.log(JSON.stringify({ ...figures, ...place }));
   for (const error of errors) console.error(`expire-bookings: ${reasonOf(error)}`);
   if (!json) console.log(sweepFinished(expired));
 };
 
+/** Standard output has the two lines of the old command and nothing else. */
+const connectAloud = async (options: Options): Promise<Connection> => {
+  const connection = await connect(options);
+  if (!options.json) console.error(connection.placeText);
+  return connection;
+};
+
 const once = async (options: Options): Promise<void> => {
   if (!options.json) console.log(SWEEP_STARTED);
-  const connection = await connect(options);
+  const connection = await connectAloud(options);
   if (options['dry-run']) return dryRun(connection, options.json);
   const stopping = new AbortController();
   process.once('SIGINT', () => stopping.abort());
-  const bar = process.stdout.isTTY && !options.json ? await progressBar(connection) : undefined;
-  const report = await sweepOnce(connection, stopping.signal, (overdueFound) => bar?.update(overdueFound));
-  bar?.stop();
-  tell(report, options);
+  const bar = canShowBars() && !options.json ? await sweepBar(connection) : undefined;
+  let report: SweepReport;
+  try {
+    report = await sweepOnce(connection, stopping.signal, (overdueFound) => bar?.update(overdueFound));
+  } finally {
+    bar?.stop();
+  }
+  tell(report, options, connection);
   process.exitCode = report.errors.length > 0 ? 1 : 0;
 };
 
@@ -112,9 +113,9 @@ const worker = async (options: Options, periodMs: number): Promise<void> => {
     const startedAtMs = Date.now();
     try {
       if (!options.json) console.log(SWEEP_STARTED);
-      connection ??= await connect(options);
+      connection ??= await connectAloud(options);
       const report = await sweepOnce(connection, stopping.signal);
-      tell(report, options);
+      tell(report, options, connection);
       if (report.errors.length > 0) throw new Error(`${report.errors.length} error(s) in this sweep`);
       backOffMs = 0;
     } catch (error) {
@@ -129,7 +130,7 @@ const worker = async (options: Options, periodMs: number): Promise<void> => {
   process.exit(0);
 };
 
-const dryRun = async ({ index }: Connection, json: boolean): Promise<void> => {
+const dryRun = async ({ index, place }: Connection, json: boolean): Promise<void> => {
   const nowMs = systemClock();
   const found: { bookingId: string; expiresAt: string; overdueMs: number }[] = [];
   for (const shard of LEGAL_SHARDS) {
@@ -143,7 +144,7 @@ const dryRun = async ({ index }: Connection, json: boolean): Promise<void> => {
   }
   found.sort((a, b) => b.overdueMs - a.overdueMs);
   if (json) {
-    console.log(JSON.stringify({ wouldExpire: found }));
+    console.log(JSON.stringify({ wouldExpire: found, ...place }));
     return;
   }
   for (const { bookingId, expiresAt, overdueMs } of found) {
@@ -152,15 +153,15 @@ const dryRun = async ({ index }: Connection, json: boolean): Promise<void> => {
   console.log(`Would expire ${found.length} booking(s)`);
 };
 
-const progressBar = async ({ index }: Connection): Promise<SingleBar | undefined> => {
+const sweepBar = async ({ index }: Connection): Promise<SingleBar | undefined> => {
   const total = await index.countPending(0, systemClock()).catch(() => 0);
   if (total < MUCH_TO_DO) return undefined;
-  const bar = new SingleBar({ format: '  {bar} {value}/{total} bookings, {eta_formatted} left', hideCursor: true });
+  const bar = progressBar({ format: '  {bar} {value}/{total} bookings, {eta_formatted} left' });
   bar.start(total, 0);
   return bar;
 };
 
-runCommand('expire-bookings', USAGE, async () => {
+runCommand('expire-bookings', async () => {
   const options = readOptions();
   if (options.help) console.log(USAGE);
   else if (options.every !== undefined) await worker(options, Number(options.every) * SECOND_MS);

@@ -1,15 +1,15 @@
 /** `npm run measure-lag`: the lag of a deployment, by short bookings that are written into its table and left to lapse. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
-import { Presets, SingleBar } from 'cli-progress';
 import pMap from 'p-map';
 import { PRICES } from '../bench/cost.ts';
 import type { Booking } from '../functions/core/booking-status.ts';
 import { longestWaitMs, SECOND_MS } from '../functions/core/hold-time.ts';
 import { systemClock } from '../functions/runtime/clock.ts';
 import { lagHistogram, percentile } from '../local/lag-report.ts';
-import { CONNECT_OPTIONS, CONNECT_USAGE, type Connection, connect, runCommand, UsageError } from './connect.ts';
+import { canShowBars, progressBar } from '../local/progress-bar.ts';
+import { parseOptions, UsageError } from '../local/usage.ts';
+import { CONNECT_OPTIONS, CONNECT_USAGE, type Connection, connect, runCommand } from './connect.ts';
 
 const USAGE = `Usage: npm run measure-lag -- [options]
 
@@ -20,7 +20,7 @@ the table, EXPIRED, with ids that begin with "lag-"; consumers of BookingExpired
   --per-second <n>       written per second: 1 to 200 (default 10)
   --hold-seconds <n>     how long each holds: 5 to 900 (default 20)
   --patience <n>         seconds to wait after the last deadline: 1 to 1200 (default 30; 400 if the sweep shall have its turn)
-  --json                 JSON instead of text
+  --json                 JSON instead of text; into a pipe: npm run --silent measure-lag -- --json | jq
 ${CONNECT_USAGE}
   -h, --help             this text
 
@@ -29,23 +29,18 @@ Exit codes: 0 measured; 1 a booking was early or is not expired, or the table ca
 /** Memory of expire-booking in the template, in GB. */
 const EXPIRE_GB = 192 / 1_024;
 
-const readOptions = () => {
-  try {
-    return parseArgs({
-      options: {
-        ...CONNECT_OPTIONS,
-        bookings: { type: 'string', default: '100' },
-        'per-second': { type: 'string', default: '10' },
-        'hold-seconds': { type: 'string', default: '20' },
-        patience: { type: 'string', default: '30' },
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    }).values;
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
-};
+const readOptions = () =>
+  parseOptions({
+    options: {
+      ...CONNECT_OPTIONS,
+      bookings: { type: 'string', default: '100' },
+      'per-second': { type: 'string', default: '10' },
+      'hold-seconds': { type: 'string', default: '20' },
+      patience: { type: 'string', default: '30' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  }).values;
 type Options = ReturnType<typeof readOptions>;
 
 const number = (
@@ -62,19 +57,24 @@ const number = (
   return value;
 };
 
-/** Progress for people: a bar on a terminal, a line otherwise. */
-const progress = (label: string, total: number, quiet: boolean) => {
-  if (quiet) return { to: () => {}, end: () => {} };
-  if (!process.stderr.isTTY) {
-    console.error(`${label}…`);
-    return { to: () => {}, end: () => {} };
+/** Does some work and shows how far it is: by a bar on a terminal, by a line otherwise. */
+const withProgress = async <T>(
+  label: string,
+  total: number,
+  quiet: boolean,
+  work: (tell: (done: number) => void) => Promise<T>,
+): Promise<T> => {
+  if (quiet || !canShowBars()) {
+    if (!quiet) console.error(`${label}…`);
+    return work(() => {});
   }
-  const bar = new SingleBar(
-    { format: `{bar} ${label} {value}/{total}`, clearOnComplete: true },
-    Presets.shades_classic,
-  );
+  const bar = progressBar({ format: `{bar} ${label} {value}/{total}`, clearOnComplete: true });
   bar.start(total, 0);
-  return { to: (value: number) => bar.update(value), end: () => bar.stop() };
+  try {
+    return await work((done) => bar.update(done));
+  } finally {
+    bar.stop();
+  }
 };
 
 const write = async (
@@ -139,7 +139,7 @@ const costAtMost = (bookings: number, timerLeadMs: number): number => {
   return bookings * perBooking;
 };
 
-runCommand('measure-lag', USAGE, async () => {
+runCommand('measure-lag', async () => {
   const options = readOptions();
   if (options.help) {
     console.log(USAGE);
@@ -150,19 +150,20 @@ runCommand('measure-lag', USAGE, async () => {
   const holdMs = number(options, 'hold-seconds', 5, 900) * SECOND_MS;
   const patienceMs = number(options, 'patience', 1, 1_200) * SECOND_MS;
   const connection = await connect(options);
+  if (!options.json) console.error(connection.placeText);
 
-  const writing = progress('writing', bookings, options.json);
-  const deadlines = await write(connection, bookings, perSecond, holdMs, writing.to);
-  writing.end();
-  const reading = progress('waiting until they have lapsed', bookings, options.json);
-  const expired = await read(connection, deadlines, patienceMs, reading.to);
-  reading.end();
+  const deadlines = await withProgress('writing', bookings, options.json, (tell) =>
+    write(connection, bookings, perSecond, holdMs, tell),
+  );
+  const expired = await withProgress('waiting until they have lapsed', bookings, options.json, (tell) =>
+    read(connection, deadlines, patienceMs, tell),
+  );
 
   const lagsMs = [...expired.values()].map(
     ({ expiresAtMs = Number.NaN, expiredAtMs = Number.NaN }) => expiredAtMs - expiresAtMs,
   );
   const report = {
-    table: connection.table,
+    ...connection.place,
     bookings,
     expired: expired.size,
     bySweep: [...expired.values()].filter(({ expiredBy }) => expiredBy === 'sweep').length,
@@ -182,7 +183,7 @@ runCommand('measure-lag', USAGE, async () => {
     return;
   }
   const { lagMs } = report;
-  console.log(`table        ${report.table}
+  console.log(`${connection.placeText.replace(/^table /, 'table        ')}
 bookings     ${bookings}: ${report.expired} expired (${report.bySweep} by the sweep), ${report.notExpired} not yet, ${report.early} early
 lag          p50 ${lagMs.p50} ms, p99 ${lagMs.p99} ms, p99.9 ${lagMs.p999} ms, max ${lagMs.max} ms
 cost         at most ${report.usdAtMost.toFixed(6)} USD at us-east-1's prices, the event bus included

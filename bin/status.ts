@@ -1,15 +1,15 @@
 /** `npm run status`: what waits, what is overdue, what has died, and whether the sweep runs. Also a health check. */
 
-import { parseArgs } from 'node:util';
 import { GetQueueAttributesCommand, type QueueAttributeName } from '@aws-sdk/client-sqs';
 import { comeNearHorizonMs, LATEST_DEADLINE_MS, OVERDUE_AFTER_MS, SECOND_MS } from '../functions/core/hold-time.ts';
 import { iso, systemClock } from '../functions/runtime/clock.ts';
-import { CONNECT_OPTIONS, CONNECT_USAGE, type Connection, connect, runCommand, UsageError } from './connect.ts';
+import { parseOptions, UsageError } from '../local/usage.ts';
+import { CONNECT_OPTIONS, CONNECT_USAGE, type Connection, connect, runCommand } from './connect.ts';
 
 const USAGE = `Usage: npm run status -- [options]
 
   --next <n>             how many of the next deadlines to show: 0 to 100 (default 5)
-  --json                 JSON instead of text
+  --json                 JSON instead of text; into a pipe: npm run --silent status -- --json | jq
 ${CONNECT_USAGE}
   -h, --help             this text
 
@@ -19,21 +19,17 @@ Exit codes: 0 all is well, 1 something is wrong or the table cannot be reached, 
 const INTERVALS_WITHOUT_A_SWEEP = 3;
 
 const readOptions = () => {
-  try {
-    const { values } = parseArgs({
-      options: {
-        ...CONNECT_OPTIONS,
-        next: { type: 'string', default: '5' },
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    });
-    if (!/^(\d{1,2}|100)$/.test(values.next))
-      throw new UsageError(`--next must be a whole number from 0 to 100, got ${values.next}`);
-    return values;
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
+  const { values } = parseOptions({
+    options: {
+      ...CONNECT_OPTIONS,
+      next: { type: 'string', default: '5' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (!/^(\d{1,2}|100)$/.test(values.next))
+    throw new UsageError(`--next must be a whole number from 0 to 100, got ${values.next}`);
+  return values;
 };
 
 const messagesIn = async ({ sqsClient }: Connection, QueueUrl: string) => {
@@ -80,7 +76,7 @@ const lookAt = async (connection: Connection, next: number) => {
     problems.push(`the last sweep that finished began ${seconds(nowMs - lastSweepMs)} ago`);
   }
   return {
-    table: connection.table,
+    ...connection.place,
     pending,
     overdue,
     oldestOverdueMs,
@@ -99,13 +95,14 @@ const lookAt = async (connection: Connection, next: number) => {
 
 const seconds = (ms: number): string => `${(ms / SECOND_MS).toFixed(1)} s`;
 
-runCommand('status', USAGE, async () => {
+runCommand('status', async () => {
   const options = readOptions();
   if (options.help) {
     console.log(USAGE);
     return;
   }
-  const status = await lookAt(await connect(options), Number(options.next));
+  const connection = await connect(options);
+  const status = await lookAt(connection, Number(options.next));
   process.exitCode = status.problems.length > 0 ? 1 : 0;
   if (options.json) {
     console.log(JSON.stringify(status));
@@ -113,7 +110,7 @@ runCommand('status', USAGE, async () => {
   }
   const { timers, deadLetters, lastSweepAgoMs, nextDeadlines, problems } = status;
   const dead = Object.entries(deadLetters).map(([name, count]) => `${name} ${count}`);
-  console.log(`table          ${status.table}
+  console.log(`${connection.placeText.replace(/^table /, 'table          ')}
 pending        ${status.pending}
 overdue        ${status.overdue}${status.overdue > 0 ? `, the oldest for ${seconds(status.oldestOverdueMs)}` : ''}
 timers         ${timers ? `${timers.delayed} delayed, ${timers.visible} waiting, ${timers.inFlight} in flight` : 'not known'}

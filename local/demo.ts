@@ -4,30 +4,28 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { MultiBar } from 'cli-progress';
 import { BookingStore } from '../functions/adapters/booking-store.ts';
 import { DynamoDbTable } from '../functions/adapters/dynamodb-table.ts';
 import { type Booking, effectiveStatus, type MoveOutcome } from '../functions/core/booking-status.ts';
 import { encodeTimer } from '../functions/core/expiry-timer.ts';
 import { tableClient } from '../functions/runtime/clients.ts';
 import { waitUntil } from '../functions/runtime/clock.ts';
+import { DemoErrors, wrapLines } from './demo-errors.ts';
 import { judge, verdictText } from './demo-verdict.ts';
 import { LOCAL_CREDENTIALS, REGION } from './engines.ts';
 import { percentile } from './lag-report.ts';
-import { readableLogLine } from './log-lines.ts';
 import { startLossyQueue } from './lossy-queue.ts';
 import { enginesInWords } from './open-engines.ts';
+import { canShowBars, progressBarWithLog } from './progress-bar.ts';
 import { type LocalRuntime, startRuntime } from './runtime.ts';
+import { endIfUsage, parseOptions } from './usage.ts';
 
 /** The sweep calls a booking overdue after 30 s, so this decides how long the demo takes. */
 const SWEEP_PERIOD_MS = 5_000;
 const SWEEP_PATIENCE_MS = 40_000;
 const SHARD_COUNT = 10;
-/** Messages sent to the timer queue that are no timers. */
-const MALFORMED = 2;
 
 /** How many bookings meet which fate. Every second one of each is written by a foreign program: a bare PutItem. */
 const PLAN = [
@@ -48,14 +46,30 @@ interface Planned {
   readonly expiresAtMs: number;
 }
 
-const { values: options } = (() => {
+const USAGE = `Usage: npm run demo -- [options]
+
+  --json       JSON instead of text; into a pipe: npm run --silent demo -- --json | jq
+  -h, --help   this text
+
+Exit codes: 0 every promise was kept; 1 one was broken, or the demo could not run; 2 wrong usage.`;
+
+const readOptions = () => {
   try {
-    return parseArgs({ options: { json: { type: 'boolean', default: false } } });
+    return parseOptions({
+      options: {
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    }).values;
   } catch (error) {
-    console.error(`demo: ${error instanceof Error ? error.message : error}\n\nUsage: npm run demo -- [--json]`);
-    process.exit(2);
+    return endIfUsage('demo', error);
   }
-})();
+};
+const options = readOptions();
+if (options.help) {
+  console.log(USAGE);
+  process.exit();
+}
 const say = (line: string): void => {
   if (!options.json) console.log(line);
 };
@@ -66,17 +80,11 @@ const stamp = (): string => `${((Date.now() - startedAtMs) / 1000).toFixed(1).pa
 /** What the demo has seen go by in the Lambdas' logs. */
 const seen = { byTimer: 0, bySweep: 0, lagsMs: [] as number[], problems: [] as string[] };
 
-const told = new Set<string>();
+/** Ids of the bookings without a usable deadline. */
+const NONSENSE = ['demo-seconds', 'demo-none'] as const;
 
 const watch = (logicalId: string, line: string): void => {
-  let entry: {
-    message?: string;
-    level?: string;
-    messageId?: string;
-    bookingId?: string;
-    outcomes?: { outcome: string; lagMs?: number }[];
-    expired?: number;
-  };
+  let entry: { message?: string; outcomes?: { outcome: string; lagMs?: number }[]; expired?: number };
   try {
     entry = JSON.parse(line);
   } catch {
@@ -92,27 +100,25 @@ const watch = (logicalId: string, line: string): void => {
     seen.bySweep += entry.expired;
     tell(`the sweep found bookings whose timers were lost: ${entry.message}`);
   }
-  // A malformed timer is received ten times before it is a dead letter: once is enough to see.
-  const known = `${entry.message}${entry.messageId ?? entry.bookingId}`;
-  if (entry.level === 'ERROR' && !told.has(known)) {
-    told.add(known);
-    tell(readableLogLine(logicalId, line)?.slice(13, 160) ?? line);
-  }
+  errors.saw(logicalId, line);
 };
 
-const live = process.stdout.isTTY && !options.json;
-const bars = new MultiBar({
+// Lines come above the bar, so both must be seen in one place.
+const live = canShowBars() && process.stdout.isTTY && !options.json;
+const bars = progressBarWithLog({
   format: '        {bar} {value}/{total} settled or expired │ timer {byTimer} │ sweep {bySweep} │ lag p99 {p99} ms',
-  hideCursor: true,
-  barsize: 24,
 });
 let barShown = false;
-/** A line of its own, above the bar while there is one. */
-const tell = (line: string): void => {
-  const width = process.stdout.columns || 160;
-  if (barShown) bars.log(`${`${stamp()} ${line}`.slice(0, width - 1)}\n`);
-  else say(`${stamp()} ${line}`);
+/** Lines of their own, above the bar while there is one: the terminal does not wrap then. */
+const tell = (text: string): void => {
+  const stamped = `${stamp()} ${text}`;
+  const lines = barShown ? wrapLines(stamped, (process.stdout.columns || 80) - 1, ' '.repeat(9)) : [stamped];
+  for (const line of lines) {
+    if (barShown) bars.log(`${line}\n`);
+    else say(line);
+  }
 };
+const errors = new DemoErrors(tell);
 
 const run = async (): Promise<boolean> => {
   say(`Synthesizing the CDK app, loading the Lambdas; ${enginesInWords()}…`);
@@ -159,13 +165,15 @@ const play = async (runtime: LocalRuntime, lostTimers: () => number): Promise<bo
   );
   await writeNonsense(foreign, table);
   tell('wrote 2 bookings with no usable deadline: one in seconds, one without any');
-  for (const body of [
+  const malformed = [
     '{"this is": "no timer"',
     encodeTimer({ bookingId: 'x', expiresAtMs: Date.now() }).replace('1', '99'),
-  ]) {
-    await sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: body }));
-  }
-  tell(`sent ${MALFORMED} malformed timers`);
+  ];
+  const sent = await Promise.all(
+    malformed.map((MessageBody) => sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody }))),
+  );
+  tell(`sent ${malformed.length} malformed timers`);
+  errors.plan([...NONSENSE, ...sent.map(({ MessageId = '' }) => MessageId)]);
 
   const answers = new Map<string, MoveOutcome>();
   const misreported: string[] = [];
@@ -214,7 +222,7 @@ const play = async (runtime: LocalRuntime, lostTimers: () => number): Promise<bo
     const booking = await store.get(bookingId);
     if (booking) found.set(bookingId, booking);
   }
-  const nonsense = await Promise.all(['demo-seconds', 'demo-none'].map((bookingId) => store.get(bookingId)));
+  const nonsense = await Promise.all(NONSENSE.map((bookingId) => store.get(bookingId)));
   const attributes = await sqs.send(
     new GetQueueAttributesCommand({
       QueueUrl: runtime.outputs.TimerDeadLetterQueueUrl,
@@ -231,7 +239,7 @@ const play = async (runtime: LocalRuntime, lostTimers: () => number): Promise<bo
     nonsense,
     deadLetters,
     timersLost: lostTimers(),
-    malformedSent: MALFORMED,
+    malformedSent: malformed.length,
   });
   const seconds = (Date.now() - startedAtMs) / 1_000;
   if (options.json) {
@@ -272,9 +280,10 @@ const write = async (store: BookingStore, foreign: DynamoDBClient, table: string
 const writeNonsense = async (foreign: DynamoDBClient, table: string): Promise<void> => {
   const pending = { status: { S: 'PENDING' } };
   const inSeconds = { N: String(Math.floor(Date.now() / 1_000)) };
+  const [seconds, none] = NONSENSE;
   const items = [
-    { ...pending, bookingId: { S: 'demo-seconds' }, expiresAtMs: inSeconds },
-    { ...pending, bookingId: { S: 'demo-none' } },
+    { ...pending, bookingId: { S: seconds }, expiresAtMs: inSeconds },
+    { ...pending, bookingId: { S: none } },
   ];
   for (const Item of items) await foreign.send(new PutItemCommand({ TableName: table, Item }));
 };
@@ -286,33 +295,38 @@ const watchUntilDone = async (
   lostTimers: () => number,
 ): Promise<void> => {
   let storiesDone = false;
-  const all = Promise.all(stories).then(() => {
+  const all = Promise.all(stories).finally(() => {
     storiesDone = true;
   });
+  // One that fails is thrown below; until then somebody must have heard of it.
+  all.catch(() => {});
   const giveUpAtMs = Date.now() + 25_000 + SWEEP_PATIENCE_MS;
   const progress = () => ({ byTimer: seen.byTimer, bySweep: seen.bySweep, p99: percentile(seen.lagsMs, 0.99) || 0 });
   const done = () => settled() + seen.byTimer + seen.bySweep;
   const bar = live ? bars.create(total, 0, progress()) : undefined;
   barShown = live;
-  let waitingTold = false;
-  for (let lastLineMs = 0; done() < total || !storiesDone; ) {
-    if (Date.now() > giveUpAtMs) break;
-    if (storiesDone && !waitingTold && done() >= total - lostTimers()) {
-      waitingTold = true;
-      tell(
-        `only the ${total - done()} bookings with lost timers are left: the sweep takes them once they are 30 s overdue`,
-      );
+  try {
+    let waitingTold = false;
+    for (let lastLineMs = 0; done() < total || !storiesDone; ) {
+      if (Date.now() > giveUpAtMs) break;
+      if (storiesDone && !waitingTold && done() >= total - lostTimers()) {
+        waitingTold = true;
+        tell(
+          `only the ${total - done()} bookings with lost timers are left: the sweep takes them once they are 30 s overdue`,
+        );
+      }
+      if (bar) bar.update(done(), progress());
+      else if (Date.now() - lastLineMs > 5_000) {
+        lastLineMs = Date.now();
+        tell(`${done()}/${total} settled or expired (timer ${seen.byTimer}, sweep ${seen.bySweep})`);
+      }
+      await sleep(100);
     }
-    if (bar) bar.update(done(), progress());
-    else if (Date.now() - lastLineMs > 5_000) {
-      lastLineMs = Date.now();
-      tell(`${done()}/${total} settled or expired (timer ${seen.byTimer}, sweep ${seen.bySweep})`);
-    }
-    await sleep(100);
+    bar?.update(done(), progress());
+  } finally {
+    if (live) bars.stop();
+    barShown = false;
   }
-  bar?.update(done(), progress());
-  if (live) bars.stop();
-  barShown = false;
   await all;
   // The last log lines, and what may still come although it must not.
   await sleep(500);
@@ -321,6 +335,8 @@ const watchUntilDone = async (
 run().then(
   (kept) => process.exit(kept ? 0 : 1),
   (error) => {
+    // What was logged before the plan was made may be the cause.
+    errors.plan([]);
     console.error(`demo: ${error instanceof Error ? error.message : error}`);
     process.exit(1);
   },

@@ -1,11 +1,14 @@
 /** The embedded engines: DynamoDB as a child process, SQS in this one. Both listen on loopback only. */
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { buildApp } from 'fauxqs';
+import { startDynamoDbGuard } from './dynamodb-guard.ts';
+import { LOOPBACK_NAMES, REFUSED, refusalBody, whyRefused } from './page-guard.ts';
 
 const HOST = '127.0.0.1';
 
@@ -34,6 +37,14 @@ export interface EngineOptions {
   readonly portVariable: string;
   /** Folder that the data outlives a restart in; absent for memory. */
   readonly dataDir?: string | undefined;
+  /** Address to listen on. @default 127.0.0.1 */
+  readonly host?: string;
+}
+
+/** An engine with an address for the runtime itself and one for everybody else. */
+export interface GuardedEngine extends Engine {
+  /** Where the runtime's own parts find the engine, past the guard. */
+  readonly directEndpoint: string;
 }
 
 /**
@@ -42,14 +53,14 @@ export interface EngineOptions {
  * @returns the port, or a free one for 0
  * @throws EngineError if it is in use
  */
-export const claimPort = ({ port, portVariable }: EngineOptions): Promise<number> =>
+export const claimPort = ({ port, portVariable, host = HOST }: EngineOptions): Promise<number> =>
   new Promise((resolve, reject) => {
     const probe = createServer();
     probe.once('error', (error: NodeJS.ErrnoException) => {
       const problem = error.code === 'EADDRINUSE' ? 'is in use' : `cannot be listened on (${error.message})`;
       reject(new EngineError(`port ${port} ${problem}: set ${portVariable} to another, or to 0 for any free one`));
     });
-    probe.listen(port, HOST, () => {
+    probe.listen(port, host, () => {
       const address = probe.address();
       probe.close(() => resolve(typeof address === 'object' && address ? address.port : port));
     });
@@ -63,7 +74,7 @@ export const claimPort = ({ port, portVariable }: EngineOptions): Promise<number
 export const externalEndpoint = (variable: string, value: string | undefined): string | undefined => {
   if (value === undefined || value === '') return undefined;
   const url = URL.canParse(value) ? new URL(value) : undefined;
-  if (url === undefined || !['127.0.0.1', 'localhost', '[::1]'].includes(url.hostname)) {
+  if (url === undefined || !LOOPBACK_NAMES.includes(url.hostname)) {
     throw new EngineError(`${variable} must be a URL on loopback, such as http://127.0.0.1:8000, got ${value}`);
   }
   return value.replace(/\/$/, '');
@@ -107,9 +118,10 @@ const isExecutable = (path: string): boolean => {
 /** Starts the embedded DynamoDB. It ends with this process, however this process ends. */
 export const startDynamoDb = async (options: EngineOptions): Promise<Engine> => {
   const executable = findDynoxide();
+  const { host = HOST } = options;
   const port = await claimPort(options);
-  const endpoint = `http://${HOST}:${port}`;
-  const engineArguments = ['serve', '--host', HOST, '--port', String(port)];
+  const endpoint = `http://${host}:${port}`;
+  const engineArguments = ['serve', '--host', host, '--port', String(port)];
   if (options.dataDir !== undefined) {
     mkdirSync(options.dataDir, { recursive: true });
     engineArguments.push('--db-path', join(options.dataDir, 'dynamodb.sqlite'));
@@ -154,9 +166,46 @@ export const startDynamoDb = async (options: EngineOptions): Promise<Engine> => 
   };
 };
 
-const answers = async (endpoint: string): Promise<boolean> => {
+/**
+ * An address that a web page cannot find an engine at: one of 16 million on Linux, where all of 127.0.0.0/8 is loopback.
+ * Elsewhere only the port is unknown.
+ */
+const hiddenHost = (): string =>
+  process.platform === 'linux' ? `127.${randomInt(1, 255)}.${randomInt(256)}.${randomInt(1, 255)}` : HOST;
+
+/**
+ * Starts the embedded DynamoDB out of the sight of web pages, and a guard at the port that was asked for. By itself the
+ * engine answers pages of every origin.
+ */
+export const startGuardedDynamoDb = async (options: EngineOptions): Promise<GuardedEngine> => {
+  const port = await claimPort(options);
+  const hidden = { ...options, host: hiddenHost(), port: 0 };
+  // A sandbox may have 127.0.0.1 alone.
+  const host = await claimPort(hidden).then(
+    () => hidden.host,
+    () => HOST,
+  );
+  const engine = await startDynamoDb({ ...hidden, host });
   try {
-    await fetch(endpoint, { signal: AbortSignal.timeout(1_000) });
+    const guard = await startDynamoDbGuard(engine.endpoint, port);
+    return {
+      endpoint: guard.endpoint,
+      directEndpoint: engine.endpoint,
+      stop: async () => {
+        await guard.stop();
+        await engine.stop();
+      },
+    };
+  } catch (error) {
+    await engine.stop();
+    throw error;
+  }
+};
+
+/** Whether anything answers at an HTTP endpoint, whatever it answers. */
+export const answers = async (endpoint: string, timeoutMs = 1_000): Promise<boolean> => {
+  try {
+    await fetch(endpoint, { signal: AbortSignal.timeout(timeoutMs) });
     return true;
   } catch {
     return false;
@@ -230,6 +279,10 @@ export const startSqs = async (options: EngineOptions): Promise<Engine> => {
     logger: false,
     // The stores' own types are not exported.
     stores: { sqsStore, snsStore, s3Store: new S3Store() } as never,
+  });
+  app.addHook('onRequest', async (request, reply) => {
+    const reason = whyRefused(request);
+    if (reason !== undefined) return reply.code(REFUSED).type('application/json').send(refusalBody(reason));
   });
   await app.listen({ port, host: HOST });
   return {

@@ -3,7 +3,7 @@
  * whoever listens: `GET /events` streams them as server-sent events.
  */
 import { randomUUID } from 'node:crypto';
-import { createServer, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type LoopbackServer, listenOnLoopback } from './loopback.ts';
 
 /** An event as EventBridge hands it to a rule's target. */
@@ -79,7 +79,7 @@ export const startEventBus = async ({
     return { EventId: event.id };
   };
 
-  const server = createServer(async (request, response) => {
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (request.method === 'GET' && request.url === '/events') {
       response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
       response.write(': events of the local runtime, as they are published\n\n');
@@ -112,13 +112,14 @@ export const startEventBus = async ({
     }
     const results = Entries.map(publish);
     answer(200, { Entries: results, FailedEntryCount: results.filter((result) => 'ErrorCode' in result).length });
-  });
+  };
   const heartbeat = setInterval(() => {
     for (const listener of listeners) listener.write(': still here\n\n');
   }, HEARTBEAT_MS);
-  const { endpoint, stop } = await listenOnLoopback(server);
+  const { endpoint, server, stop } = await listenOnLoopback(serve);
   return {
     endpoint,
+    server,
     stop: () => {
       clearInterval(heartbeat);
       return stop();

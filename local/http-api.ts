@@ -1,24 +1,17 @@
 /**
  * An API Gateway HTTP API on this machine: matches the template's routes and invokes their Lambda with events of payload
- * format 2.0. Authorizers are not applied: it listens on loopback only.
+ * format 2.0. Authorizers are not applied: it listens on loopback only, and no web page may call it.
  */
 import { randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import type { LambdaHost } from './lambda-host.ts';
+import { type LoopbackServer, listenOnLoopback } from './loopback.ts';
 
 export interface HttpRoute {
   /** Such as `GET /health`, `ANY /bookings/{proxy+}` or `$default`. */
   readonly routeKey: string;
   readonly lambda: LambdaHost;
-}
-
-export interface CorsConfiguration {
-  readonly AllowOrigins?: readonly string[];
-  readonly AllowMethods?: readonly string[];
-  readonly AllowHeaders?: readonly string[];
-  readonly ExposeHeaders?: readonly string[];
-  readonly MaxAge?: number;
 }
 
 /** Largest payload of an HTTP API (Amazon API Gateway Developer Guide, HTTP API quotas). */
@@ -33,33 +26,29 @@ interface CompiledRoute extends HttpRoute {
 
 export class LocalHttpApi {
   readonly #routes: CompiledRoute[];
-  readonly #cors: CorsConfiguration | undefined;
   readonly #onProblem: (problem: string) => void;
-  readonly #server: Server;
+  #server: LoopbackServer | undefined;
   readonly #inFlight = new Set<Promise<void>>();
 
-  constructor(routes: readonly HttpRoute[], cors: CorsConfiguration | undefined, onProblem: (problem: string) => void) {
+  constructor(routes: readonly HttpRoute[], onProblem: (problem: string) => void) {
     this.#routes = routes.map(compileRoute).sort((a, b) => b.rank - a.rank);
-    this.#cors = cors;
     this.#onProblem = onProblem;
-    this.#server = createServer((request, response) => {
-      const answer = this.#serve(request, response).finally(() => this.#inFlight.delete(answer));
-      this.#inFlight.add(answer);
-    });
   }
 
-  listen(port: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(port, '127.0.0.1', resolve);
-    });
+  /** @returns where it listens */
+  async listen(port: number): Promise<string> {
+    this.#server = await listenOnLoopback((request, response) => {
+      const answer = this.#serve(request, response).finally(() => this.#inFlight.delete(answer));
+      this.#inFlight.add(answer);
+    }, port);
+    return this.#server.endpoint;
   }
 
   /** Takes no more requests; those in flight are answered. */
   async stop(): Promise<void> {
-    this.#server.close();
+    this.#server?.server.close();
     await Promise.all(this.#inFlight);
-    this.#server.closeAllConnections();
+    await this.#server?.stop();
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -68,11 +57,6 @@ export class LocalHttpApi {
       if (!target.startsWith('/')) return answerJson(response, 400, { message: 'Bad Request' });
       // Not resolved against a base: a path of two slashes would be taken for a host.
       const url = new URL(`http://127.0.0.1${target}`);
-      for (const [name, value] of this.#corsHeaders(request)) response.setHeader(name, value);
-      if (this.#cors && request.method === 'OPTIONS' && request.headers.origin) {
-        response.writeHead(204).end();
-        return;
-      }
       const route = this.#routes.find(
         ({ method, path }) => (method === 'ANY' || method === request.method) && path.test(url.pathname),
       );
@@ -85,19 +69,6 @@ export class LocalHttpApi {
       if (response.headersSent) response.destroy();
       else answerJson(response, 500, { message: 'Internal Server Error' });
     }
-  }
-
-  #corsHeaders({ headers: { origin } }: IncomingMessage): [string, string][] {
-    const { AllowOrigins = [], AllowMethods, AllowHeaders, ExposeHeaders, MaxAge } = this.#cors ?? {};
-    if (origin === undefined || !(AllowOrigins.includes(origin) || AllowOrigins.includes('*'))) return [];
-    const named: [string, string | undefined][] = [
-      ['access-control-allow-origin', origin],
-      ['access-control-allow-methods', AllowMethods?.join(',')],
-      ['access-control-allow-headers', AllowHeaders?.join(',')],
-      ['access-control-expose-headers', ExposeHeaders?.join(',')],
-      ['access-control-max-age', MaxAge === undefined ? undefined : String(MaxAge)],
-    ];
-    return named.filter((header): header is [string, string] => header[1] !== undefined);
   }
 }
 

@@ -1,15 +1,19 @@
 /** Turns the Lambdas' JSON log lines into lines for people. */
 
+/** The name of a Lambda as people and files have it: `expire-booking`. */
+export const lambdaName = (logicalId: string): string =>
+  logicalId
+    .replace(/Function$/, '')
+    .replace(/(?!^)([A-Z])/g, '-$1')
+    .toLowerCase();
+
 /**
  * One line for the terminal: time, Lambda, level unless it is INFO, message and data.
  *
  * @returns undefined for a line of metrics, which is for CloudWatch
  */
 export const readableLogLine = (logicalId: string, line: string): string | undefined => {
-  const name = logicalId
-    .replace(/Function$/, '')
-    .replace(/(?!^)([A-Z])/g, '-$1')
-    .toLowerCase();
+  const name = lambdaName(logicalId);
   let entry: Record<string, unknown>;
   try {
     entry = JSON.parse(line);

@@ -1,6 +1,6 @@
 /** A stand-in between a Lambda and SQS that loses chosen messages: SQS says that it has them, and nobody ever gets them. */
 import { createHash, randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { listenOnLoopback } from './loopback.ts';
 
 interface Entry {
@@ -22,7 +22,7 @@ export interface LossyQueue {
 export const startLossyQueue = async (isLost: (body: string) => boolean): Promise<LossyQueue> => {
   let target = '';
   const lost: string[] = [];
-  const server = createServer(async (request, response) => {
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const text = await bodyOf(request);
     const headers = { ...request.headers } as Record<string, string>;
     for (const name of ['host', 'connection', 'content-length']) delete headers[name];
@@ -34,7 +34,7 @@ export const startLossyQueue = async (isLost: (body: string) => boolean): Promis
       ? await sendBatch(text, forward)
       : await forward(text);
     response.writeHead(answer.status, { 'content-type': 'application/x-amz-json-1.0' }).end(answer.text);
-  });
+  };
 
   const sendBatch = async (text: string, forward: (body: string) => Promise<{ status: number; text: string }>) => {
     const batch = JSON.parse(text) as { Entries: Entry[] };
@@ -58,7 +58,7 @@ export const startLossyQueue = async (isLost: (body: string) => boolean): Promis
     };
   };
 
-  const { endpoint, stop } = await listenOnLoopback(server);
+  const { endpoint, stop } = await listenOnLoopback(serve);
   return {
     endpoint,
     lost,

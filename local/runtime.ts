@@ -9,24 +9,26 @@ import { join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { SQSClient } from '@aws-sdk/client-sqs';
+import type { CheckpointStore } from './checkpoints.ts';
 import { isAlive, lockDataDirectory } from './data-directory.ts';
 import {
   claimPort,
   type Engine,
+  type EngineOptions,
   externalEndpoint,
+  type GuardedEngine,
   LOCAL_ACCOUNT_ID,
   LOCAL_CREDENTIALS,
   REGION,
-  startDynamoDb,
+  startGuardedDynamoDb,
   startSqs,
 } from './engines.ts';
 import { type PublishedEvent, startEventBus } from './event-bus.ts';
 import type { LambdaHost } from './lambda-host.ts';
 import { loadLambdas } from './lambdas.ts';
 import type { ClockOffset } from './moved-clock.ts';
-import { isExternal } from './open-engines.ts';
 import { createQueues, createTables, deleteQueues, deleteTables, tableTags, withNamesOfItsOwn } from './resources.ts';
-import { removeRuntimeFile, writeRuntimeFile } from './runtime-file.ts';
+import { expectFreeRuntimeFile, removeRuntimeFile, writeRuntimeFile } from './runtime-file.ts';
 import { startSecrets } from './secrets.ts';
 import { PROJECT_DIRECTORY, synthesize } from './synth.ts';
 import { type Assembly, checkSupport, inertResources, References, readAssembly, resourcesOf } from './template.ts';
@@ -43,8 +45,6 @@ export interface RuntimeOptions {
   readonly cronToken?: string | undefined;
   /** Folder that bookings and timers outlive a restart in. @default - in memory */
   readonly dataDir?: string | undefined;
-  /** Folder that the streams' positions outlive a restart in where a DynamoDB of the operator's own keeps the bookings. @default - dataDir */
-  readonly positionsDir?: string;
   /** Settings as `-c name=value` would give them. @default - those of cdk.json */
   readonly context?: Record<string, string>;
   /** A folder that the app was synthesized into already. @default - it is synthesized now */
@@ -55,7 +55,7 @@ export interface RuntimeOptions {
   readonly maxConcurrency?: number;
   /** Whether tables and queues have names of their own and are deleted on stop, where others use the same engines. @default false */
   readonly isolated?: boolean;
-  /** Whether to write `.local/runtime.json`. @default false */
+  /** Whether to write `.local/runtime.json`, or the file that RUNTIME_FILE names. @default false */
   readonly announce?: boolean;
   /** Changes a Lambda's environment before it is loaded: to put a fault between it and an engine. @default - unchanged */
   readonly changeEnvironment?: (environment: Record<string, string>) => Record<string, string>;
@@ -80,6 +80,7 @@ export interface InvocationDone {
 
 /** A running runtime. */
 export interface LocalRuntime {
+  /** For applications: of the guard, where the engine is the embedded one. */
   readonly dynamodbEndpoint: string;
   readonly sqsEndpoint: string;
   /** What the cron webhook wants as its bearer token. */
@@ -99,7 +100,7 @@ export interface LocalRuntime {
  * Starts the runtime.
  *
  * @throws EngineError if an engine cannot be started, UnsupportedTemplateError if the template holds what is not
- *   supported, InvocationError if a bundle cannot be loaded
+ *   supported, InvocationError if a bundle cannot be loaded, RuntimeFileError if another runtime is announced
  */
 export const startRuntime = async (options: RuntimeOptions = {}): Promise<LocalRuntime> => {
   const stops: Stops = [];
@@ -116,17 +117,18 @@ export const startRuntime = async (options: RuntimeOptions = {}): Promise<LocalR
 
 const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<void>): Promise<LocalRuntime> => {
   const { dataDir, onProblem = () => {} } = options;
+  if (options.announce) await expectFreeRuntimeFile();
   if (dataDir !== undefined) stops.push(lockDataDirectory(dataDir));
 
   // The engines first: a port that is in use is said at once, and not after the seconds that the synthesis takes.
-  const dynamodb = await engine('DYNAMODB', options.dynamodbPort, dataDir, startDynamoDb, stops);
+  const dynamodb = await engine('DYNAMODB', options.dynamodbPort, dataDir, startGuardedDynamoDb, stops);
   const sqs = await engine('SQS', options.sqsPort, dataDir, startSqs, stops);
   const apiPort = await claimPort({ port: options.apiPort ?? 0, portVariable: 'PORT' });
   const assembly = await assemble(options, stops);
 
   const clientSettings = { region: REGION, credentials: LOCAL_CREDENTIALS };
-  const dynamodbClient = new DynamoDBClient({ ...clientSettings, endpoint: dynamodb.endpoint });
-  const streamsClient = new DynamoDBStreamsClient({ ...clientSettings, endpoint: dynamodb.endpoint });
+  const dynamodbClient = new DynamoDBClient({ ...clientSettings, endpoint: dynamodb.directEndpoint });
+  const streamsClient = new DynamoDBStreamsClient({ ...clientSettings, endpoint: dynamodb.directEndpoint });
   const sqsClient = new SQSClient({ ...clientSettings, endpoint: sqs.endpoint });
   stops.push(() => {
     for (const client of [dynamodbClient, streamsClient, sqsClient]) client.destroy();
@@ -177,7 +179,7 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   stops.push(() => eventBus.stop());
 
   const lambdas = await loadLambdas(assembly, references, options, {
-    AWS_ENDPOINT_URL_DYNAMODB: dynamodb.endpoint,
+    AWS_ENDPOINT_URL_DYNAMODB: dynamodb.directEndpoint,
     AWS_ENDPOINT_URL_SQS: sqs.endpoint,
     AWS_ENDPOINT_URL_EVENTBRIDGE: eventBus.endpoint,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsManager.endpoint,
@@ -185,7 +187,7 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   stops.push(() => Promise.all([...lambdas.values()].map((lambda) => lambda.stop())).then(() => {}));
 
   const wiring = new Wiring(assembly, references, lambdas, sqsClient, streamsClient, onProblem);
-  const mappings = wiring.eventSources(dataDir ?? (isExternal('DYNAMODB') ? options.positionsDir : undefined));
+  const mappings = wiring.eventSources(options.isolated ? undefined : checkpointStore(dynamodb, dataDir));
   const schedules = wiring.schedules(options.schedulePeriodMs);
   const api = wiring.httpApi();
   if (api) {
@@ -204,6 +206,8 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   for (const source of sources) source.start();
   stops.push(() => Promise.all(sources.map((source) => source.stop())).then(() => {}));
   if (options.announce) {
+    // Another one may have been quicker.
+    await expectFreeRuntimeFile();
     const bookingsTable = outputs.BookingsTableName ?? '';
     writeRuntimeFile({
       dynamodb: dynamodb.endpoint,
@@ -231,6 +235,15 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   };
 };
 
+/** Positions in a stream are kept for as long as the stream may be there: an engine in memory takes its own with it. */
+const checkpointStore = (
+  { endpoint, isExternal }: RunningEngine,
+  dataDir: string | undefined,
+): CheckpointStore | undefined => {
+  if (isExternal) return { directory: dataDir ?? join(PROJECT_DIRECTORY, '.local', 'checkpoints'), engine: endpoint };
+  return dataDir === undefined ? undefined : { directory: dataDir };
+};
+
 type Stops = (() => Promise<void> | void)[];
 
 const assemble = async (options: RuntimeOptions, stops: Stops): Promise<Assembly> => {
@@ -256,16 +269,21 @@ const removeAbandonedAssemblies = (): void => {
   }
 };
 
+interface RunningEngine extends Omit<GuardedEngine, 'stop'> {
+  /** Whether the operator runs it. */
+  readonly isExternal: boolean;
+}
+
 const engine = async (
   name: 'DYNAMODB' | 'SQS',
   port: number | undefined,
   dataDir: string | undefined,
-  startEmbedded: typeof startDynamoDb,
+  startEmbedded: (options: EngineOptions) => Promise<Engine & { readonly directEndpoint?: string }>,
   stops: Stops,
-): Promise<Pick<Engine, 'endpoint'>> => {
+): Promise<RunningEngine> => {
   const endpoint = externalEndpoint(`${name}_ENDPOINT`, process.env[`${name}_ENDPOINT`]);
-  if (endpoint !== undefined) return { endpoint };
+  if (endpoint !== undefined) return { endpoint, directEndpoint: endpoint, isExternal: true };
   const embedded = await startEmbedded({ port: port ?? 0, portVariable: `${name}_PORT`, dataDir });
   stops.push(() => embedded.stop());
-  return embedded;
+  return { directEndpoint: embedded.endpoint, ...embedded, isExternal: false };
 };

@@ -1,10 +1,9 @@
 /** A stand-in for Secrets Manager that speaks its protocol to the real SDK client, as far as the Lambdas use it. */
-import { createServer } from 'node:http';
 import { type LoopbackServer, listenOnLoopback } from './loopback.ts';
 
 /** @param secrets values by ARN */
-export const startSecrets = async (secrets: ReadonlyMap<string, string>): Promise<LoopbackServer> => {
-  const server = createServer(async (request, response) => {
+export const startSecrets = (secrets: ReadonlyMap<string, string>): Promise<LoopbackServer> =>
+  listenOnLoopback(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
     const answer = (status: number, body: object): void => {
@@ -19,5 +18,3 @@ export const startSecrets = async (secrets: ReadonlyMap<string, string>): Promis
       return answer(400, { __type: 'ResourceNotFoundException', message: `no secret ${SecretId}` });
     answer(200, { ARN: SecretId, Name: SecretId, SecretString, VersionStages: ['AWSCURRENT'] });
   });
-  return listenOnLoopback(server);
-};

@@ -2,14 +2,15 @@
 import { createWriteStream, mkdirSync, type WriteStream } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { parseArgs } from 'node:util';
 import { EngineError, REGION } from './engines.ts';
 import { InvocationError } from './lambda-host.ts';
 import { readableLogLine } from './log-lines.ts';
 import { enginesInWords } from './open-engines.ts';
 import { type LocalRuntime, startRuntime } from './runtime.ts';
+import { RuntimeFileError, shownRuntimeFile } from './runtime-file.ts';
 import { PROJECT_DIRECTORY } from './synth.ts';
 import { UnsupportedTemplateError } from './template.ts';
+import { parseOptions, seeHelp, UsageError, WRONG_USAGE } from './usage.ts';
 
 const USAGE = `Usage: npm start -- [options]
 
@@ -25,27 +26,19 @@ Environment:
   CRON_TOKEN           bearer token of the cron webhook (default: made up and printed)
   DYNAMODB_PORT        port of DynamoDB (default 8000; 0 for any free one)
   SQS_PORT             port of SQS (default 9324; 0 for any free one)
+  RUNTIME_FILE         file that tells the commands where everything is (default .local/runtime.json): with one of its
+                       own, and with other ports, a second runtime runs beside the first
   DYNAMODB_ENDPOINT    another DynamoDB engine on loopback, instead of the embedded one
   SQS_ENDPOINT         another SQS engine on loopback, instead of the embedded one`;
 
-/** Thrown for what the user typed wrong; ends with usage and exit code 2. */
-class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
-
 const readOptions = () => {
-  let values: { 'sweep-every'?: string; context?: string[]; help?: boolean };
-  try {
-    ({ values } = parseArgs({
-      options: {
-        'sweep-every': { type: 'string' },
-        context: { type: 'string', short: 'c', multiple: true },
-        help: { type: 'boolean', short: 'h' },
-      },
-    }));
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
+  const { values } = parseOptions({
+    options: {
+      'sweep-every': { type: 'string' },
+      context: { type: 'string', short: 'c', multiple: true },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
   const context: Record<string, string> = {};
   for (const setting of values.context ?? []) {
     const [name, value] = setting.split(/=(.*)/s);
@@ -79,6 +72,7 @@ const portFrom = (variable: string, fallback: number): number => {
 const greet = (runtime: LocalRuntime, dataDir: string | undefined): void => {
   const { dynamodbEndpoint, sqsEndpoint, outputs } = runtime;
   const engines = enginesInWords(dataDir);
+  const variable = process.env.RUNTIME_FILE ? `RUNTIME_FILE=${shownRuntimeFile()} ` : '';
   console.log(`
 booking-expiry is running; ${engines}${engines.includes('in memory') ? ' (DATA_DIR=… keeps what is in it)' : ''}
 
@@ -90,16 +84,17 @@ booking-expiry is running; ${engines}${engines.includes('in memory') ? ' (DATA_D
 
 In another terminal: a booking that holds for 10 seconds, and what has become of it. Nobody pays, so it expires.
 
-  curl -s ${outputs.ApiUrl}/api/v1/bookings -H 'content-type: application/json' -d '{"bookingId":"seat-1","holdSeconds":10}'
-  curl -s ${outputs.ApiUrl}/api/v1/bookings/seat-1
+  id=seat-$(date +%s)
+  curl -s ${outputs.ApiUrl}/api/v1/bookings -H 'content-type: application/json' -d '{"bookingId":"'$id'","holdSeconds":10}'
+  curl -s ${outputs.ApiUrl}/api/v1/bookings/$id
 
 Any AWS SDK or the AWS CLI works with the engines too:
 
   export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=${REGION} AWS_DEFAULT_REGION=${REGION}
   aws dynamodb get-item --endpoint-url ${dynamodbEndpoint} --table-name ${outputs.BookingsTableName} \\
-    --key '{"bookingId":{"S":"seat-1"}}'
+    --key '{"bookingId":{"S":"'$id'"}}'
 
-Sweep now: npm run expire-bookings, or s and Enter here. Stop: Ctrl-C.
+Sweep now: ${variable}npm run expire-bookings, or s and Enter here. Stop: Ctrl-C.
 `);
 };
 
@@ -129,7 +124,6 @@ const run = async (): Promise<void> => {
   const runtime = await startRuntime({
     ...options,
     announce: true,
-    positionsDir: join(PROJECT_DIRECTORY, '.local', 'streams'),
     onLogLine: openLogs(),
     onEvent: ({ time, 'detail-type': type, detail }) =>
       console.log(`${time.slice(11, 23)} ${'event'.padEnd(16)} ${type} ${JSON.stringify(detail)}`),
@@ -155,10 +149,10 @@ const run = async (): Promise<void> => {
 };
 
 run().catch((error) => {
-  const expected = [UsageError, EngineError, UnsupportedTemplateError, InvocationError].some(
+  const expected = [UsageError, EngineError, RuntimeFileError, UnsupportedTemplateError, InvocationError].some(
     (known) => error instanceof known,
   );
   console.error(`npm start: ${expected || !(error instanceof Error) ? (error.message ?? error) : error.stack}`);
-  if (error instanceof UsageError) console.error(`\n${USAGE}`);
-  process.exit(error instanceof UsageError ? 2 : 1);
+  if (error instanceof UsageError) console.error(seeHelp('npm start'));
+  process.exit(error instanceof UsageError ? WRONG_USAGE : 1);
 });

@@ -8,11 +8,11 @@ import {
   type DynamoDBStreamsClient,
   GetRecordsCommand,
   GetShardIteratorCommand,
-  type GetShardIteratorInput,
   type Shard,
   type _Record as StreamRecord,
   TrimmedDataAccessException,
 } from '@aws-sdk/client-dynamodb-streams';
+import type { Checkpoints } from './checkpoints.ts';
 import { compileFilters } from './event-filter.ts';
 import { InvocationError, type LambdaHost } from './lambda-host.ts';
 
@@ -33,14 +33,6 @@ export interface StreamEventSourceSettings {
   readonly checkpoints: Checkpoints;
   readonly onProblem: (problem: string) => void;
 }
-
-/** How far each shard has been read. Outlives a restart where the data does. */
-export interface Checkpoints {
-  get(shardId: string): string | undefined;
-  set(shardId: string, sequenceNumber: string): void;
-}
-
-type ShardPosition = Pick<GetShardIteratorInput, 'ShardIteratorType' | 'SequenceNumber'>;
 
 /** Lambda polls each shard four times a second (AWS Lambda Developer Guide, DynamoDB streams). */
 const POLL_INTERVAL_MS = 250;
@@ -150,43 +142,42 @@ export class StreamEventSource {
         if (records.length < batchSize) await this.#pause(POLL_INTERVAL_MS);
       } catch (error) {
         if (this.#stopped) return;
-        if (error instanceof TrimmedDataAccessException && checkpoints.get(shardId) === undefined) {
+        if (wasTrimmed(error) && checkpoints.get(shardId) === undefined) {
           // For DynamoDB Local a position before the first record is out of date once another table has been written
           // to. Nothing has been read yet: the oldest record is the next.
           await this.#pause(POLL_INTERVAL_MS);
-          iterator = await this.#iteratorAt(shardId, { ShardIteratorType: 'TRIM_HORIZON' });
+          iterator = await this.#iteratorAt(shardId, true);
           continue;
         }
         // Iterators expire, and engines restart: go on behind what was done last.
         this.#report(`could not read shard ${shardId}`, error);
         await this.#pause(1_000);
-        iterator = await this.#iteratorAt(shardId);
+        iterator = await this.#iteratorAt(shardId, wasTrimmed(error));
       }
     }
   }
 
-  /** Where what was done last says. */
-  #position(shardId: string): ShardPosition {
-    const { startingPosition, checkpoints } = this.#settings;
-    const after = checkpoints.get(shardId);
-    if (after === undefined) return { ShardIteratorType: startingPosition };
-    return { ShardIteratorType: 'AFTER_SEQUENCE_NUMBER', SequenceNumber: after };
-  }
-
-  async #iteratorAt(shardId: string, position = this.#position(shardId)): Promise<string | undefined> {
-    const { streamArn } = this.#settings;
-    let from = position;
+  /** @param fromOldest whether what follows the checkpoint is not kept any more: the oldest that is kept comes next */
+  async #iteratorAt(shardId: string, fromOldest = false): Promise<string | undefined> {
+    const { streamArn, startingPosition, checkpoints } = this.#settings;
+    let after = fromOldest ? undefined : checkpoints.get(shardId);
+    let position = fromOldest ? ('TRIM_HORIZON' as const) : startingPosition;
     for (;;) {
       try {
         const { ShardIterator } = await this.#client.send(
-          new GetShardIteratorCommand({ StreamArn: streamArn, ShardId: shardId, ...from }),
+          new GetShardIteratorCommand({
+            StreamArn: streamArn,
+            ShardId: shardId,
+            ...(after === undefined
+              ? { ShardIteratorType: position }
+              : { ShardIteratorType: 'AFTER_SEQUENCE_NUMBER', SequenceNumber: after }),
+          }),
         );
         return ShardIterator;
       } catch (error) {
         if (this.#stopped) return undefined;
         this.#report(`could not begin to read shard ${shardId}`, error);
-        // Nobody has read for a day: what the stream still holds is the next best.
-        if (error instanceof TrimmedDataAccessException) from = { ShardIteratorType: 'TRIM_HORIZON' };
+        if (wasTrimmed(error)) [after, position] = [undefined, 'TRIM_HORIZON'];
         await this.#pause(1_000);
       }
     }
@@ -331,6 +322,8 @@ const batchesOf = (records: readonly LambdaRecord[]): LambdaRecord[][] => {
   }
   return batches;
 };
+/** A stream keeps its records for a day. */
+const wasTrimmed = (error: unknown): boolean => error instanceof TrimmedDataAccessException;
 
 const withBinaryAsBase64 = (value: unknown): object =>
   JSON.parse(

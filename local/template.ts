@@ -59,7 +59,7 @@ const INERT_TYPES: Record<string, string> = {
 };
 
 const SUPPORTED_TYPES: Record<string, Support> = {
-  'AWS::ApiGatewayV2::Api': { used: ['CorsConfiguration', 'ProtocolType'], inert: ['Name', 'Tags'] },
+  'AWS::ApiGatewayV2::Api': { used: ['ProtocolType'], inert: ['Name', 'Tags'] },
   'AWS::ApiGatewayV2::Route': { used: ['ApiId', 'RouteKey', 'Target'], inert: ['AuthorizationType', 'AuthorizerId'] },
   'AWS::ApiGatewayV2::Integration': { used: ['ApiId', 'IntegrationType', 'IntegrationUri', 'PayloadFormatVersion'] },
   'AWS::ApiGatewayV2::Stage': {

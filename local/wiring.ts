@@ -1,9 +1,9 @@
 /** Drives the Lambdas by what the template says: event source mappings, schedules and HTTP routes. */
 import type { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
-import { openCheckpoints } from './data-directory.ts';
+import { type CheckpointStore, openCheckpoints } from './checkpoints.ts';
 import { REGION } from './engines.ts';
-import { type CorsConfiguration, LocalHttpApi } from './http-api.ts';
+import { LocalHttpApi } from './http-api.ts';
 import type { LambdaHost } from './lambda-host.ts';
 import { isExternal } from './open-engines.ts';
 import { LocalSchedule, ratePeriodMs } from './schedule.ts';
@@ -48,17 +48,17 @@ export class Wiring {
     return this.#polled.has(lambda) ? CONCURRENCY_AT_FIRST : 1;
   }
 
-  /** @param positionsDir where the streams' positions outlive a restart; absent for memory */
-  eventSources(positionsDir: string | undefined): Source[] {
+  /** @param checkpoints where the streams' positions outlive a restart; absent for memory */
+  eventSources(checkpoints: CheckpointStore | undefined): Source[] {
     const sources: Source[] = [];
     for (const [logicalId, properties] of resourcesOf(this.#template, 'AWS::Lambda::EventSourceMapping')) {
       const mapping = this.#references.resolve(properties) as EventSourceMapping;
-      if (mapping.Enabled !== false) sources.push(this.#eventSource(logicalId, mapping, positionsDir));
+      if (mapping.Enabled !== false) sources.push(this.#eventSource(logicalId, mapping, checkpoints));
     }
     return sources;
   }
 
-  #eventSource(logicalId: string, mapping: EventSourceMapping, positionsDir: string | undefined): Source {
+  #eventSource(logicalId: string, mapping: EventSourceMapping, checkpoints: CheckpointStore | undefined): Source {
     const { EventSourceArn, BatchSize } = mapping;
     const lambda = this.#lambdaOf(mapping.FunctionName);
     const common = {
@@ -93,7 +93,7 @@ export class Wiring {
       maxRetryAttempts: mapping.MaximumRetryAttempts ?? -1,
       maxRecordAgeSeconds: mapping.MaximumRecordAgeInSeconds ?? -1,
       onDiscarded: this.#sendTo(mapping.DestinationConfig?.OnFailure?.Destination),
-      checkpoints: openCheckpoints(positionsDir, logicalId, EventSourceArn),
+      checkpoints: openCheckpoints(checkpoints, logicalId, EventSourceArn),
     });
   }
 
@@ -149,8 +149,7 @@ export class Wiring {
       if (lambda === undefined) throw new UnsupportedTemplateError([`target ${target} of ${routeId}`]);
       return { routeKey: String(RouteKey), lambda };
     });
-    const cors = this.#references.resolve(properties.CorsConfiguration) as CorsConfiguration | undefined;
-    return { logicalId, server: new LocalHttpApi(routes, cors, this.#onProblem) };
+    return { logicalId, server: new LocalHttpApi(routes, this.#onProblem) };
   }
 
   /** Sends descriptions of discarded events to their destination, a queue of the template. */

@@ -22,6 +22,7 @@ import { openApiDocument } from './openapi.ts';
 import { type FieldError, Problem } from './problem.ts';
 import {
   bookingIdInPath,
+  CURSOR_RULE,
   createRequest,
   DEFAULT_PAGE_SIZE,
   extendRequest,
@@ -182,9 +183,8 @@ const createBooking = async (context: ApiContext, { store, clock }: BookingsApiP
 const listBookings = async (context: ApiContext, { index, clock }: BookingsApiPorts): Promise<Response> => {
   const query = parse(listQuery, context.req.query(), 'query');
   const nowMs = clock();
-  const after = query.cursor === undefined ? {} : decodeCursor(query.cursor);
-  if (after === undefined)
-    throw invalid([{ pointer: 'cursor', detail: 'must be a cursor of an earlier page', received: query.cursor }]);
+  const after = query.cursor === undefined ? {} : decodeCursor(query.cursor, query.status);
+  if (after === undefined) throw invalid([{ pointer: 'cursor', detail: CURSOR_RULE, received: query.cursor }]);
   const range =
     query.status === 'PENDING'
       ? { fromMs: nowMs + 1, throughMs: LATEST_DEADLINE_MS }
@@ -192,7 +192,7 @@ const listBookings = async (context: ApiContext, { index, clock }: BookingsApiPo
   const page = await index.listPending({ ...range, limit: query.limit ?? DEFAULT_PAGE_SIZE, after });
   return context.json({
     bookings: page.bookings.map((booking) => bookingJson(booking, nowMs)),
-    cursor: page.after ? encodeCursor(page.after) : null,
+    cursor: page.after ? encodeCursor(page.after, query.status) : null,
   });
 };
 

@@ -47,7 +47,9 @@ const time = v.pipe(
 const bookingId = v.pipe(
   v.string(ID_RULE),
   v.regex(/^[A-Za-z0-9._:~-]{1,128}$/, ID_RULE),
-  v.description('Your own id. Without it, one is made.'),
+  // Clients and proxies take them out of a path (RFC 3986, 5.2.4), so the booking could never be asked for.
+  v.check((id) => id !== '.' && id !== '..', 'must not be . or .. alone: no URL can reach such a booking'),
+  v.description('Your own id, but neither . nor .. alone. Without it, one is made.'),
 );
 
 /** Why a value cannot be kept as it came; undefined if it can. */
@@ -115,6 +117,7 @@ export const bookingIdInPath = v.pipe(
 );
 
 export const LISTED_STATUSES = ['PENDING', 'OVERDUE'] as const;
+export const CURSOR_RULE = 'must be a cursor of an earlier page of the same list';
 export const CURSOR_PATTERN = /^[A-Za-z0-9_-]{1,8000}$/;
 const LIMIT_RULE = `must be a whole number from 1 to ${MAX_PAGE_SIZE}`;
 export const listQuery = v.strictObject({
@@ -127,7 +130,7 @@ export const listQuery = v.strictObject({
       v.maxValue(MAX_PAGE_SIZE, LIMIT_RULE),
     ),
   ),
-  cursor: v.optional(v.pipe(v.string(), v.regex(CURSOR_PATTERN, 'must be a cursor of an earlier page'))),
+  cursor: v.optional(v.pipe(v.string(), v.regex(CURSOR_PATTERN, CURSOR_RULE))),
 });
 
 const IDEMPOTENCY_KEY_RULE = 'must be 1 to 255 printable ASCII characters';

@@ -247,11 +247,19 @@ describe('over HTTP', () => {
   });
 
   /** The status of a request that fetch would refuse to make, or mend before it is sent. */
-  const rawStatus = (path: string, body = '') => {
-    const { hostname, port } = new URL(runtime.outputs.ApiUrl ?? '');
+  const rawStatus = (
+    path: string,
+    body = '',
+    headers: Record<string, string> = {},
+    endpoint = runtime.outputs.ApiUrl ?? '',
+  ) => {
+    const { hostname, port } = new URL(endpoint);
+    const length = body === '' ? {} : { 'content-length': body.length };
     return new Promise<number | undefined>((resolve, reject) => {
-      const headers = body === '' ? {} : { 'content-length': body.length };
-      httpRequest({ hostname, port, path, headers }, (response) => resolve(response.resume().statusCode))
+      httpRequest({ hostname, port, path, headers: { ...length, ...headers }, agent: false }, (response) => {
+        resolve(response.statusCode);
+        response.destroy();
+      })
         .on('error', reject)
         .end(body);
     });
@@ -267,6 +275,17 @@ describe('over HTTP', () => {
     ['http://elsewhere/', 400],
   ])('a request for %s is answered %d', async (path, status) => {
     expect(await rawStatus(path)).toBe(status);
+  });
+
+  test('a web page reaches nothing that the runtime serves', async () => {
+    const { eventsUrl, dynamodbEndpoint, sqsEndpoint, outputs } = runtime;
+    for (const address of [`${outputs.ApiUrl}/api/v1/health`, eventsUrl, dynamodbEndpoint, sqsEndpoint]) {
+      const { pathname, origin } = new URL(address);
+      const status = (headers: Record<string, string>) => rawStatus(pathname, '', headers, origin);
+      expect(await status({ host: 'evil.example' })).toBe(403);
+      expect(await status({ origin: 'https://evil.example' })).toBe(403);
+      expect(await status({})).not.toBe(403);
+    }
   });
 
   test('what no route has, and what is too large, is refused by the gateway', async () => {

@@ -69,7 +69,7 @@ describe('on a DynamoDB without tags and an SQS of another account', () => {
 
   test('a booking expires by its timer', async () => {
     const created = await run('bin/bookings.ts', 'create', 'here', '--hold-seconds', '2');
-    expect(created.err).toBe('');
+    expect(created).toMatchObject({ code: 0 });
     const { out } = await eventually(
       () => run('bin/bookings.ts', 'get', 'here', '--json'),
       (answer) => JSON.parse(answer.out).expiredBy !== undefined,
@@ -79,8 +79,8 @@ describe('on a DynamoDB without tags and an SQS of another account', () => {
 
   test('npm run status knows the queues and the sweep', async () => {
     await run('bin/bookings.ts', 'create', 'far', '--hold-seconds', '86400');
-    const { out, err } = await run('bin/status.ts', '--json');
-    expect(err).toBe('');
+    const { code, out } = await run('bin/status.ts', '--json');
+    expect(code).toBe(0);
     expect(JSON.parse(out)).toMatchObject({
       pending: 1,
       timers: { visible: 0 },
@@ -92,8 +92,8 @@ describe('on a DynamoDB without tags and an SQS of another account', () => {
   test('npm run expire-bookings schedules too, and notes how far', async () => {
     const lastSweepAt = async (): Promise<string> => JSON.parse((await run('bin/status.ts', '--json')).out).lastSweepAt;
     const before = await lastSweepAt();
-    const { out, err } = await run('bin/expire-bookings.ts', '--json');
-    expect(err).toBe('');
+    const { code, out } = await run('bin/expire-bookings.ts', '--json');
+    expect(code).toBe(0);
     expect(JSON.parse(out)).toMatchObject({ errors: [], remaining: false });
     expect(Date.parse(await lastSweepAt())).toBeGreaterThan(Date.parse(before));
   });

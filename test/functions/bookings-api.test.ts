@@ -139,6 +139,8 @@ describe('what is refused, with the field, what is allowed and what came', () =>
     [{ holdSeconds: 60, bookingId: 'a b' }, '/bookingId', 'characters'],
     [{ holdSeconds: 60, bookingId: 'x'.repeat(129) }, '/bookingId', '1 to 128'],
     [{ holdSeconds: 60, bookingId: '' }, '/bookingId', '1 to 128'],
+    [{ holdSeconds: 60, bookingId: '.' }, '/bookingId', 'no URL can reach'],
+    [{ holdSeconds: 60, bookingId: '..' }, '/bookingId', 'no URL can reach'],
     [{ holdSeconds: 60, holdMinutes: 1 }, '/holdMinutes', 'is not a field here'],
     [{ holdSeconds: 60, details: [] }, '/details', 'must be an object'],
     [{ holdSeconds: 60, details: { text: 'x'.repeat(8_192) } }, '/details', '8192 bytes'],
@@ -307,6 +309,18 @@ describe('moves', () => {
     expect((await call('POST', '/bookings/longer/extend', { expiresAt })).body.expiresAt).toBe(expiresAt);
   });
 
+  test('that extend again move the deadline only if they count from now', async () => {
+    await create('again', 60);
+    const expiresAt = new Date(nowMs + 600_000).toISOString();
+    const extend = async (body: object) => (await call('POST', '/bookings/again/extend', body)).body.expiresAt;
+    expect(await extend({ expiresAt })).toBe(expiresAt);
+    nowMs += 5_000;
+    expect(await extend({ expiresAt })).toBe(expiresAt);
+    const first = await extend({ holdSeconds: 900 });
+    nowMs += 5_000;
+    expect(Date.parse(await extend({ holdSeconds: 900 })) - Date.parse(first)).toBe(5_000);
+  });
+
   test('with a body that would be ignored are refused', async () => {
     await create('extra');
     expect((await call('POST', '/bookings/extra/confirm', { paid: true })).status).toBe(400);
@@ -375,6 +389,26 @@ describe('lists', () => {
     const next = await call('GET', `/bookings?limit=2&cursor=${body.cursor}`);
     expect(next.status).toBe(200);
     expect(next.body.bookings.map(({ bookingId }: { bookingId: string }) => bookingId)).toEqual(['going-4']);
+  });
+
+  test('refuse a cursor that another list gave', async () => {
+    await Promise.all([10, 11, 1_000, 1_001].map((hold) => create(`${sequence}-held-${hold}`, hold)));
+    nowMs += 20_000;
+    const cursors = await Promise.all(
+      ['PENDING', 'OVERDUE'].map(async (status) => {
+        const { body } = await call('GET', `/bookings?limit=1&status=${status}`);
+        return [status, body.cursor] as const;
+      }),
+    );
+    for (const [status, cursor] of cursors) {
+      const other = status === 'PENDING' ? 'OVERDUE' : 'PENDING';
+      const refused = await call('GET', `/bookings?limit=1&status=${other}&cursor=${cursor}`);
+      expect(refused.status).toBe(400);
+      expect(refused.body.errors).toEqual([
+        { pointer: 'cursor', detail: 'must be a cursor of an earlier page of the same list', received: cursor },
+      ]);
+      expect((await call('GET', `/bookings?limit=1&status=${status}&cursor=${cursor}`)).status).toBe(200);
+    }
   });
 
   test('of what is overdue hold what lapsed and is not marked', async () => {

@@ -18,6 +18,12 @@ describe('what the local runtime does not support is named at start-up', () => {
     expect(() => checkSupport(template)).toThrow('property ContentBasedDeduplication of Queue (AWS::SQS::Queue)');
   });
 
+  test('CORS: no web page may call the local runtime', () => {
+    const Properties = { ProtocolType: 'HTTP', CorsConfiguration: { AllowOrigins: ['https://shop.example.com'] } };
+    const template = { Resources: { Api: { Type: 'AWS::ApiGatewayV2::Api', Properties } } };
+    expect(() => checkSupport(template)).toThrow('property CorsConfiguration of Api (AWS::ApiGatewayV2::Api)');
+  });
+
   test('an intrinsic function or a reference', () => {
     const references = new References();
     expect(() => references.resolve({ 'Fn::ImportValue': 'x' })).toThrow('intrinsic function Fn::ImportValue');

@@ -1,5 +1,5 @@
 /** Something between the service and an engine that fails as networks and services do, on command. */
-import { Agent, createServer, request as httpRequest } from 'node:http';
+import { Agent, request as httpRequest } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { listenOnLoopback } from '../../local/loopback.ts';
 
@@ -13,7 +13,7 @@ export const startFaultyEngine = async (target: string) => {
   const agent = new Agent({ keepAlive: true });
   let mode: Mode = 'well';
   let failures = 0;
-  const server = createServer(async (incoming, response) => {
+  const { endpoint, server, stop } = await listenOnLoopback(async (incoming, response) => {
     const now = mode;
     if (now !== 'well') failures += 1;
     if (now === 'unreachable') {
@@ -40,7 +40,6 @@ export const startFaultyEngine = async (target: string) => {
     response.once('close', () => passedOn.destroy());
     incoming.pipe(passedOn);
   });
-  const { endpoint, stop } = await listenOnLoopback(server);
   return {
     endpoint,
     failures: () => failures,

@@ -1,0 +1,106 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type LoopbackServer, listenOnLoopback } from '../../local/loopback.ts';
+import {
+  expectFreeRuntimeFile,
+  type RuntimeFile,
+  RuntimeFileError,
+  readRuntimeFile,
+  removeRuntimeFile,
+  writeRuntimeFile,
+} from '../../local/runtime-file.ts';
+
+let answering: LoopbackServer;
+let nobodyThere: string;
+beforeAll(async () => {
+  answering = await listenOnLoopback((_, response) => response.writeHead(404).end());
+  const gone = createServer();
+  nobodyThere = await new Promise((resolve) => {
+    gone.listen(0, '127.0.0.1', () => {
+      const address = gone.address();
+      gone.close(() => resolve(`http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`));
+    });
+  });
+});
+afterAll(() => answering.stop());
+
+let directory: string;
+let file: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'booking-expiry-'));
+  file = join(directory, 'runtime.json');
+  process.env.RUNTIME_FILE = file;
+});
+afterEach(() => {
+  delete process.env.RUNTIME_FILE;
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const runtimeOf = (overrides: Partial<RuntimeFile> = {}): RuntimeFile => ({
+  dynamodb: nobodyThere,
+  sqs: nobodyThere,
+  api: answering.endpoint,
+  bookingsTable: 'bookings',
+  timerQueueUrl: '',
+  timerDeadLetterQueueUrl: '',
+  pid: process.ppid,
+  ...overrides,
+});
+/** Above every process id that Linux gives by default. */
+const NO_PROCESS = 2 ** 22 + 1;
+
+describe('a runtime that starts', () => {
+  test('is refused while another one that is announced in the same file runs and answers', async () => {
+    writeRuntimeFile(runtimeOf());
+    const refusal = await expectFreeRuntimeFile().catch((error) => error);
+    expect(refusal).toBeInstanceOf(RuntimeFileError);
+    expect(refusal.message).toContain(`process ${process.ppid}, at ${answering.endpoint}`);
+    expect(refusal.message).toContain('RUNTIME_FILE=.local/second.json');
+    expect(refusal.message).toContain(`kill ${process.ppid}`);
+  });
+
+  test('is refused too if the other one has no HTTP API and only its DynamoDB answers', async () => {
+    writeRuntimeFile(runtimeOf({ api: null, dynamodb: answering.endpoint }));
+    await expect(expectFreeRuntimeFile()).rejects.toThrow(`at ${answering.endpoint}`);
+  });
+
+  test.each([
+    ['there is no file', () => {}],
+    ['the other one was killed', () => writeRuntimeFile(runtimeOf({ pid: NO_PROCESS }))],
+    ['its process id belongs to another program now', () => writeRuntimeFile(runtimeOf({ api: nobodyThere }))],
+    ['it is announced itself', () => writeRuntimeFile(runtimeOf({ pid: process.pid }))],
+  ])('goes on if %s', async (_, given) => {
+    given();
+    await expect(expectFreeRuntimeFile()).resolves.toBeUndefined();
+  });
+
+  test.each(['{"name":"booking-expiry"}', 'no JSON', '[]', 'null'])(
+    'is refused if RUNTIME_FILE names a file that is no runtime’s own: %s',
+    async (content) => {
+      writeFileSync(file, content);
+      await expect(expectFreeRuntimeFile()).rejects.toThrow(
+        `RUNTIME_FILE must name a new file or one of a runtime, got ${file}`,
+      );
+      expect(readRuntimeFile()).toBeUndefined();
+      expect(readFileSync(file, 'utf8')).toBe(content);
+    },
+  );
+});
+
+describe('a runtime that ends', () => {
+  test('takes its file away', () => {
+    writeRuntimeFile(runtimeOf({ pid: process.pid }));
+    expect(readRuntimeFile()).toMatchObject({ pid: process.pid });
+    removeRuntimeFile();
+    expect(existsSync(file)).toBe(false);
+  });
+
+  test('leaves the file to another one that has written its own since', () => {
+    writeRuntimeFile(runtimeOf());
+    removeRuntimeFile();
+    expect(readRuntimeFile()).toEqual(runtimeOf());
+  });
+});
