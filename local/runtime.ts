@@ -123,7 +123,8 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   // The engines first: a port that is in use is said at once, and not after the seconds that the synthesis takes.
   const dynamodb = await engine('DYNAMODB', options.dynamodbPort, dataDir, startGuardedDynamoDb, stops);
   const sqs = await engine('SQS', options.sqsPort, dataDir, startSqs, stops);
-  const apiPort = await claimPort({ port: options.apiPort ?? 0, portVariable: 'PORT' });
+  // Any free one is chosen when it is listened on: until then another process may take it.
+  const apiPort = options.apiPort ? await claimPort({ port: options.apiPort, portVariable: 'PORT' }) : 0;
   const assembly = await assemble(options, stops);
 
   const clientSettings = { region: REGION, credentials: LOCAL_CREDENTIALS };
@@ -191,8 +192,7 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   const schedules = wiring.schedules(options.schedulePeriodMs);
   const api = wiring.httpApi();
   if (api) {
-    references.set(api.logicalId, api.logicalId, { ApiEndpoint: `http://127.0.0.1:${apiPort}` });
-    await api.server.listen(apiPort);
+    references.set(api.logicalId, api.logicalId, { ApiEndpoint: await api.server.listen(apiPort) });
     stops.push(() => api.server.stop());
   }
   const outputs = Object.fromEntries(
