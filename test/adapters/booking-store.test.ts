@@ -3,6 +3,7 @@ import { PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isPermanent } from '../../functions/adapters/permanent-error.ts';
 import { BOOKING_STATUSES, type Booking, effectiveStatus } from '../../functions/core/booking-status.ts';
+import { NO_CAPACITY_OF_BATCHES, tellsCapacityOfBatches } from '../support/abilities.ts';
 import { type Engines, startEngines } from '../support/engines.ts';
 
 const NOW = 1_790_000_000_000;
@@ -176,7 +177,8 @@ describe('a batch of expiries', () => {
     expect(await engines.store.get('nowhere')).toBeUndefined();
   });
 
-  test('costs two write units for an expiry and one for a refusal', async () => {
+  test('costs two write units for an expiry and one for a refusal', async ({ skip }) => {
+    skip(!(await tellsCapacityOfBatches(engines.rawClient, engines.table)), NO_CAPACITY_OF_BATCHES);
     const pending = await givenBooking('PENDING');
     const settled = await givenBooking('CONFIRMED');
     let units = 0;

@@ -6,7 +6,8 @@ import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { type Booking, effectiveStatus } from '../../functions/core/booking-status.ts';
 import { LATEST_DEADLINE_MS } from '../../functions/core/hold-time.ts';
 import { type Item, readBooking } from '../../functions/table/item.ts';
-import { type Engine, LOCAL_CREDENTIALS, REGION, startDynamoDb } from '../../local/engines.ts';
+import { type Engine, LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
+import { openDynamoDb } from '../../local/open-engines.ts';
 import { readAssembly } from '../../local/template.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 import { effective, type ModelBooking, type ModelMove, moved } from './model.ts';
@@ -354,7 +355,7 @@ export class Player {
   async #ready() {
     if (this.#played % HISTORIES_PER_ENGINE === 0) {
       await this.stop();
-      this.#engine = await startDynamoDb({ port: 0, portVariable: 'DYNAMODB_PORT' });
+      this.#engine = await openDynamoDb();
       const { endpoint } = this.#engine;
       const client = { region: REGION, credentials: LOCAL_CREDENTIALS, endpoint };
       this.#clients = {

@@ -116,9 +116,14 @@ export class World {
   readonly #lambdaClock = (): number => this.nowMs + this.#lambdasAheadMs;
 
   async begin(): Promise<void> {
-    const { raw, streams } = this.#clients;
+    const { raw } = this.#clients;
     // Names of its own: a table that is made again under its name goes on with the engine's old stream.
     await createTables({ ...this.#clients.assembly, stackName: randomUUID() }, raw, this.#references);
+  }
+
+  /** Before the oldest record of the table's stream. */
+  async #toTheBeginning(): Promise<void> {
+    const { raw, streams } = this.#clients;
     const { Table } = await raw.send(new DescribeTableCommand({ TableName: this.#table() }));
     const StreamArn = Table?.LatestStreamArn;
     const { StreamDescription } = await streams.send(new DescribeStreamCommand({ StreamArn }));
@@ -371,6 +376,8 @@ export class World {
   }
 
   async #readStream(): Promise<void> {
+    // For DynamoDB Local a position before the first record is out of date once another table has been written to.
+    if (this.#records.length === 0) await this.#toTheBeginning();
     for (let more = true; more && this.#iterator !== undefined; ) {
       const answer = await this.#clients.streams.send(new GetRecordsCommand({ ShardIterator: this.#iterator }));
       this.#iterator = answer.NextShardIterator;
