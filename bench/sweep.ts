@@ -4,6 +4,7 @@ import { BatchWriteCommand, DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb
 import pMap from 'p-map';
 import { BookingStore } from '../functions/adapters/booking-store.ts';
 import { DynamoDbTable } from '../functions/adapters/dynamodb-table.ts';
+import { PatrolNotes } from '../functions/adapters/patrol-notes.ts';
 import { PendingIndex } from '../functions/adapters/pending-index.ts';
 import { isPermanent } from '../functions/adapters/permanent-error.ts';
 import { sweepScheduling } from '../functions/adapters/sweep-scheduling.ts';
@@ -63,6 +64,12 @@ const startTable = async (assemblyDirectory: string) => {
     ),
     clock: Date.now,
     isPermanent,
+    notes: new PatrolNotes(
+      new DynamoDbTable(metered, nameOf('SweepStateTable')),
+      queues,
+      nameOf('ScheduleExpiryDeadLetterQueue'),
+    ),
+    shardCount: SHARD_COUNT,
     telemetry: {
       count: () => {},
       lag: () => {},

@@ -138,9 +138,10 @@ const COMMANDS: Record<string, { readonly takesId: 'always' | 'maybe' | 'never';
   get: {
     takesId: 'always',
     command: (bookingId, options) => async (connection) => {
-      const booking = await connection.store.get(bookingId);
+      const nowMs = systemClock();
+      const booking = await connection.store.read(bookingId, nowMs);
       if (booking === undefined) throw new Error(`there is no booking ${bookingId}`);
-      show(bookingJson(booking, systemClock()), options, connection);
+      show(bookingJson(booking, nowMs), options, connection);
     },
   },
   list: {
@@ -203,7 +204,7 @@ runCommand('bookings', async () => {
   const tooMany = known.takesId === 'never' ? positionals.length > 1 : others.length > 0;
   if (tooMany) throw new UsageError(`${name} does not take "${others[0] ?? bookingId}"`);
   const work = known.command(bookingId, options);
-  const connection = await connect(options);
+  const connection = await connect(options, name === 'list' ? 'look' : 'write');
   if (!options.json) console.error(connection.placeText);
   await work(connection);
 });

@@ -12,6 +12,7 @@ import type { SweepScheduling } from '../functions/core/sweep.ts';
 import { queueClient, tableClient } from '../functions/runtime/clients.ts';
 import { readRuntimeFile, shownRuntimeFile } from '../local/runtime-file.ts';
 import { seeHelp, UsageError, WRONG_USAGE } from '../local/usage.ts';
+import { expectRightClock, watchClock } from './engine-clock.ts';
 import { type Place, placeText, watchPlace } from './place.ts';
 
 /** Options of every command that works on the table, for `parseArgs`. */
@@ -46,6 +47,8 @@ export interface Connection {
   /** Absent where the table's tags do not tell which queue and which state are its own. */
   readonly scheduling?: SweepScheduling;
   readonly sqsClient: SQSClient;
+  /** The bookings' own timers; absent where the table's tags do not tell. */
+  readonly queue?: TimerQueue;
   readonly timerQueueUrl?: string;
   /** URLs of the dead-letter queues, by the names that their alarms and the runbook use. */
   readonly deadLetterQueueUrls: ReadonlyMap<string, string>;
@@ -54,9 +57,11 @@ export interface Connection {
 /**
  * Connects to the bookings table.
  *
- * @throws UsageError for a shard count that is not allowed; Error with the way out if the table cannot be reached
+ * @param purpose to write by this machine's clock, or only to look
+ * @throws UsageError for a shard count that is not allowed; WrongClockError if it is to write and the clock is wrong; Error
+ *   with the way out if the table cannot be reached
  */
-export const connect = async (options: ConnectOptions): Promise<Connection> => {
+export const connect = async (options: ConnectOptions, purpose: 'write' | 'look'): Promise<Connection> => {
   const givenShardCount = options['shard-count'];
   if (givenShardCount !== undefined && !/^([1-9]\d?|1\d\d|200)$/.test(givenShardCount)) {
     throw new UsageError(`--shard-count must be a whole number from 1 to 200, got ${givenShardCount}`);
@@ -64,10 +69,12 @@ export const connect = async (options: ConnectOptions): Promise<Connection> => {
   const { table, dynamodb, sqs, runtimePid, knownTags } = findTable(options);
   const impatient = new DynamoDBClient({ maxAttempts: 2, ...dynamodb });
   const readPlace = watchPlace(impatient, table);
+  const clockDifference = watchClock(impatient);
   const tags = await readTags(impatient, table, knownTags).catch(async (error) => {
     const hint = runtimePid === undefined ? '' : ' (is npm start still running?)';
     throw new Error(`cannot reach the ${placeText(await readPlace())}: ${reasonOf(error)}${hint}`, { cause: error });
   });
+  if (purpose === 'write') expectRightClock(clockDifference());
   const place = await readPlace();
   const shardCount = Number(givenShardCount ?? tags.get(TABLE_TAGS.shardCount) ?? 0);
   if (shardCount === 0) {
@@ -78,6 +85,7 @@ export const connect = async (options: ConnectOptions): Promise<Connection> => {
   const sqsClient = queueClient(sqs);
   const stateTable = tags.get(TABLE_TAGS.sweepStateTable);
   const queueUrl = tags.get(TABLE_TAGS.timerQueueUrl);
+  const queue = queueUrl === undefined ? undefined : new TimerQueue(sqsClient, queueUrl);
   return {
     store: new BookingStore(bookings, shardCount),
     index: new PendingIndex(bookings, shardCount),
@@ -86,10 +94,8 @@ export const connect = async (options: ConnectOptions): Promise<Connection> => {
       timerLeadMs: Number(tags.get(TABLE_TAGS.timerLeadMs) ?? SECOND_MS),
       sweepIntervalMs: Number(tags.get(TABLE_TAGS.sweepIntervalMinutes) ?? 5) * MINUTE_MS,
     },
-    ...(stateTable &&
-      queueUrl && {
-        scheduling: sweepScheduling(new TimerQueue(sqsClient, queueUrl), new DynamoDbTable(client, stateTable)),
-      }),
+    ...(stateTable && queue && { scheduling: sweepScheduling(queue, new DynamoDbTable(client, stateTable)) }),
+    ...(queue && { queue }),
     place,
     placeText: placeText(place) + (runtimePid === undefined ? '' : ` (npm start, process ${runtimePid})`),
     sqsClient,

@@ -149,7 +149,7 @@ runCommand('measure-lag', async () => {
   const perSecond = number(options, 'per-second', 1, 200);
   const holdMs = number(options, 'hold-seconds', 5, 900) * SECOND_MS;
   const patienceMs = number(options, 'patience', 1, 1_200) * SECOND_MS;
-  const connection = await connect(options);
+  const connection = await connect(options, 'write');
   if (!options.json) console.error(connection.placeText);
 
   const deadlines = await withProgress('writing', bookings, options.json, (tell) =>

@@ -2,13 +2,16 @@
 
 import { GetQueueAttributesCommand, type QueueAttributeName } from '@aws-sdk/client-sqs';
 import { comeNearHorizonMs, LATEST_DEADLINE_MS, OVERDUE_AFTER_MS, SECOND_MS } from '../functions/core/hold-time.ts';
+import { isLeftOut } from '../functions/core/left-out.ts';
 import { iso, systemClock } from '../functions/runtime/clock.ts';
+import type { Item } from '../functions/table/item.ts';
 import { parseOptions, UsageError } from '../local/usage.ts';
 import { CONNECT_OPTIONS, CONNECT_USAGE, type Connection, connect, runCommand } from './connect.ts';
 
 const USAGE = `Usage: npm run status -- [options]
 
   --next <n>             how many of the next deadlines to show: 0 to 100 (default 5)
+  --whole-table          look for bookings that are in no index in the whole table, not only in its first items
   --json                 JSON instead of text; into a pipe: npm run --silent status -- --json | jq
 ${CONNECT_USAGE}
   -h, --help             this text
@@ -23,6 +26,7 @@ const readOptions = () => {
     options: {
       ...CONNECT_OPTIONS,
       next: { type: 'string', default: '5' },
+      'whole-table': { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -44,17 +48,18 @@ const messagesIn = async ({ sqsClient }: Connection, QueueUrl: string) => {
 };
 
 /** Counts and ages as they are now, and each thing that is wrong, in words. */
-const lookAt = async (connection: Connection, next: number) => {
+const lookAt = async (connection: Connection, next: number, wholeTable: boolean) => {
   const { index, settings, scheduling } = connection;
   const nowMs = systemClock();
   const deadLetters: Record<string, number> = {};
-  const [pending, overdue, oldest, upcoming, state, timers] = await Promise.all([
+  const [pending, overdue, oldest, upcoming, leftOut, state, timers] = await Promise.all([
     index.countPending(nowMs + 1, LATEST_DEADLINE_MS),
     index.countPending(0, nowMs),
     index.listPending({ fromMs: 0, throughMs: nowMs, limit: 1, after: {} }),
     next === 0
       ? { bookings: [] }
       : index.listPending({ fromMs: nowMs + 1, throughMs: LATEST_DEADLINE_MS, limit: next, after: {} }),
+    countLeftOut(connection, wholeTable),
     scheduling?.readState(),
     connection.timerQueueUrl === undefined ? undefined : messagesIn(connection, connection.timerQueueUrl),
     ...Array.from(connection.deadLetterQueueUrls, async ([name, url]) => {
@@ -69,6 +74,12 @@ const lookAt = async (connection: Connection, next: number) => {
   const problems: string[] = [];
   if (oldestOverdueMs > OVERDUE_AFTER_MS)
     problems.push(`${overdue} overdue, the oldest for ${seconds(oldestOverdueMs)}`);
+  if (leftOut.count > 0) {
+    problems.push(
+      `${leftOut.count}${leftOut.isWhole ? '' : ' or more'} in no index, where no sweep sees them: schedule-expiry does not do ` +
+        'its work; npm run expire-bookings -- --whole-table takes them in',
+    );
+  }
   for (const [name, count] of Object.entries(deadLetters))
     if (count > 0) problems.push(`${count} dead letter(s) of ${name}`);
   if (scheduling && lastSweepMs === undefined) problems.push('no sweep has finished yet');
@@ -80,6 +91,8 @@ const lookAt = async (connection: Connection, next: number) => {
     pending,
     overdue,
     oldestOverdueMs,
+    inNoIndex: leftOut.count,
+    wholeTableLookedAt: leftOut.isWhole,
     timers,
     deadLetters,
     lastSweepAt: lastSweepMs === undefined ? null : iso(lastSweepMs),
@@ -93,6 +106,22 @@ const lookAt = async (connection: Connection, next: number) => {
   };
 };
 
+/** Pages of a megabyte that are looked at unless the whole table is asked for. */
+const FIRST_PAGES = 8;
+
+/** Bookings that no sweep can see, in the table's first pages or in all of them. */
+const countLeftOut = async ({ store }: Connection, wholeTable: boolean) => {
+  let count = 0;
+  let cursor: Item | undefined;
+  for (let pages = 0; wholeTable || pages < FIRST_PAGES; pages += 1) {
+    const page = await store.pendingItems(cursor);
+    count += page.seen.filter(isLeftOut).length;
+    cursor = page.cursor;
+    if (cursor === undefined) return { count, isWhole: true };
+  }
+  return { count, isWhole: false };
+};
+
 const seconds = (ms: number): string => `${(ms / SECOND_MS).toFixed(1)} s`;
 
 runCommand('status', async () => {
@@ -101,8 +130,8 @@ runCommand('status', async () => {
     console.log(USAGE);
     return;
   }
-  const connection = await connect(options);
-  const status = await lookAt(connection, Number(options.next));
+  const connection = await connect(options, 'look');
+  const status = await lookAt(connection, Number(options.next), options['whole-table']);
   process.exitCode = status.problems.length > 0 ? 1 : 0;
   if (options.json) {
     console.log(JSON.stringify(status));
@@ -113,6 +142,7 @@ runCommand('status', async () => {
   console.log(`${connection.placeText.replace(/^table /, 'table          ')}
 pending        ${status.pending}
 overdue        ${status.overdue}${status.overdue > 0 ? `, the oldest for ${seconds(status.oldestOverdueMs)}` : ''}
+in no index    ${status.inNoIndex}${status.wholeTableLookedAt ? '' : ' among the first items; --whole-table looks at all'}
 timers         ${timers ? `${timers.delayed} delayed, ${timers.visible} waiting, ${timers.inFlight} in flight` : 'not known'}
 dead letters   ${dead.join(', ') || 'not known'}
 last sweep     ${lastSweepAgoMs === null ? 'not known' : `began ${seconds(lastSweepAgoMs)} ago`}`);

@@ -22,14 +22,15 @@ export const BOOKING_ATTRIBUTES = {
 /** The sparse index of PENDING bookings: `pendingShard` → `expiresAtMs`. */
 export const PENDING_INDEX = 'pending-by-expiry';
 
-/** Attributes of the one item of the sweep's state table. */
+/** Attributes of the sweep's state table that the template names. */
 export const SWEEP_STATE_ATTRIBUTES = {
   stateId: 'stateId',
   scheduledThroughMs: 'scheduledThroughMs',
 } as const;
 
-/** Key of the sweep's one state item. */
+/** Keys of the two items of the sweep's state: how far it has scheduled, and how far its patrol has come. */
 export const SWEEP_STATE_ID = 'sweep';
+export const PATROL_STATE_ID = 'patrol';
 
 /** Environment variables of the Lambdas. Lambda asks for names of at least two characters. */
 export const ENV = {
@@ -42,6 +43,7 @@ export const ENV = {
   cronTokenSecret: 'CRON_TOKEN_SECRET',
   eventBus: 'EVENT_BUS_NAME',
   deadLetterQueueUrl: 'DEAD_LETTER_QUEUE_URL',
+  givenUpQueueUrl: 'GIVEN_UP_QUEUE_URL',
 } as const;
 
 /**
@@ -101,7 +103,7 @@ export const METRICS = {
   malformed: 'MalformedTimers',
   /** Bookings that could not be expired or scheduled in this try: they are tried again. */
   failed: 'FailedTries',
-  /** Overdue bookings that a sweep found in the index. */
+  /** Overdue bookings that a sweep found. */
   overdueFound: 'OverdueFound',
   /** Events that the bus took. */
   published: 'EventsPublished',
@@ -139,6 +141,7 @@ export const METRICS_OF = {
     METRICS.expiredBySweep,
     METRICS.overdueFound,
     METRICS.scheduled,
+    METRICS.adopted,
     METRICS.unprocessable,
     METRICS.failed,
     METRICS.sweepUnfinished,

@@ -1,6 +1,7 @@
 /** Entry point of the sweep Lambda: EventBridge Scheduler → overdue and near bookings. */
 import { BookingStore } from './adapters/booking-store.ts';
 import { DynamoDbTable } from './adapters/dynamodb-table.ts';
+import { PatrolNotes } from './adapters/patrol-notes.ts';
 import { PendingIndex } from './adapters/pending-index.ts';
 import { isPermanent } from './adapters/permanent-error.ts';
 import { sweepScheduling } from './adapters/sweep-scheduling.ts';
@@ -10,6 +11,7 @@ import { queueClient, tableClient } from './runtime/clients.ts';
 import { systemClock } from './runtime/clock.ts';
 import {
   bookingsTableFromEnvironment,
+  givenUpQueueUrlFromEnvironment,
   shardCountFromEnvironment,
   sweepStateTableFromEnvironment,
   timerQueueUrlFromEnvironment,
@@ -22,13 +24,16 @@ const client = tableClient();
 const bookings = new DynamoDbTable(client, bookingsTableFromEnvironment());
 const state = new DynamoDbTable(client, sweepStateTableFromEnvironment());
 const shardCount = shardCountFromEnvironment();
+const sqs = queueClient();
 
 export const handler = createHandler({
   index: new PendingIndex(bookings, shardCount),
   store: new BookingStore(bookings, shardCount),
-  scheduling: sweepScheduling(new TimerQueue(queueClient(), timerQueueUrlFromEnvironment()), state),
+  scheduling: sweepScheduling(new TimerQueue(sqs, timerQueueUrlFromEnvironment()), state),
   clock: systemClock,
   isPermanent,
+  notes: new PatrolNotes(state, sqs, givenUpQueueUrlFromEnvironment()),
+  shardCount,
   telemetry: lambdaTelemetry('sweep', METRICS_OF.sweep),
   settings: timerSettingsFromEnvironment(),
 });

@@ -50,6 +50,7 @@ export class BookingExpiryStack extends Stack {
       bookings,
       timers,
       interval: Duration.minutes(settings.sweepIntervalMinutes),
+      givenUpQueue: schedule.deadLetterQueue,
       environment: { ...environment, [ENV.sweepStateTable]: bookings.sweepStateTable.tableName },
       serviceName,
       key,

@@ -88,6 +88,11 @@ export class BookingTable extends Construct {
     allow(grantee, this.table.tableArn, 'dynamodb:GetItem', 'dynamodb:PutItem');
   }
 
+  /** Allows to look for bookings that are in no index. */
+  grantPatrol(grantee: IGrantable): void {
+    allow(grantee, this.table.tableArn, 'dynamodb:Scan');
+  }
+
   /** Allows what a sweep needs: to find overdue bookings in the index, to expire them, and to keep its state. */
   grantSweep(grantee: IGrantable): void {
     this.grantExpire(grantee);

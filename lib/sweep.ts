@@ -1,11 +1,14 @@
-import { Duration } from 'aws-cdk-lib';
-import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Duration, Stack } from 'aws-cdk-lib';
+import { Rule } from 'aws-cdk-lib/aws-events';
+import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { SqsDestination } from 'aws-cdk-lib/aws-lambda-destinations';
 import { Schedule, ScheduleExpression } from 'aws-cdk-lib/aws-scheduler';
 import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets';
-import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import type { IQueue, Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { ENV } from '../functions/contract.ts';
 import type { BookingTable } from './booking-table.ts';
 import { acceptFinding } from './names.ts';
 import { NodeFunction, type NodeFunctionProps } from './node-function.ts';
@@ -16,15 +19,21 @@ export interface SweepProps extends Pick<NodeFunctionProps, 'environment' | 'ser
   readonly timers: TimerQueue;
   /** Time between two sweeps. */
   readonly interval: Duration;
+  /** Where the stream's records are described that were given up: a reason to look at the whole table. */
+  readonly givenUpQueue: IQueue;
 }
 
 /** The schedule and the Lambda of the backstop. */
 export class Sweep extends Construct {
   readonly lambda: IFunction;
   /** Invocations that failed for good, at the schedule or in the Lambda. */
-  readonly deadLetterQueue: IQueue;
+  readonly deadLetterQueue: Queue;
 
-  constructor(scope: Construct, id: string, { bookings, timers, interval, environment, serviceName, key }: SweepProps) {
+  constructor(
+    scope: Construct,
+    id: string,
+    { bookings, timers, interval, givenUpQueue, environment, serviceName, key }: SweepProps,
+  ) {
     super(scope, id);
     this.deadLetterQueue = deadLetterQueue(this, 'SweepDeadLetterQueue', key);
     const lambda = new NodeFunction(this, 'SweepFunction', {
@@ -32,13 +41,17 @@ export class Sweep extends Construct {
       // A sweep that is not through when the next one starts would only do the same work beside it.
       timeout: Duration.minutes(Math.min(5, interval.toMinutes())),
       memorySize: 512,
-      environment,
+      environment: { ...environment, [ENV.givenUpQueueUrl]: givenUpQueue.queueUrl },
       serviceName,
       key,
     });
     this.lambda = lambda;
     bookings.grantSweep(lambda);
+    bookings.grantPatrol(lambda);
     timers.grantSend(lambda);
+    lambda.addToRolePolicy(
+      new PolicyStatement({ actions: ['sqs:GetQueueAttributes'], resources: [givenUpQueue.queueArn] }),
+    );
     // Scheduler invokes asynchronously: errors of the Lambda itself are retried and kept here, not by the schedule.
     lambda.configureAsyncInvoke({
       retryAttempts: 1,
@@ -61,6 +74,23 @@ export class Sweep extends Construct {
         deadLetterQueue: this.deadLetterQueue,
       }),
       description: 'Expires overdue bookings and schedules the timers of far bookings that come near',
+    });
+
+    // Whatever a deployment changes (the interval above all), the next sweep of the new version does not wait for its turn;
+    // nor does the old one's, where it is rolled back.
+    new Rule(this, 'Deployed', {
+      description: 'Sweeps once after each deployment',
+      eventPattern: {
+        source: ['aws.cloudformation'],
+        detailType: ['CloudFormation Stack Status Change'],
+        detail: {
+          'stack-id': [Stack.of(this).stackId],
+          'status-details': { status: ['CREATE_COMPLETE', 'UPDATE_COMPLETE', 'UPDATE_ROLLBACK_COMPLETE'] },
+        },
+      },
+      targets: [
+        new LambdaFunction(lambda, { retryAttempts: 3, maxEventAge: interval, deadLetterQueue: this.deadLetterQueue }),
+      ],
     });
   }
 }

@@ -66,6 +66,25 @@ export const claimPort = ({ port, portVariable, host = HOST }: EngineOptions): P
     });
   });
 
+/** Most ports that an engine is tried on, when any free one will do. */
+const MAX_PORTS_TRIED = 5;
+
+/**
+ * Starts an engine on the port that was asked for. A free port may be somebody else's by the time the engine listens: it
+ * gets another one.
+ */
+export const onClaimedPort = async <T>(options: EngineOptions, start: (port: number) => Promise<T>): Promise<T> => {
+  for (let tried = 1; ; tried += 1) {
+    const port = await claimPort(options);
+    try {
+      return await start(port);
+    } catch (error) {
+      const isTaken = /EADDRINUSE|in use/i.test(error instanceof Error ? error.message : '');
+      if (!isTaken || options.port !== 0 || tried === MAX_PORTS_TRIED) throw error;
+    }
+  }
+};
+
 /**
  * The endpoint of an engine that the operator runs, if the variable is set.
  *
@@ -116,10 +135,12 @@ const isExecutable = (path: string): boolean => {
 };
 
 /** Starts the embedded DynamoDB. It ends with this process, however this process ends. */
-export const startDynamoDb = async (options: EngineOptions): Promise<Engine> => {
+export const startDynamoDb = (options: EngineOptions): Promise<Engine> =>
+  onClaimedPort(options, (port) => startDynoxide(options, port));
+
+const startDynoxide = async (options: EngineOptions, port: number): Promise<Engine> => {
   const executable = findDynoxide();
   const { host = HOST } = options;
-  const port = await claimPort(options);
   const endpoint = `http://${host}:${port}`;
   const engineArguments = ['serve', '--host', host, '--port', String(port)];
   if (options.dataDir !== undefined) {
@@ -153,7 +174,8 @@ export const startDynamoDb = async (options: EngineOptions): Promise<Engine> => 
       resolve();
     });
   });
-  for (let tries = 0; !(await answers(endpoint)); tries += 1) {
+  // What answers may be whoever else got the port.
+  for (let tries = 0; ended || !(await answers(endpoint)); tries += 1) {
     if (ended || tries > 500) throw new EngineError(`the embedded DynamoDB did not start: ${complaint.trim()}`);
     await sleep(20);
   }
@@ -178,7 +200,7 @@ const hiddenHost = (): string =>
  * engine answers pages of every origin.
  */
 export const startGuardedDynamoDb = async (options: EngineOptions): Promise<GuardedEngine> => {
-  const port = await claimPort(options);
+  if (options.port !== 0) await claimPort(options);
   const hidden = { ...options, host: hiddenHost(), port: 0 };
   // A sandbox may have 127.0.0.1 alone.
   const host = await claimPort(hidden).then(
@@ -187,7 +209,7 @@ export const startGuardedDynamoDb = async (options: EngineOptions): Promise<Guar
   );
   const engine = await startDynamoDb({ ...hidden, host });
   try {
-    const guard = await startDynamoDbGuard(engine.endpoint, port);
+    const guard = await startDynamoDbGuard(engine.endpoint, options.port);
     return {
       endpoint: guard.endpoint,
       directEndpoint: engine.endpoint,
@@ -247,8 +269,10 @@ const fauxqsModules = async (): Promise<FauxqsModules> => {
 };
 
 /** Starts the embedded SQS in this process. */
-export const startSqs = async (options: EngineOptions): Promise<Engine> => {
-  const port = await claimPort(options);
+export const startSqs = (options: EngineOptions): Promise<Engine> =>
+  onClaimedPort(options, (port) => startFauxqs(options, port));
+
+const startFauxqs = async (options: EngineOptions, port: number): Promise<Engine> => {
   const endpoint = `http://${HOST}:${port}`;
   const { SqsStore, SnsStore, S3Store, PersistenceManager } = await fauxqsModules();
   const sqsStore = new SqsStore();
@@ -284,12 +308,15 @@ export const startSqs = async (options: EngineOptions): Promise<Engine> => {
     const reason = whyRefused(request);
     if (reason !== undefined) return reply.code(REFUSED).type('application/json').send(refusalBody(reason));
   });
-  await app.listen({ port, host: HOST });
-  return {
-    endpoint,
-    stop: async () => {
-      await app.close();
-      persistence?.close();
-    },
+  const stop = async () => {
+    await app.close();
+    persistence?.close();
   };
+  try {
+    await app.listen({ port, host: HOST });
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { endpoint, stop };
 };

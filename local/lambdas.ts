@@ -48,24 +48,27 @@ export const loadLambdas = async (
         onLogLine: (line) => onLogLine(logicalId, line),
         onInvocation: (durationMs) => onInvocation({ logicalId, durationMs, memorySizeMb: MemorySize ?? 128 }),
         clockOffset: clockOffsetOf(logicalId),
-        environment: changeEnvironment({
-          // What Lambda sets, and endpoints: nothing in a bundle knows that it runs here.
-          PATH: process.env.PATH ?? '',
-          TZ: 'UTC',
-          AWS_REGION: REGION,
-          AWS_DEFAULT_REGION: REGION,
-          AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId,
-          AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey,
-          AWS_LAMBDA_FUNCTION_NAME: functionName,
-          AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(MemorySize ?? 128),
-          AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
-          AWS_EXECUTION_ENV: `AWS_Lambda_${Runtime}`,
-          // The developer's own AWS profile must not leak in.
-          AWS_CONFIG_FILE: '/dev/null',
-          AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
-          ...endpoints,
-          ...Environment?.Variables,
-        }),
+        environment: changeEnvironment(
+          {
+            // What Lambda sets, and endpoints: nothing in a bundle knows that it runs here.
+            PATH: process.env.PATH ?? '',
+            TZ: 'UTC',
+            AWS_REGION: REGION,
+            AWS_DEFAULT_REGION: REGION,
+            AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId,
+            AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey,
+            AWS_LAMBDA_FUNCTION_NAME: functionName,
+            AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(MemorySize ?? 128),
+            AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
+            AWS_EXECUTION_ENV: `AWS_Lambda_${Runtime}`,
+            // The developer's own AWS profile must not leak in.
+            AWS_CONFIG_FILE: '/dev/null',
+            AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+            ...endpoints,
+            ...Environment?.Variables,
+          },
+          logicalId,
+        ),
       }),
     );
   }

@@ -58,7 +58,7 @@ export interface RuntimeOptions {
   /** Whether to write `.local/runtime.json`, or the file that RUNTIME_FILE names. @default false */
   readonly announce?: boolean;
   /** Changes a Lambda's environment before it is loaded: to put a fault between it and an engine. @default - unchanged */
-  readonly changeEnvironment?: (environment: Record<string, string>) => Record<string, string>;
+  readonly changeEnvironment?: (environment: Record<string, string>, logicalId: string) => Record<string, string>;
   /** Called with every line that a Lambda prints. */
   readonly onLogLine?: (logicalId: string, line: string) => void;
   /** Called after every invocation of a Lambda. */
@@ -123,8 +123,8 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   // The engines first: a port that is in use is said at once, and not after the seconds that the synthesis takes.
   const dynamodb = await engine('DYNAMODB', options.dynamodbPort, dataDir, startGuardedDynamoDb, stops);
   const sqs = await engine('SQS', options.sqsPort, dataDir, startSqs, stops);
-  // Any free one is chosen when it is listened on: until then another process may take it.
-  const apiPort = options.apiPort ? await claimPort({ port: options.apiPort, portVariable: 'PORT' }) : 0;
+  const apiPort = options.apiPort ?? 0;
+  if (apiPort !== 0) await claimPort({ port: apiPort, portVariable: 'PORT' });
   const assembly = await assemble(options, stops);
 
   const clientSettings = { region: REGION, credentials: LOCAL_CREDENTIALS };
@@ -139,6 +139,10 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   references.set('AWS::Region', REGION);
   references.set('AWS::Partition', 'aws');
   references.set('AWS::AccountId', LOCAL_ACCOUNT_ID);
+  references.set(
+    'AWS::StackId',
+    `arn:aws:cloudformation:${REGION}:${LOCAL_ACCOUNT_ID}:stack/${assembly.stackName}/local`,
+  );
   for (const logicalId of inertResources(assembly.template)) {
     references.set(logicalId, logicalId, { Arn: `arn:aws:inert:${REGION}:${LOCAL_ACCOUNT_ID}:${logicalId}` });
   }
@@ -190,6 +194,7 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   const wiring = new Wiring(assembly, references, lambdas, sqsClient, streamsClient, onProblem);
   const mappings = wiring.eventSources(options.isolated ? undefined : checkpointStore(dynamodb, dataDir));
   const schedules = wiring.schedules(options.schedulePeriodMs);
+  const deployments = wiring.deployments(options.schedulePeriodMs);
   const api = wiring.httpApi();
   if (api) {
     references.set(api.logicalId, api.logicalId, { ApiEndpoint: await api.server.listen(apiPort) });
@@ -202,7 +207,7 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
     ]),
   );
   await Promise.all([...lambdas.values()].map((lambda) => lambda.warmUp(wiring.environmentsAtFirst(lambda))));
-  const sources = [...mappings, ...schedules];
+  const sources = [...mappings, ...schedules, ...deployments];
   for (const source of sources) source.start();
   stops.push(() => Promise.all(sources.map((source) => source.stop())).then(() => {}));
   if (options.announce) {

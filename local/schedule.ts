@@ -29,11 +29,13 @@ export interface AsyncInvokeSettings {
 export interface ScheduleSettings extends AsyncInvokeSettings {
   /** Never: it fires only when it is told to. */
   readonly periodMs: number | 'never';
+  /** Whether it fires when it is started, too. */
+  readonly firesAtStart: boolean;
   readonly input: unknown;
   readonly onProblem: (problem: string) => void;
 }
 
-/** Fires a Lambda at once when it starts, then at its rate. */
+/** Fires a Lambda at its rate. */
 export class LocalSchedule {
   readonly #lambda: LambdaHost;
   readonly #settings: ScheduleSettings;
@@ -47,9 +49,9 @@ export class LocalSchedule {
   }
 
   start(): void {
-    const { periodMs } = this.#settings;
+    const { periodMs, firesAtStart } = this.#settings;
+    if (firesAtStart) void this.fire();
     if (periodMs === 'never') return;
-    void this.fire();
     this.#timer = setInterval(() => void this.fire(), periodMs);
   }
 

@@ -66,6 +66,7 @@ const SUPPORTED_TYPES: Record<string, Support> = {
     used: ['ApiId', 'AutoDeploy', 'StageName'],
     inert: ['AccessLogSettings', 'DefaultRouteSettings', 'Tags'],
   },
+  'AWS::Events::Rule': { used: ['EventPattern', 'State', 'Targets'], inert: ['Description', 'Tags'] },
   'AWS::Events::EventBus': { used: ['Name'], inert: ['Description', 'Tags'] },
   'AWS::SecretsManager::Secret': { used: ['GenerateSecretString'], inert: ['Description', 'KmsKeyId', 'Tags'] },
   'AWS::DynamoDB::Table': {

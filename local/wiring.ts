@@ -99,27 +99,51 @@ export class Wiring {
 
   /** @param period fires at this many ms instead of the template's rate, or never by itself */
   schedules(period: number | 'never' | undefined): LocalSchedule[] {
-    const asyncInvokes = resourcesOf(this.#template, 'AWS::Lambda::EventInvokeConfig').map(
-      ([, properties]) => this.#references.resolve(properties) as EventInvokeConfig,
-    );
     return resourcesOf(this.#template, 'AWS::Scheduler::Schedule').map(([logicalId, properties]) => {
       const schedule = this.#references.resolve(properties) as Schedule;
       if (schedule.FlexibleTimeWindow?.Mode !== 'OFF') {
         throw new UnsupportedTemplateError([`flexible time window of ${logicalId}`]);
       }
-      const lambda = this.#lambdaOf(schedule.Target.Arn);
-      const config = asyncInvokes.find(({ FunctionName }) => this.#lambdaOf(FunctionName) === lambda);
       const ownPeriodMs = ratePeriodMs(schedule.ScheduleExpression);
       const isOff = schedule.State === 'DISABLED' || period === 'never';
-      return new LocalSchedule(lambda, {
-        periodMs: isOff ? 'never' : (period ?? ownPeriodMs),
-        input: schedule.Target.Input === undefined ? {} : JSON.parse(schedule.Target.Input),
-        // What Lambda does when nothing is configured: two retries, six hours.
-        maxRetryAttempts: config?.MaximumRetryAttempts ?? 2,
-        maxEventAgeMs: (config?.MaximumEventAgeInSeconds ?? 21_600) * 1_000,
-        onDiscarded: this.#sendTo(config?.DestinationConfig?.OnFailure?.Destination),
-        onProblem: this.#onProblem,
-      });
+      return this.#asyncInvocation(schedule.Target, isOff ? 'never' : (period ?? ownPeriodMs), false);
+    });
+  }
+
+  /**
+   * What follows a deployment: a start is one.
+   *
+   * @param period never: not at a start either
+   */
+  deployments(period: number | 'never' | undefined): LocalSchedule[] {
+    return resourcesOf(this.#template, 'AWS::Events::Rule').flatMap(([logicalId, properties]) => {
+      const { EventPattern, State, Targets } = this.#references.resolve(properties) as Rule;
+      if (JSON.stringify(EventPattern?.source) !== '["aws.cloudformation"]') {
+        throw new UnsupportedTemplateError([`event pattern of ${logicalId}: only a deployment of the stack itself`]);
+      }
+      const isOff = State === 'DISABLED' || period === 'never';
+      return Targets.map((target) => this.#asyncInvocation(target, 'never', !isOff));
+    });
+  }
+
+  #asyncInvocation(
+    { Arn, Input }: { readonly Arn: string; readonly Input?: string },
+    periodMs: number | 'never',
+    firesAtStart: boolean,
+  ): LocalSchedule {
+    const lambda = this.#lambdaOf(Arn);
+    const config = resourcesOf(this.#template, 'AWS::Lambda::EventInvokeConfig')
+      .map(([, properties]) => this.#references.resolve(properties) as EventInvokeConfig)
+      .find(({ FunctionName }) => this.#lambdaOf(FunctionName) === lambda);
+    return new LocalSchedule(lambda, {
+      periodMs,
+      firesAtStart,
+      input: Input === undefined ? {} : JSON.parse(Input),
+      // What Lambda does when nothing is configured: two retries, six hours.
+      maxRetryAttempts: config?.MaximumRetryAttempts ?? 2,
+      maxEventAgeMs: (config?.MaximumEventAgeInSeconds ?? 21_600) * 1_000,
+      onDiscarded: this.#sendTo(config?.DestinationConfig?.OnFailure?.Destination),
+      onProblem: this.#onProblem,
     });
   }
 
@@ -205,4 +229,10 @@ interface Schedule {
   readonly State?: string;
   readonly FlexibleTimeWindow?: { readonly Mode?: string };
   readonly Target: { readonly Arn: string; readonly Input?: string };
+}
+
+interface Rule {
+  readonly EventPattern?: { readonly source?: readonly string[] };
+  readonly State?: string;
+  readonly Targets: readonly { readonly Arn: string; readonly Input?: string }[];
 }

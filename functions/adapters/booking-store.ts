@@ -1,5 +1,6 @@
 /** Reads and writes bookings, one by one and many at once. Every move is decided by the condition of its write. */
 import {
+  type AdoptOutcome,
   type Booking,
   type ExpiredBy,
   type ExpireOutcome,
@@ -19,6 +20,7 @@ import {
   expireMove,
   expireWithoutTraceMove,
   extendMove,
+  isPending,
   leaveIndexMove,
 } from '../core/moves.ts';
 import { shardOf } from '../core/pending-shard.ts';
@@ -43,15 +45,11 @@ export type CreateOutcome =
   | { readonly kind: 'created'; readonly booking: Booking }
   | { readonly kind: 'exists'; readonly booking: Booking | undefined };
 
-/** Outcome of putting one booking into the index. unneeded: it has been settled, or another has done it. */
-export type AdoptOutcome =
-  | { readonly kind: 'adopted' }
-  | { readonly kind: 'unneeded' }
-  | { readonly kind: 'failed'; readonly error: Error };
-
 /** How often a move looks again at a booking that changed between its look and its write. Each time somebody else moved it. */
 const LOOKS = 5;
 
+/** What decides whether a sweep finds a booking and judges it rightly. */
+const INDEXED_ATTRIBUTES = ['bookingId', 'status', 'expiresAtMs', 'holdStartedAtMs', 'pendingShard'];
 /** What a snapshot needs of a booking: whether there is anything to do for its timer. */
 const SNAPSHOT_ATTRIBUTES = ['bookingId', 'status', 'expiresAtMs'];
 
@@ -89,9 +87,26 @@ export class BookingStore {
     return { kind: 'created', booking: readBooking(item) as Booking };
   }
 
-  /** The booking as stored, read consistently. Report its status through `effectiveStatus`. */
+  /** The booking as stored, read consistently: for looking on. Whoever acts on what it says calls `read`. */
   async get(bookingId: string): Promise<Booking | undefined> {
     return readBooking(await this.#table.get(keyOf(bookingId)));
+  }
+
+  /**
+   * The booking for somebody who relies on it. What is reported stays true: one that has lapsed and is PENDING is expired
+   * before it is reported, so that a payment on its way cannot land after "EXPIRED" was said.
+   *
+   * @throws Error of the engine, also if the expiry could not be made: then nothing may be said
+   */
+  async read(bookingId: string, nowMs: number): Promise<Booking | undefined> {
+    const booking = await this.get(bookingId);
+    if (booking?.status !== 'PENDING' || effectiveStatus(booking, nowMs) !== 'EXPIRED') return booking;
+    const answer = await this.#write(bookingId, expireMove(nowMs, 'read')).catch((error) => {
+      // A nearly full item takes its status alone.
+      if (!isPermanent(error)) throw error;
+      return this.#write(bookingId, expireWithoutTraceMove(nowMs));
+    });
+    return readBooking(answer.kind === 'made' ? answer.item : answer.found);
   }
 
   async confirm(bookingId: string, nowMs: number): Promise<MoveOutcome> {
@@ -135,6 +150,17 @@ export class BookingStore {
 
   #write(bookingId: string, write: ConditionalWrite): Promise<WriteAnswer> {
     return this.#table.write(keyOf(bookingId), write);
+  }
+
+  /** A page of the table's PENDING items, in whatever shard they are: for finding those that are in none. */
+  async pendingItems(
+    cursor: Item | undefined,
+  ): Promise<{ readonly seen: readonly SeenBooking[]; readonly cursor?: Item }> {
+    const page = await this.#table.scan([isPending], INDEXED_ATTRIBUTES, cursor);
+    return {
+      seen: page.items.flatMap((item) => seenBooking(item) ?? []),
+      ...(page.cursor && { cursor: page.cursor }),
+    };
   }
 
   /**

@@ -8,10 +8,11 @@ import {
   GetItemCommand,
   PutItemCommand,
   QueryCommand,
+  ScanCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
-import type { ConditionalWrite } from '../core/moves.ts';
-import { statementOf, updateExpressions } from '../table/expressions.ts';
+import type { Clause, ConditionalWrite } from '../core/moves.ts';
+import { filterExpressions, statementOf, updateExpressions } from '../table/expressions.ts';
 import { attributeOf, type Item } from '../table/item.ts';
 import type { BatchedWriteAnswer, IndexPage, IndexQuery, KeyedWrite, Table, WriteAnswer } from '../table/table.ts';
 
@@ -181,6 +182,21 @@ export class DynamoDbTable implements Table {
   async query({ limit, ...query }: IndexQuery): Promise<IndexPage> {
     const { Items = [], LastEvaluatedKey } = await this.#client.send(
       new QueryCommand({ ...this.#queryInput(query), ...(limit !== undefined && { Limit: limit }) }),
+    );
+    return { items: Items, ...(LastEvaluatedKey && { cursor: LastEvaluatedKey }) };
+  }
+
+  async scan(
+    condition: readonly Clause[],
+    attributes: readonly string[],
+    cursor: Item | undefined,
+  ): Promise<IndexPage> {
+    const { Items = [], LastEvaluatedKey } = await this.#client.send(
+      new ScanCommand({
+        TableName: this.name,
+        ...filterExpressions(condition, attributes),
+        ...(cursor && { ExclusiveStartKey: cursor }),
+      }),
     );
     return { items: Items, ...(LastEvaluatedKey && { cursor: LastEvaluatedKey }) };
   }

@@ -43,7 +43,7 @@ export interface RequestBindings {
 }
 
 export interface BookingsApiPorts {
-  readonly store: Pick<BookingStore, 'create' | 'get' | 'confirm' | 'cancel' | 'extend'>;
+  readonly store: Pick<BookingStore, 'create' | 'read' | 'confirm' | 'cancel' | 'extend'>;
   readonly index: Pick<PendingIndex, 'listPending'>;
   readonly sweepPorts: SweepPorts;
   /** Whether this is the cron token; compares in constant time. */
@@ -72,9 +72,11 @@ export const createBookingsApi = (ports: BookingsApiPorts): Hono<{ Bindings: Req
       'GET',
       '/api/v1/bookings/:bookingId',
       async (context) => {
-        const booking = await store.get(idOf(context));
+        const nowMs = clock();
+        const booking = await store.read(idOf(context), nowMs);
         if (booking === undefined) throw noSuchBooking();
-        return context.json(bookingJson(booking, clock()));
+        // As of the clock that decided whether it was to be expired: a later one would say more than was made sure.
+        return context.json(bookingJson(booking, nowMs));
       },
     ],
     [
@@ -134,7 +136,10 @@ export const createBookingsApi = (ports: BookingsApiPorts): Hono<{ Bindings: Req
   app.onError((error) => {
     if (error instanceof Problem) return error.toResponse();
     telemetry.error('request failed', { error });
-    if (isPermanent(error)) return new Problem('unprocessable', `the table refuses it: ${error.message}`).toResponse();
+    // DynamoDB's own words about the item, nothing of the inside.
+    if ('$metadata' in error && isPermanent(error)) {
+      return new Problem('unprocessable', `the table refuses it: ${error.message}`).toResponse();
+    }
     const busy = BUSY_ERRORS.has(error.name);
     return busy
       ? new Problem('unavailable', 'the table is busy or cannot be reached', {}, { 'retry-after': '1' }).toResponse()
@@ -191,6 +196,7 @@ const listBookings = async (context: ApiContext, { index, clock }: BookingsApiPo
       : { fromMs: EARLIEST_DEADLINE_MS, throughMs: nowMs };
   const page = await index.listPending({ ...range, limit: query.limit ?? DEFAULT_PAGE_SIZE, after });
   return context.json({
+    asOf: iso(nowMs),
     bookings: page.bookings.map((booking) => bookingJson(booking, nowMs)),
     cursor: page.after ? encodeCursor(page.after, query.status) : null,
   });

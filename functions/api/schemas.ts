@@ -159,6 +159,10 @@ export const bookingResponse = v.object({
   details: v.optional(v.record(v.string(), v.unknown())),
 });
 export const bookingPage = v.object({
+  asOf: v.pipe(
+    timestamp,
+    v.description('When the list holds: a list is read from an index that follows the table, and writes nothing.'),
+  ),
   bookings: v.array(bookingResponse),
   cursor: v.pipe(v.nullable(v.string()), v.description('For the next page; null on the last.')),
 });

@@ -3,8 +3,8 @@
 export const BOOKING_STATUSES = ['PENDING', 'CONFIRMED', 'CANCELLED', 'EXPIRED'] as const;
 export type BookingStatus = (typeof BOOKING_STATUSES)[number];
 
-/** Who marked a booking EXPIRED: its timer on time, or a sweep that found it overdue. */
-export const EXPIRED_BY = ['timer', 'sweep'] as const;
+/** Who marked a booking EXPIRED: its timer on time, a sweep that found it overdue, or a read that reported it. */
+export const EXPIRED_BY = ['timer', 'sweep', 'read'] as const;
 export type ExpiredBy = (typeof EXPIRED_BY)[number];
 
 /**
@@ -78,3 +78,9 @@ export const expiryRefusalOf = (found: Booking, nowMs: number): ExpireOutcome =>
   }
   return found.expiresAtMs > nowMs ? { kind: 'extended', expiresAtMs: found.expiresAtMs } : { kind: 'refused' };
 };
+
+/** Outcome of putting one booking into the index. unneeded: it has been settled, or another has done it. */
+export type AdoptOutcome =
+  | { readonly kind: 'adopted' }
+  | { readonly kind: 'unneeded' }
+  | { readonly kind: 'failed'; readonly error: Error };

@@ -40,7 +40,7 @@ export interface ConditionalWrite {
   readonly condition: readonly Clause[];
 }
 
-const isPending: Clause = { attribute: 'status', is: 'equal', value: 'PENDING' };
+export const isPending: Clause = { attribute: 'status', is: 'equal', value: 'PENDING' };
 const holdStillRuns = (nowMs: number): Clause => ({ attribute: 'expiresAtMs', is: 'above', value: nowMs });
 /** The lower bound keeps a deadline in seconds, which is always below now, from being taken for a lapsed one. */
 const holdHasLapsed = (nowMs: number): Clause => ({
@@ -163,3 +163,22 @@ export const moveScheduledThrough = (seen: AsStored | undefined, scheduledThroug
   remove: [],
   condition: [isAsSeen('scheduledThroughMs', seen)],
 });
+
+/** How far a patrol has come, as it is noted. */
+export interface PatrolNote {
+  readonly revision: number;
+  /** Absent at the beginning of the table. */
+  readonly cursor: AsStored | undefined;
+  readonly isWhole: number;
+  readonly givenUp: number;
+}
+
+/** Notes how far a patrol has come, unless another patrol has since the last note was read. */
+export const notePatrol = (seenRevision: AsStored | undefined, note: PatrolNote): ConditionalWrite => {
+  const { revision, cursor, isWhole, givenUp } = note;
+  return {
+    set: { revision, isWhole, givenUp, ...(cursor && { cursor }) },
+    remove: cursor === undefined ? ['cursor'] : [],
+    condition: [isAsSeen('revision', seenRevision)],
+  };
+};

@@ -20,6 +20,7 @@ export const timerQueueUrlFromEnvironment = (): string => text(ENV.timerQueueUrl
 export const cronTokenSecretFromEnvironment = (): string => text(ENV.cronTokenSecret);
 export const eventBusFromEnvironment = (): string => text(ENV.eventBus);
 export const deadLetterQueueUrlFromEnvironment = (): string => text(ENV.deadLetterQueueUrl);
+export const givenUpQueueUrlFromEnvironment = (): string => text(ENV.givenUpQueueUrl);
 export const shardCountFromEnvironment = (): number => wholeNumber(ENV.shardCount);
 export const timerSettingsFromEnvironment = (): TimerSettings => ({
   timerLeadMs: wholeNumber(ENV.timerLeadMs),

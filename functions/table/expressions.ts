@@ -45,6 +45,22 @@ export const updateExpressions = ({ set, remove, condition }: ConditionalWrite):
   };
 };
 
+/** A condition on the items of a scan, and the attributes that are asked for, as Scan takes them. */
+export const filterExpressions = (condition: readonly Clause[], attributes: readonly string[]) => {
+  const { ConditionExpression, ExpressionAttributeNames, ExpressionAttributeValues } = updateExpressions({
+    set: {},
+    remove: [],
+    condition,
+  });
+  const names = Object.fromEntries(attributes.map((name) => [`#${name}`, name]));
+  return {
+    FilterExpression: ConditionExpression,
+    ProjectionExpression: attributes.map((name) => `#${name}`).join(', '),
+    ExpressionAttributeNames: { ...ExpressionAttributeNames, ...names },
+    ExpressionAttributeValues,
+  };
+};
+
 /** One PartiQL statement with its parameters, in the form that BatchExecuteStatement takes. */
 export interface Statement {
   readonly Statement: string;

@@ -1,5 +1,5 @@
 /** A table as the service uses it: what it asks of whatever keeps the items. */
-import type { ConditionalWrite } from '../core/moves.ts';
+import type { Clause, ConditionalWrite } from '../core/moves.ts';
 import type { Item } from './item.ts';
 
 /**
@@ -73,6 +73,13 @@ export interface Table {
     options: { readonly consistent: boolean; readonly attributes?: readonly string[]; readonly settle: boolean },
   ): Promise<Item[]>;
   query(query: IndexQuery): Promise<IndexPage>;
+  /**
+   * A page of all the table's items that fulfil a condition: what a megabyte of items holds.
+   *
+   * @param attributes which are asked for
+   * @param cursor where the last page ended
+   */
+  scan(condition: readonly Clause[], attributes: readonly string[], cursor: Item | undefined): Promise<IndexPage>;
   /** How many items a query would give, over all its pages. */
   count(query: IndexQuery): Promise<number>;
 }

@@ -31,7 +31,7 @@ describe('the README’s first booking by curl', () => {
   test('shows it PENDING, then EXPIRED, then that it is too late; the second time too', async () => {
     expect(await paste()).toEqual(['PENDING', 'PENDING', 'EXPIRED', 409]);
     expect(await paste()).toEqual(['PENDING', 'PENDING', 'EXPIRED', 409]);
-  }, 60_000);
+  });
 
   test('has no comments, which an interactive zsh takes for arguments', () => {
     expect(example).not.toMatch(/(^|\s)#/m);

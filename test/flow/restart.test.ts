@@ -61,14 +61,11 @@ describe.each(['SIGTERM', 'SIGKILL'] as const)('after %s', (signal) => {
       const booking = await eventually(
         () => store.get(`b${holdMs}`),
         (found) => found?.status === 'EXPIRED',
-        20_000,
       );
       expect(booking?.expiredAtMs).toBeGreaterThanOrEqual(startMs + holdMs);
       expect(booking?.expiredBy).toBe('timer');
     }
     expect((await store.get('paid'))?.status).toBe('CONFIRMED');
-    const last = await store.get('b9000');
-    expect((last?.expiredAtMs ?? 0) - (last?.expiresAtMs ?? 0)).toBeLessThan(2_000);
     await end('SIGTERM');
   });
 });

@@ -118,58 +118,42 @@ onTerminal('an error that nobody caught is printed after line wrap is on again',
 });
 
 describe('Ctrl-C in the middle of a bar ends the command and leaves the terminal as it was', () => {
-  onTerminal(
-    'of npm run demo',
-    async () => {
-      const demo = inTerminal('local/demo.ts');
-      await demo.bar();
-      demo.press(CTRL_C);
-      expect(await demo.ended).toBe(130);
-      expectAsBefore(demo.shown());
-    },
-    120_000,
-  );
+  onTerminal('of npm run demo', async () => {
+    const demo = inTerminal('local/demo.ts');
+    await demo.bar();
+    demo.press(CTRL_C);
+    expect(await demo.ended).toBe(130);
+    expectAsBefore(demo.shown());
+  });
 
-  onTerminal(
-    'of npm run bench',
-    async () => {
-      const bench = inTerminal('bench/main.ts', '--only', 'lag', '--out', '/dev/null');
-      await bench.bar();
-      bench.press(CTRL_C);
-      expect(await bench.ended).toBe(130);
-      expectAsBefore(bench.shown());
-    },
-    120_000,
-  );
+  onTerminal('of npm run bench', async () => {
+    const bench = inTerminal('bench/main.ts', '--only', 'lag', '--out', '/dev/null');
+    await bench.bar();
+    bench.press(CTRL_C);
+    expect(await bench.ended).toBe(130);
+    expectAsBefore(bench.shown());
+  });
 
-  onTerminal(
-    'of npm run measure-lag',
-    async () => {
-      const measureLag = inTerminal('bin/measure-lag.ts', '--table', engines.table, '--bookings', '10000');
-      await measureLag.bar();
-      measureLag.press(CTRL_C);
-      expect(await measureLag.ended).toBe(130);
-      expectAsBefore(measureLag.shown());
-    },
-    120_000,
-  );
+  onTerminal('of npm run measure-lag', async () => {
+    const measureLag = inTerminal('bin/measure-lag.ts', '--table', engines.table, '--bookings', '10000');
+    await measureLag.bar();
+    measureLag.press(CTRL_C);
+    expect(await measureLag.ended).toBe(130);
+    expectAsBefore(measureLag.shown());
+  });
 
-  onTerminal(
-    'of npm run expire-bookings, which first finishes what it has begun',
-    async () => {
-      const nowMs = Date.now();
-      const ids = Array.from({ length: 2_000 }, (_, index) => `terminal-${index}`);
-      for (let first = 0; first < ids.length; first += 50) {
-        const some = ids.slice(first, first + 50);
-        await Promise.all(some.map((bookingId) => engines.store.create({ bookingId, holdMs: 5_000 }, nowMs - 60_000)));
-      }
-      const expireBookings = inTerminal('bin/expire-bookings.ts', '--table', engines.table);
-      await expireBookings.bar();
-      expireBookings.press(CTRL_C);
-      expect(await expireBookings.ended).toBe(0);
-      expectAsBefore(expireBookings.shown());
-      expect(expireBookings.shown()).toMatch(/Successfully expired \d+ booking\(s\)/);
-    },
-    120_000,
-  );
+  onTerminal('of npm run expire-bookings, which first finishes what it has begun', async () => {
+    const nowMs = Date.now();
+    const ids = Array.from({ length: 2_000 }, (_, index) => `terminal-${index}`);
+    for (let first = 0; first < ids.length; first += 50) {
+      const some = ids.slice(first, first + 50);
+      await Promise.all(some.map((bookingId) => engines.store.create({ bookingId, holdMs: 5_000 }, nowMs - 60_000)));
+    }
+    const expireBookings = inTerminal('bin/expire-bookings.ts', '--table', engines.table);
+    await expireBookings.bar();
+    expireBookings.press(CTRL_C);
+    expect(await expireBookings.ended).toBe(0);
+    expectAsBefore(expireBookings.shown());
+    expect(expireBookings.shown()).toMatch(/Successfully expired \d+ booking\(s\)/);
+  });
 });

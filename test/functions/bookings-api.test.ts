@@ -4,10 +4,12 @@ import { mockClient } from 'aws-sdk-client-mock';
 import fc from 'fast-check';
 import type { Hono } from 'hono';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { cronTokenCheck } from '../../functions/adapters/cron-token.ts';
 import { isPermanent } from '../../functions/adapters/permanent-error.ts';
 import { type BookingsApiPorts, createBookingsApi, type RequestBindings } from '../../functions/api/bookings-api.ts';
 import { DAY_MS, MINUTE_MS } from '../../functions/core/hold-time.ts';
+import type { Item } from '../../functions/table/item.ts';
 import { type Engines, startEngines } from '../support/engines.ts';
 import { recordingTelemetry } from '../support/telemetry.ts';
 
@@ -36,6 +38,15 @@ const ports = (overrides: Partial<BookingsApiPorts> = {}): BookingsApiPorts => (
   telemetry: recordingTelemetry().telemetry,
   settings: { timerLeadMs: 1_000, sweepIntervalMs: 5 * MINUTE_MS },
   ...overrides,
+});
+
+/** The store's methods that the API uses, one by one to be replaced. */
+const apiStore = (): BookingsApiPorts['store'] => ({
+  create: (...args) => engines.store.create(...args),
+  read: (...args) => engines.store.read(...args),
+  confirm: (...args) => engines.store.confirm(...args),
+  cancel: (...args) => engines.store.cancel(...args),
+  extend: (...args) => engines.store.extend(...args),
 });
 
 const call = async (
@@ -258,13 +269,57 @@ const sorted = (value: unknown): unknown => {
 };
 
 describe('a booking at its deadline', () => {
-  test('is read as EXPIRED although nothing has marked it, and the read writes nothing', async () => {
+  test('is read as EXPIRED although nothing had marked it, and the read marks it', async () => {
     await create('unmarked', 60);
     nowMs += 59_999;
     expect((await call('GET', '/bookings/unmarked')).body).toMatchObject({ status: 'PENDING', remainingMs: 1 });
     nowMs += 1;
-    expect((await call('GET', '/bookings/unmarked')).body).toMatchObject({ status: 'EXPIRED', remainingMs: 0 });
-    expect((await engines.store.get('unmarked'))?.status).toBe('PENDING');
+    expect((await call('GET', '/bookings/unmarked')).body).toMatchObject({
+      status: 'EXPIRED',
+      remainingMs: 0,
+      expiredBy: 'read',
+    });
+    expect(await engines.store.get('unmarked')).toMatchObject({ status: 'EXPIRED', expiredAtMs: nowMs });
+  });
+
+  test('G4: that was reported EXPIRED cannot be confirmed by a payment that was on its way meanwhile', async () => {
+    await create('on-its-way', 60);
+    // Its clock was read in time; its write travels.
+    const confirmedInTimeMs = nowMs + 59_950;
+    nowMs += 60_003;
+    expect((await call('GET', '/bookings/on-its-way')).body.status).toBe('EXPIRED');
+    expect(await engines.store.confirm('on-its-way', confirmedInTimeMs)).toMatchObject({ kind: 'refused' });
+  });
+
+  test('G4: is reported CONFIRMED if the payment that was on its way came first', async () => {
+    await create('just-in-time', 60);
+    nowMs += 60_003;
+    const slow = {
+      ...apiStore(),
+      read: async (bookingId: string, atMs: number) => {
+        await engines.store.confirm(bookingId, nowMs - 60);
+        return engines.store.read(bookingId, atMs);
+      },
+    };
+    api = createBookingsApi(ports({ store: slow }));
+    expect((await call('GET', '/bookings/just-in-time')).body.status).toBe('CONFIRMED');
+  });
+
+  test('G4: is not reported at all while its expiry cannot be made: nothing is said that may turn out wrong', async () => {
+    await create('not-said', 60);
+    nowMs += 60_000;
+    const throttled = Object.assign(new Error('slow down'), { name: 'ThrottlingException' });
+    const table = Object.assign(Object.create(engines.bookings), {
+      get: (key: Item) => engines.bookings.get(key),
+      write: () => Promise.reject(throttled),
+    });
+    api = createBookingsApi(ports({ store: new BookingStore(table, 10) }));
+    expect((await call('GET', '/bookings/not-said')).status).toBe(503);
+  });
+
+  test('lists say as of when they hold', async () => {
+    const { body } = await call('GET', '/bookings?status=OVERDUE');
+    expect(body.asOf).toBe(new Date(nowMs).toISOString());
   });
 
   test.each(['confirm', 'cancel', 'extend'])(
@@ -474,7 +529,7 @@ describe('the cron webhook', () => {
 describe('trouble', () => {
   test('with a busy table is answered 503 with Retry-After, any other 500 without its details', async () => {
     const failing = (name: string) =>
-      ({ ...engines.store, get: () => Promise.reject(Object.assign(new Error('secret detail'), { name })) }) as never;
+      ({ ...apiStore(), read: () => Promise.reject(Object.assign(new Error('secret detail'), { name })) }) as never;
     api = createBookingsApi(ports({ store: failing('ThrottlingException') }));
     const busy = await call('GET', '/bookings/x');
     expect([busy.status, busy.headers.get('retry-after')]).toEqual([503, '1']);

@@ -10,7 +10,7 @@ import { decodeTimer } from '../../functions/core/expiry-timer.ts';
 import { DAY_MS, MINUTE_MS } from '../../functions/core/hold-time.ts';
 import { LEGAL_SHARDS } from '../../functions/core/pending-shard.ts';
 import { type SweepPorts, type SweepRequest, sweep } from '../../functions/core/sweep.ts';
-import { createHandler } from '../../functions/sweep.ts';
+import { createHandler, type SweepHandlerPorts } from '../../functions/sweep.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { type Engines, SHARD_COUNT, startEngines } from '../support/engines.ts';
 import { recordingTelemetry } from '../support/telemetry.ts';
@@ -302,13 +302,20 @@ describe('far bookings that come near', () => {
 });
 
 describe('the sweep Lambda', () => {
+  const handlerPorts = (): Omit<SweepHandlerPorts, 'telemetry'> => ({
+    ...ports(),
+    store: engines.store,
+    notes: engines.notes,
+    shardCount: SHARD_COUNT,
+    settings,
+  });
   const context = { getRemainingTimeInMillis: () => 60_000 };
 
   test('says the two lines that operators search for, and sends its counts, zeros included', async () => {
     await givenPending('overdue', -60_000);
     const told = recordingTelemetry();
-    const handler = createHandler({ ...ports(), telemetry: told.telemetry, settings });
-    expect(await handler({}, context)).toEqual({ expired: 1, scheduled: 0, remaining: false });
+    const handler = createHandler({ ...handlerPorts(), telemetry: told.telemetry });
+    expect(await handler({}, context)).toEqual({ expired: 1, scheduled: 0, adopted: 0, remaining: false });
     expect(told.lines.map(({ message }) => message)).toEqual([
       'Starting booking expiration process...',
       'Successfully expired 1 booking(s)',
@@ -317,6 +324,7 @@ describe('the sweep Lambda', () => {
       [METRICS.expiredBySweep]: 1,
       [METRICS.overdueFound]: 1,
       [METRICS.scheduled]: 0,
+      [METRICS.adopted]: 0,
       [METRICS.unprocessable]: 0,
       [METRICS.failed]: 0,
       [METRICS.sweepUnfinished]: 0,
@@ -326,9 +334,9 @@ describe('the sweep Lambda', () => {
   test('stops with 10 s to go', async () => {
     await givenPending('overdue', -60_000);
     const told = recordingTelemetry();
-    const handler = createHandler({ ...ports(), telemetry: told.telemetry, settings });
+    const handler = createHandler({ ...handlerPorts(), telemetry: told.telemetry });
     const answer = await handler({}, { getRemainingTimeInMillis: () => 10_000 });
-    expect(answer).toEqual({ expired: 0, scheduled: 0, remaining: true });
+    expect(answer).toEqual({ expired: 0, scheduled: 0, adopted: 0, remaining: true });
     expect(told.counts[METRICS.sweepUnfinished]).toBe(1);
   });
 
@@ -339,11 +347,7 @@ describe('the sweep Lambda', () => {
       throw new Error('no such table');
     };
     const scheduling = { ...ports().scheduling, readState } as NonNullable<SweepPorts['scheduling']>;
-    const handler = createHandler({
-      ...ports({ scheduling }),
-      telemetry: told.telemetry,
-      settings,
-    });
+    const handler = createHandler({ ...handlerPorts(), scheduling, telemetry: told.telemetry });
     await expect(handler({}, context)).rejects.toThrow('the sweep met 1 error(s)');
     expect((await engines.store.get('overdue'))?.status).toBe('EXPIRED');
   });

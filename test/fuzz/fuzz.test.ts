@@ -315,7 +315,7 @@ describe('with the engines', () => {
       expect(Number(expiresAtMs?.N)).toBeGreaterThanOrEqual(EARLIEST_DEADLINE_MS);
       expect(Number(expiresAtMs?.N)).toBeLessThanOrEqual(NOW_MS);
     }
-  }, 120_000);
+  });
 });
 
 describe('cursors', () => {

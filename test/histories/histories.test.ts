@@ -14,8 +14,9 @@ describe('whatever happens to bookings', () => {
   test('the promises hold after every step of random histories', async () => {
     // Another seed in every run: what one run misses, another finds. A failure prints its seed and its shortest history.
     const property = fc.asyncProperty(histories(25), (steps) => player.play(steps));
-    await fc.assert(property, { numRuns: HISTORIES });
-  }, 240_000);
+    // As many as there is time for on a busy machine: a campaign is another command.
+    await fc.assert(property, { numRuns: HISTORIES, interruptAfterTimeLimit: 100_000, markInterruptAsFailure: false });
+  });
 });
 
 describe('the check itself', () => {
@@ -38,5 +39,5 @@ describe('the check itself', () => {
     const found = await fc.check(property, { numRuns: 500, seed: 1 });
     expect(found.failed).toBe(true);
     expect(found.counterexample?.[0].length).toBeLessThanOrEqual(4);
-  }, 240_000);
+  });
 });

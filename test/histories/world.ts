@@ -20,12 +20,13 @@ import {
   GetShardIteratorCommand,
 } from '@aws-sdk/client-dynamodb-streams';
 import type { PutEventsCommand } from '@aws-sdk/client-eventbridge';
-import { SendMessageBatchCommand } from '@aws-sdk/client-sqs';
+import { GetQueueAttributesCommand, SendMessageBatchCommand } from '@aws-sdk/client-sqs';
 import type { DynamoDBRecord } from 'aws-lambda';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { DeadLetters } from '../../functions/adapters/dead-letters.ts';
 import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
 import { EventBus } from '../../functions/adapters/event-bus.ts';
+import { PatrolNotes } from '../../functions/adapters/patrol-notes.ts';
 import { PendingIndex } from '../../functions/adapters/pending-index.ts';
 import { isPermanent } from '../../functions/adapters/permanent-error.ts';
 import { sweepScheduling } from '../../functions/adapters/sweep-scheduling.ts';
@@ -188,6 +189,9 @@ export class World {
     const sqs = {
       send: (command: { input: object }) =>
         guarded(async () => {
+          if (command instanceof GetQueueAttributesCommand) {
+            return { Attributes: { ApproximateNumberOfMessages: String(this.deadLetters.length) } };
+          }
           if (!(command instanceof SendMessageBatchCommand)) return {};
           const { QueueUrl, Entries = [] } = command.input;
           const Successful = [];
@@ -225,10 +229,12 @@ export class World {
     const { telemetry, lines } = recordingTelemetry();
     const bookings = new DynamoDbTable(client, this.#table());
     const queue = new TimerQueue(sqs as never, TIMERS);
+    const state = new DynamoDbTable(client, this.#stateTable());
     return {
       store: new BookingStore(bookings, SHARD_COUNT),
       index: new PendingIndex(bookings, SHARD_COUNT),
-      scheduling: sweepScheduling(queue, new DynamoDbTable(client, this.#stateTable())),
+      scheduling: sweepScheduling(queue, state),
+      notes: new PatrolNotes(state, sqs as never, DEAD_LETTERS),
       queue,
       deadLetters: new DeadLetters(sqs as never, DEAD_LETTERS),
       eventBridge,
@@ -434,9 +440,9 @@ export class World {
   async sweep(atOnce: number, fault: Fault | undefined): Promise<number> {
     const expired = await Promise.all(
       Array.from({ length: atOnce }, async () => {
-        const { store, index, scheduling, telemetry, lines } = this.#process(fault);
-        const clock = this.#lambdaClock;
-        const handle = createSweep({ store, index, scheduling, telemetry, clock, isPermanent, settings: SETTINGS });
+        const { lines, ...process } = this.#process(fault);
+        const ports = { clock: this.#lambdaClock, isPermanent, shardCount: SHARD_COUNT, settings: SETTINGS };
+        const handle = createSweep({ ...process, ...ports });
         await handle({}, { getRemainingTimeInMillis: () => 60_000 }).catch(() => {});
         return Number(lines.find(({ message }) => message.startsWith('Successfully expired'))?.data.expired ?? 0);
       }),

@@ -223,15 +223,16 @@ describe('the Lambdas', () => {
     return grants;
   };
 
-  test('sweep may query the index, not the table, and write what it writes', () => {
+  test('sweep may query the index, look through the table, and write what it writes', () => {
     expect(withoutLogs('SweepFunction')).toEqual({
       'dynamodb:BatchGetItem': arnOf('BookingsTable'),
       'dynamodb:PartiQLUpdate': arnOf('BookingsTable'),
       'dynamodb:Query': index,
       'dynamodb:GetItem': arnOf('SweepStateTable'),
       'dynamodb:UpdateItem': [arnOf('BookingsTable'), arnOf('SweepStateTable')],
+      'dynamodb:Scan': arnOf('BookingsTable'),
       'sqs:SendMessage': [arnOf('TimerQueue'), arnOf('SweepDeadLetterQueue')],
-      'sqs:GetQueueAttributes': arnOf('SweepDeadLetterQueue'),
+      'sqs:GetQueueAttributes': [arnOf('ScheduleExpiryDeadLetterQueue'), arnOf('SweepDeadLetterQueue')],
       'sqs:GetQueueUrl': arnOf('SweepDeadLetterQueue'),
     });
   });
@@ -299,6 +300,26 @@ describe('the schedule', () => {
         RetryPolicy: { MaximumRetryAttempts: 3 },
         DeadLetterConfig: { Arn: arnOf('SweepDeadLetterQueue') },
       },
+    });
+  });
+
+  test('is not waited for after a deployment, nor after one that is rolled back', () => {
+    template.hasResourceProperties('AWS::Events::Rule', {
+      EventPattern: {
+        source: ['aws.cloudformation'],
+        'detail-type': ['CloudFormation Stack Status Change'],
+        detail: {
+          'stack-id': [{ Ref: 'AWS::StackId' }],
+          'status-details': { status: ['CREATE_COMPLETE', 'UPDATE_COMPLETE', 'UPDATE_ROLLBACK_COMPLETE'] },
+        },
+      },
+      State: 'ENABLED',
+      Targets: [{ Arn: arnOf('SweepFunction'), DeadLetterConfig: { Arn: arnOf('SweepDeadLetterQueue') } }],
+    });
+    template.hasResourceProperties('AWS::Lambda::Permission', {
+      Action: 'lambda:InvokeFunction',
+      FunctionName: arnOf('SweepFunction'),
+      Principal: 'events.amazonaws.com',
     });
   });
 

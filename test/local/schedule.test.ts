@@ -3,20 +3,30 @@ import { LocalSchedule } from '../../local/schedule.ts';
 import { eventually, lambdaOf, scriptedLambda } from '../support/lambda.ts';
 
 describe('a schedule', () => {
-  const settings = { periodMs: 3_600_000, input: {}, maxRetryAttempts: 0, maxEventAgeMs: 60_000, onProblem: () => {} };
+  const settings = {
+    periodMs: 3_600_000,
+    firesAtStart: false,
+    input: {},
+    maxRetryAttempts: 0,
+    maxEventAgeMs: 60_000,
+    onProblem: () => {},
+  };
 
-  test('fires at once, then at its rate', async () => {
+  test.each([
+    [true, 3_600_000, 1],
+    [false, 50, 3],
+  ])('fires at its start: %s, and then every %d ms', async (firesAtStart, periodMs, times) => {
     let fired = 0;
     const schedule = new LocalSchedule(
       scriptedLambda(() => {
         fired += 1;
       }),
-      { ...settings, periodMs: 50, onDiscarded: undefined },
+      { ...settings, periodMs, firesAtStart, onDiscarded: undefined },
     );
     schedule.start();
     await eventually(
       () => fired,
-      (count) => count >= 3,
+      (count) => count >= times,
     );
     await schedule.stop();
   });

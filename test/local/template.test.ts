@@ -1,5 +1,12 @@
-import { describe, expect, test } from 'vitest';
-import { claimPort, EngineError, externalEndpoint, findDynoxide, startDynamoDb } from '../../local/engines.ts';
+import { describe, expect, test, vi } from 'vitest';
+import {
+  claimPort,
+  EngineError,
+  externalEndpoint,
+  findDynoxide,
+  onClaimedPort,
+  startDynamoDb,
+} from '../../local/engines.ts';
 import { ratePeriodMs } from '../../local/schedule.ts';
 import { checkSupport, References, readAssembly, UnsupportedTemplateError } from '../../local/template.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
@@ -76,6 +83,31 @@ describe('an engine', () => {
     );
     await engine.stop();
     expect(await claimPort({ port, portVariable: 'DYNAMODB_PORT' })).toBe(port);
+  });
+
+  test('gets another free port when somebody else took its own first', async () => {
+    const taken = Object.assign(new Error('listen EADDRINUSE: address already in use 127.0.0.1'), {
+      code: 'EADDRINUSE',
+    });
+    const tried: number[] = [];
+    const startedOn = await onClaimedPort({ port: 0, portVariable: 'SQS_PORT' }, async (port) => {
+      tried.push(port);
+      if (tried.length < 3) throw taken;
+      return port;
+    });
+    expect(tried).toHaveLength(3);
+    expect(startedOn).toBe(tried[2]);
+
+    const always = vi.fn(() => Promise.reject(taken));
+    await expect(onClaimedPort({ port: 0, portVariable: 'SQS_PORT' }, always)).rejects.toBe(taken);
+    expect(always).toHaveBeenCalledTimes(5);
+    // Whoever asked for a port gets that one or an error, and any other failure is not about the port.
+    const once = vi.fn(() => Promise.reject(taken));
+    await expect(onClaimedPort({ port: tried[0] as number, portVariable: 'SQS_PORT' }, once)).rejects.toThrow('in use');
+    const broken = vi.fn(() => Promise.reject(new Error('no disk')));
+    await expect(onClaimedPort({ port: 0, portVariable: 'SQS_PORT' }, broken)).rejects.toThrow('no disk');
+    expect(once.mock.calls.length).toBeLessThanOrEqual(1);
+    expect(broken).toHaveBeenCalledTimes(1);
   });
 
   test('that is not there for this platform is told with the ways out', () => {

@@ -13,8 +13,10 @@ const PROCESSES = 4;
 const SHARD_COUNT = 10;
 /** A sweep asks for every legal shard, which takes an engine a second if it is slow; the racers want to write, too. */
 const SWEEP_PERIOD_MS = 2_000;
-/** RACES=1000 for a longer race. */
+/** RACES=1000 for longer races. */
 const BOOKINGS = Number(process.env.RACES ?? 60);
+/** On a busy machine everybody may come too late in one race: then there is another, with more time. */
+const MOST_RACES = 8;
 
 let runtime: LocalRuntime;
 beforeAll(async () => {
@@ -22,77 +24,89 @@ beforeAll(async () => {
 });
 afterAll(() => runtime.stop());
 
+/** The same for all processes of a machine, in ms. */
+const clock = () => Number(process.hrtime.bigint()) / 1e6;
+
+/** One race: what each process did with each booking and was told. */
+const race = async (number: number): Promise<Map<string, Call[]>> => {
+  const table = runtime.outputs.BookingsTableName ?? '';
+  const store = bookingStoreAt(runtime.dynamodbEndpoint, table, SHARD_COUNT);
+  const calls = new Map<string, Call[]>();
+  const note = (bookingId: string, call: Call) => calls.set(bookingId, [...(calls.get(bookingId) ?? []), call]);
+
+  const racers = await Promise.all(
+    Array.from({ length: PROCESSES }, async () => {
+      const script = fileURLToPath(new URL('./racer.ts', import.meta.url));
+      const racer = spawn(process.execPath, [script], { stdio: ['pipe', 'pipe', 'inherit'] });
+      const lines = createInterface({ input: racer.stdout })[Symbol.asyncIterator]();
+      expect((await lines.next()).value).toBe('ready');
+      return { racer, lines };
+    }),
+  );
+  const bookings = await Promise.all(
+    Array.from({ length: BOOKINGS }, async (_, index) => {
+      const bookingId = `race-${number}-${index}`;
+      const nowMs = Date.now();
+      const holdMs = 3_500 * number + index * 25;
+      const calledAt = clock();
+      await store.create({ bookingId, holdMs }, nowMs);
+      const operation: Operation = { kind: 'create', expiresAtMs: nowMs + holdMs, answer: 'created' };
+      note(bookingId, { operation, calledAt, answeredAt: clock() });
+      return { bookingId, expiresAtMs: nowMs + holdMs };
+    }),
+  );
+  const orders: Orders = {
+    dynamodb: runtime.dynamodbEndpoint,
+    table,
+    shardCount: SHARD_COUNT,
+    bookings,
+    spreadMs: 60 * number,
+  };
+  await Promise.all(
+    racers.map(async ({ racer, lines }) => {
+      racer.stdin.end(`${JSON.stringify(orders)}\n`);
+      for await (const line of lines) {
+        const { bookingId, ...call } = JSON.parse(line) as Call & { bookingId: string };
+        note(bookingId, call);
+      }
+    }),
+  );
+
+  // Every booking comes to rest: settled, or expired at its last deadline.
+  for (const { bookingId } of bookings) {
+    const calledAt = clock();
+    const found = await eventually(
+      () => store.get(bookingId),
+      (booking) => booking?.status !== 'PENDING',
+    );
+    if (found === undefined) throw new Error(`${bookingId} is gone`);
+    const { status, expiresAtMs = 0, expiredAtMs = 0 } = found;
+    if (status === 'EXPIRED') {
+      // The service expired it at some moment: nobody heard when, but it says what its clock was.
+      const operation: Operation = { kind: 'expire', nowMs: expiredAtMs };
+      note(bookingId, { operation, calledAt: 0, answeredAt: Number.POSITIVE_INFINITY });
+    }
+    note(bookingId, { operation: { kind: 'read', found: { status, expiresAtMs } }, calledAt, answeredAt: clock() });
+  }
+  return calls;
+};
+
 describe('many processes around the deadlines of the same bookings', () => {
   test('see each booking as one register: some order of all that they did explains all that they were told', async () => {
-    const table = runtime.outputs.BookingsTableName ?? '';
-    const store = bookingStoreAt(runtime.dynamodbEndpoint, table, SHARD_COUNT);
-    const calls = new Map<string, Call[]>();
-    const clock = () => Number(process.hrtime.bigint()) / 1e6;
-    const note = (bookingId: string, call: Call) => calls.set(bookingId, [...(calls.get(bookingId) ?? []), call]);
-
-    const racers = await Promise.all(
-      Array.from({ length: PROCESSES }, async () => {
-        const script = fileURLToPath(new URL('./racer.ts', import.meta.url));
-        const racer = spawn(process.execPath, [script], { stdio: ['pipe', 'pipe', 'inherit'] });
-        const lines = createInterface({ input: racer.stdout })[Symbol.asyncIterator]();
-        expect((await lines.next()).value).toBe('ready');
-        return { racer, lines };
-      }),
-    );
-    const bookings = await Promise.all(
-      Array.from({ length: BOOKINGS }, async (_, number) => {
-        const bookingId = `race-${number}`;
-        const nowMs = Date.now();
-        const holdMs = 3_500 + number * 25;
-        const calledAt = clock();
-        await store.create({ bookingId, holdMs }, nowMs);
-        const operation: Operation = { kind: 'create', expiresAtMs: nowMs + holdMs, answer: 'created' };
-        note(bookingId, { operation, calledAt, answeredAt: clock() });
-        return { bookingId, expiresAtMs: nowMs + holdMs };
-      }),
-    );
-    const orders: Orders = {
-      dynamodb: runtime.dynamodbEndpoint,
-      table,
-      shardCount: SHARD_COUNT,
-      bookings,
-      spreadMs: 60,
-    };
-    await Promise.all(
-      racers.map(async ({ racer, lines }) => {
-        racer.stdin.end(`${JSON.stringify(orders)}\n`);
-        for await (const line of lines) {
-          const { bookingId, ...call } = JSON.parse(line) as Call & { bookingId: string };
-          note(bookingId, call);
-        }
-      }),
-    );
-
-    // Every booking comes to rest: settled, or expired at its last deadline.
-    for (const { bookingId } of bookings) {
-      const calledAt = clock();
-      const found = await eventually(
-        () => store.get(bookingId),
-        (booking) => booking?.status !== 'PENDING',
-      );
-      if (found === undefined) throw new Error(`${bookingId} is gone`);
-      const { status, expiresAtMs = 0, expiredAtMs = 0 } = found;
-      if (status === 'EXPIRED') {
-        // The service expired it at some moment: nobody heard when, but it says what its clock was.
-        const operation: Operation = { kind: 'expire', nowMs: expiredAtMs };
-        note(bookingId, { operation, calledAt: 0, answeredAt: Number.POSITIVE_INFINITY });
+    const seen = { paid: false, refused: false, expired: false };
+    for (let number = 1; number <= MOST_RACES; number += 1) {
+      const calls = await race(number);
+      expect([...calls].filter(([, history]) => linearize(history) === undefined)).toEqual([]);
+      for (const { operation } of [...calls.values()].flat()) {
+        seen.paid ||= operation.kind === 'confirm' && operation.answer === 'moved';
+        seen.refused ||= 'answer' in operation && operation.answer === 'refused';
+        seen.expired ||= operation.kind === 'expire';
       }
-      note(bookingId, { operation: { kind: 'read', found: { status, expiresAtMs } }, calledAt, answeredAt: clock() });
+      // Otherwise nothing has been raced for.
+      if (Object.values(seen).every(Boolean)) return;
     }
-
-    const unexplained = [...calls].filter(([, history]) => linearize(history) === undefined);
-    expect(unexplained).toEqual([]);
-    // Otherwise nothing has been raced for.
-    const outcomes = [...calls.values()].flat().map(({ operation }) => JSON.stringify(operation));
-    expect(outcomes.some((outcome) => outcome.includes('"confirm"') && outcome.includes('"moved"'))).toBe(true);
-    expect(outcomes.some((outcome) => outcome.includes('"refused"'))).toBe(true);
-    expect(outcomes.some((outcome) => outcome.includes('"expire"'))).toBe(true);
-  }, 120_000);
+    expect(seen).toEqual({ paid: true, refused: true, expired: true });
+  });
 });
 
 describe('the check of a race', () => {

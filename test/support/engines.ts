@@ -4,6 +4,7 @@ import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { DeadLetters } from '../../functions/adapters/dead-letters.ts';
 import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
+import { PatrolNotes } from '../../functions/adapters/patrol-notes.ts';
 import { PendingIndex } from '../../functions/adapters/pending-index.ts';
 import { TimerQueue } from '../../functions/adapters/timer-queue.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
@@ -22,7 +23,9 @@ export const startEngines = async () => {
   const table = nameOf('BookingsTable');
   const timerQueueUrl = nameOf('TimerQueue');
   const deadLetterQueueUrl = nameOf('TimerDeadLetterQueue');
+  const givenUpQueueUrl = nameOf('ScheduleExpiryDeadLetterQueue');
   const bookings = new DynamoDbTable(rawClient, table);
+  const sweepState = new DynamoDbTable(rawClient, nameOf('SweepStateTable'));
   return {
     dynamodb,
     sqs,
@@ -33,10 +36,12 @@ export const startEngines = async () => {
     timerQueueUrl,
     deadLetterQueueUrl,
     bookings,
-    sweepState: new DynamoDbTable(rawClient, nameOf('SweepStateTable')),
+    sweepState,
     store: new BookingStore(bookings, SHARD_COUNT),
     index: new PendingIndex(bookings, SHARD_COUNT),
     deadLetters: new DeadLetters(sqsClient, deadLetterQueueUrl),
+    notes: new PatrolNotes(sweepState, sqsClient, givenUpQueueUrl),
+    givenUpQueueUrl,
     queue: new TimerQueue(sqsClient, timerQueueUrl),
     /** Takes all visible messages off a queue. */
     drain: async (queueUrl: string = timerQueueUrl): Promise<string[]> => {

@@ -8,8 +8,9 @@ export type Mode = 'well' | 'unreachable' | 'slow' | 'throttling' | 'answering 5
 
 const SLOW_MS = 3_000;
 
-export const startFaultyEngine = async (target: string) => {
-  const { hostname, port } = new URL(target);
+/** @param target the engine; may be given later, by `forwardTo` */
+export const startFaultyEngine = async (target = 'http://127.0.0.1:1') => {
+  let { hostname, port } = new URL(target);
   const agent = new Agent({ keepAlive: true });
   let mode: Mode = 'well';
   let failures = 0;
@@ -42,6 +43,9 @@ export const startFaultyEngine = async (target: string) => {
   });
   return {
     endpoint,
+    forwardTo: (endpoint: string) => {
+      ({ hostname, port } = new URL(endpoint));
+    },
     failures: () => failures,
     become: (next: Mode) => {
       mode = next;

@@ -14,7 +14,7 @@ export const lambdaOf = (source: string, overrides: Partial<LambdaSettings> = {}
     bundle,
     handlerName: 'handler',
     environment: { AWS_REGION: 'us-east-1' },
-    timeoutMs: 5_000,
+    timeoutMs: 30_000,
     memorySizeMb: 128,
     maxConcurrency: 10,
     onLogLine: () => {},
@@ -33,7 +33,7 @@ export const scriptedLambda = (answer: (event: never) => unknown): LambdaHost =>
 export const eventually = async <T>(
   read: () => T | Promise<T>,
   holds: (value: T) => boolean,
-  timeoutMs = 15_000,
+  timeoutMs = 120_000,
 ): Promise<T> => {
   const giveUpAtMs = Date.now() + timeoutMs;
   for (;;) {

@@ -11,9 +11,11 @@ import {
   GetRecordsCommand,
   GetShardIteratorCommand,
 } from '@aws-sdk/client-dynamodb-streams';
+import { SQSClient } from '@aws-sdk/client-sqs';
 import type { DynamoDBRecord } from 'aws-lambda';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
+import { PatrolNotes } from '../../functions/adapters/patrol-notes.ts';
 import { PendingIndex } from '../../functions/adapters/pending-index.ts';
 import { isPermanent } from '../../functions/adapters/permanent-error.ts';
 import { sweepScheduling } from '../../functions/adapters/sweep-scheduling.ts';
@@ -50,7 +52,7 @@ export interface Release {
 const record = async (): Promise<void> => {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
   await synthesize(TEST_ASSEMBLY);
-  const { dynamodb, nameOf, stop } = await startTemplateEngines(TEST_ASSEMBLY);
+  const { dynamodb, sqs: sqsEngine, nameOf, stop } = await startTemplateEngines(TEST_ASSEMBLY);
   const client = { region: REGION, credentials: LOCAL_CREDENTIALS, endpoint: dynamodb.endpoint };
   const raw = new DynamoDBClient(client);
   const table = nameOf('BookingsTable');
@@ -128,8 +130,14 @@ const record = async (): Promise<void> => {
     },
   };
   await createPublish({ bus: bus as never, deadLetters, telemetry })({ Records: records });
-  const scheduling = sweepScheduling(queue, new DynamoDbTable(raw, nameOf('SweepStateTable')));
-  await createSweep({ ...ports, scheduling })({}, { getRemainingTimeInMillis: () => 60_000 });
+  const state = new DynamoDbTable(raw, nameOf('SweepStateTable'));
+  const scheduling = sweepScheduling(queue, state);
+  const notes = new PatrolNotes(
+    state,
+    new SQSClient({ ...client, endpoint: sqsEngine.endpoint }),
+    nameOf('ScheduleExpiryDeadLetterQueue'),
+  );
+  await createSweep({ ...ports, scheduling, notes })({}, { getRemainingTimeInMillis: () => 60_000 });
   const page = await ask('/bookings?status=PENDING&limit=2', {});
   const next = await ask(`/bookings?status=PENDING&limit=2&cursor=${page.cursor}`, {});
 

@@ -1,0 +1,213 @@
+/**
+ * Bookings that no sweep can see: PENDING, with a usable deadline, and in no legal shard of the index. Their writer left
+ * the shard out, and the stream's record that would have put them in was never processed, or was given up.
+ *
+ * They are found by reading the table itself. A patrol reads a megabyte at each sweep and goes on from there at the next;
+ * as soon as there is a reason to look at everything, it reads the whole table at once. So whatever reached the table
+ * expires, without anybody's doing, whatever became of its record.
+ */
+import type { AdoptOutcome, ExpireOutcome } from './booking-status.ts';
+import { adoptionOf, type ScheduledTimer, type SeenBooking } from './expiry-decisions.ts';
+import { isNear, OVERDUE_AFTER_MS, type TimerSettings, timerDelaySeconds } from './hold-time.ts';
+import type { Adoption } from './moves.ts';
+
+/** How far a patrol has come. */
+export interface PatrolState<Cursor = unknown> {
+  /** Where the next page begins; undefined for the beginning of the table. */
+  readonly cursor?: Cursor;
+  /** Whether the rest of the table is to be read without a pause; else a page at each sweep. */
+  readonly isWhole: boolean;
+  /** Records that schedule-expiry had given up when this was noted. */
+  readonly givenUp: number;
+}
+
+export interface LeftOutPorts<Cursor = unknown> {
+  readonly table: {
+    /** A page of the table's PENDING items: what a megabyte of items holds. */
+    pendingItems(
+      cursor: Cursor | undefined,
+    ): Promise<{ readonly seen: readonly SeenBooking[]; readonly cursor?: Cursor }>;
+  };
+  readonly store: {
+    expire(bookingIds: readonly string[], expiredBy: 'sweep', nowMs: number): Promise<Map<string, ExpireOutcome>>;
+    adopt(
+      adoptions: readonly Adoption[],
+      decideAgain: (found: SeenBooking) => Adoption | undefined,
+    ): Promise<Map<string, AdoptOutcome>>;
+  };
+  /** Absent where the timer queue is not known: then a sweep schedules what is put into the index. */
+  readonly send?: (timers: readonly ScheduledTimer[]) => Promise<readonly unknown[]>;
+  readonly clock: () => number;
+  readonly isPermanent: (error: Error) => boolean;
+  readonly shardCount: number;
+  readonly settings: TimerSettings;
+}
+
+/** What was found in some pages, and what became of it. */
+export interface LeftOutReport {
+  /** Bookings that were in no legal shard. */
+  readonly found: number;
+  /** Those that had lapsed, and were expired at once. */
+  readonly expired: number;
+  /** Those that still run, and were put into the index. */
+  readonly adopted: number;
+  readonly lagsMs: readonly number[];
+  readonly errors: readonly Error[];
+  readonly unprocessable: readonly { readonly bookingId: string; readonly error: Error }[];
+}
+
+type Tally = { -readonly [name in keyof LeftOutReport]: LeftOutReport[name] } & {
+  readonly lagsMs: number[];
+  readonly errors: Error[];
+  readonly unprocessable: LeftOutReport['unprocessable'][number][];
+};
+
+const emptyTally = (): Tally => ({ found: 0, expired: 0, adopted: 0, lagsMs: [], errors: [], unprocessable: [] });
+
+/**
+ * Reads on where the last patrol stopped: one page, or the rest of the table where there is a reason to. Reasons are records
+ * that were given up since, and a booking that was left out and is overdue: the stream's reader does not do its work.
+ *
+ * @param state how far the last patrol came
+ * @param givenUp records that schedule-expiry has given up by now, as its dead-letter queue counts them
+ * @param mayContinue asked before each further page
+ */
+export const patrol = async <Cursor>(
+  ports: LeftOutPorts<Cursor>,
+  state: PatrolState<Cursor>,
+  givenUp: number,
+  mayContinue: () => boolean,
+): Promise<{ readonly report: LeftOutReport; readonly state: PatrolState<Cursor> }> => {
+  const report = emptyTally();
+  let { cursor, isWhole } = state;
+  if (givenUp > state.givenUp) {
+    isWhole = true;
+    cursor = undefined;
+  }
+  let isFirst = true;
+  while (isFirst || (isWhole && mayContinue())) {
+    isFirst = false;
+    const page = await ports.table.pendingItems(cursor);
+    const overdue = await takeIn(page.seen, ports, report);
+    if (overdue > 0 && !isWhole) {
+      // What was read before this page may hold more of it.
+      isWhole = true;
+      cursor = undefined;
+      continue;
+    }
+    cursor = page.cursor;
+    if (cursor === undefined) {
+      isWhole = false;
+      break;
+    }
+  }
+  return { report, state: { ...(cursor !== undefined && { cursor }), isWhole, givenUp } };
+};
+
+/** Looks at the whole table once: for an operator who asks. */
+export const takeInAll = async <Cursor>(
+  ports: LeftOutPorts<Cursor>,
+  mayContinue: () => boolean,
+  onPage: (report: LeftOutReport) => void = () => {},
+): Promise<LeftOutReport & { readonly remaining: boolean }> => {
+  const report = emptyTally();
+  let cursor: Cursor | undefined;
+  do {
+    if (!mayContinue()) return { ...report, remaining: true };
+    const page = await ports.table.pendingItems(cursor);
+    await takeIn(page.seen, ports, report);
+    onPage(report);
+    cursor = page.cursor;
+  } while (cursor !== undefined);
+  return { ...report, remaining: report.errors.length > 0 };
+};
+
+/** Whether a PENDING booking has a deadline to act on and is where no sweep looks. */
+export const isLeftOut = ({ booking: { expiresAtMs, pendingShard } }: SeenBooking): boolean =>
+  expiresAtMs !== undefined && pendingShard === undefined;
+
+/** Expires what has lapsed and puts the rest into the index. Returns how many of them had been overdue. */
+const takeIn = async <Cursor>(
+  seen: readonly SeenBooking[],
+  ports: LeftOutPorts<Cursor>,
+  tally: Tally,
+): Promise<number> => {
+  const nowMs = ports.clock();
+  const leftOut = seen.filter(isLeftOut);
+  if (leftOut.length === 0) return 0;
+  tally.found += leftOut.length;
+  const isOverdue = ({ booking: { expiresAtMs = 0 } }: SeenBooking): boolean => expiresAtMs <= nowMs - OVERDUE_AFTER_MS;
+  const overdue = leftOut.filter(isOverdue);
+  await Promise.all([
+    expireOverdue(overdue, nowMs, ports, tally),
+    adoptRunning(
+      leftOut.filter((each) => !isOverdue(each)),
+      nowMs,
+      ports,
+      tally,
+    ),
+  ]);
+  return overdue.length;
+};
+
+const fail = (tally: Tally, bookingId: string, error: Error, isPermanent: boolean, what: string): void => {
+  if (isPermanent) tally.unprocessable.push({ bookingId, error });
+  else
+    tally.errors.push(
+      new Error(`could not ${what} booking ${bookingId}, which was left out of the index`, { cause: error }),
+    );
+};
+
+const expireOverdue = async <Cursor>(
+  overdue: readonly SeenBooking[],
+  nowMs: number,
+  { store, isPermanent }: LeftOutPorts<Cursor>,
+  tally: Tally,
+): Promise<void> => {
+  if (overdue.length === 0) return;
+  const outcomes = await store.expire(
+    overdue.map(({ booking }) => booking.bookingId),
+    'sweep',
+    nowMs,
+  );
+  for (const { booking } of overdue) {
+    const { bookingId, expiresAtMs = nowMs } = booking;
+    const outcome = outcomes.get(bookingId);
+    if (outcome?.kind === 'expired') {
+      tally.expired += 1;
+      tally.lagsMs.push(nowMs - expiresAtMs);
+    } else if (outcome?.kind === 'failed') {
+      fail(tally, bookingId, outcome.error, isPermanent(outcome.error), 'expire');
+    }
+  }
+};
+
+/** Its timer is sent too, as its record would have done: a sweep takes an adopted booking that is near for scheduled. */
+const adoptRunning = async <Cursor>(
+  running: readonly SeenBooking[],
+  nowMs: number,
+  { store, send, isPermanent, shardCount, settings }: LeftOutPorts<Cursor>,
+  tally: Tally,
+): Promise<void> => {
+  const decide = (found: SeenBooking) => adoptionOf(found, nowMs, shardCount, settings);
+  const adoptions = running.flatMap((each) => decide(each) ?? []);
+  if (adoptions.length === 0) return;
+  const timers = running.flatMap(({ booking: { bookingId, expiresAtMs = 0 } }): ScheduledTimer[] =>
+    isNear(expiresAtMs, nowMs, settings)
+      ? [
+          {
+            timer: { bookingId, expiresAtMs },
+            delaySeconds: timerDelaySeconds(expiresAtMs, nowMs, settings.timerLeadMs),
+          },
+        ]
+      : [],
+  );
+  const [outcomes, unsent] = await Promise.all([store.adopt(adoptions, decide), send?.(timers) ?? []]);
+  // In the index it is found when it is overdue; but then it is late.
+  if (unsent.length > 0)
+    tally.errors.push(new Error(`could not send ${unsent.length} timer(s) of bookings that were left out`));
+  for (const [bookingId, outcome] of outcomes) {
+    if (outcome.kind === 'adopted') tally.adopted += 1;
+    else if (outcome.kind === 'failed') fail(tally, bookingId, outcome.error, isPermanent(outcome.error), 'adopt');
+  }
+};
