@@ -1,11 +1,11 @@
 /** The command that runs the tests on other engines: what it says, and that it leaves nothing out by accident. */
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { PROJECT_DIRECTORY } from '../../local/synth.ts';
 import { DYNAMODB_LOCAL, ELASTICMQ, fetchJars } from './jars.ts';
-import { LEFT_OUT, STEPS } from './steps.ts';
+import { LEFT_OUT, NO_ENGINE, STEPS } from './steps.ts';
 import { readSummary } from './summary.ts';
 
 describe('what is missing is said, with what to install', () => {
@@ -65,16 +65,35 @@ describe('what is missing is said, with what to install', () => {
   });
 });
 
-test.each(['test/flow', 'test/adapters', 'test/functions', 'test/histories', 'test/races', 'test/strangers'])(
-  'every test in %s has its step, or a reason why not',
-  (room) => {
-    const named = [...Object.values(STEPS).flat(), ...Object.keys(LEFT_OUT)];
-    const files = readdirSync(join(PROJECT_DIRECTORY, room)).filter((name) => name.endsWith('.test.ts'));
-    const forgotten = files.filter((name) => !named.includes(room) && !named.includes(`${room}/${name}`));
-    expect(files).not.toEqual([]);
-    expect(forgotten).toEqual([]);
-  },
-);
+describe('every test', () => {
+  const files = readdirSync(join(PROJECT_DIRECTORY, 'test'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.test.ts'))
+    .map((name) => `test/${name}`);
+  const onOtherEngines = Object.values(STEPS)
+    .flat()
+    .filter((name) => name.startsWith('test/'));
+  const isNamed = (file: string, names: readonly string[]) =>
+    names.some((name) => file === name || file.startsWith(`${name}/`));
+
+  test('has its step, a reason why not, or needs no engine', () => {
+    const named = [...onOtherEngines, ...Object.keys(LEFT_OUT), ...NO_ENGINE];
+    expect(files.filter((file) => !isNamed(file, named))).toEqual([]);
+  });
+
+  test('that is said to need no engine starts none', () => {
+    const needless = files.filter((file) => isNamed(file, NO_ENGINE) && !isNamed(file, onOtherEngines));
+    const starts = /support\/(engines|runtime)\.ts|\bstart(Guarded)?(DynamoDb|Sqs|Runtime)\(/;
+    const starting = needless.filter((file) => starts.test(readFileSync(join(PROJECT_DIRECTORY, file), 'utf8')));
+    expect(starting.filter((file) => !(file in LEFT_OUT))).toEqual([]);
+  });
+
+  test('that is named is there', () => {
+    const gone = [...onOtherEngines, ...Object.keys(LEFT_OUT), ...NO_ENGINE].filter(
+      (name) => !files.some((file) => isNamed(file, [name])),
+    );
+    expect(gone).toEqual([]);
+  });
+});
 
 describe('a summary', () => {
   test('has the last count of tests, and each test that was skipped with its reason', () => {

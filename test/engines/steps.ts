@@ -13,15 +13,25 @@ const tests = (...files: string[]): string[] => [
  * stream record that it keeps.
  */
 export const STEPS: Readonly<Record<string, readonly string[]>> = {
-  outages: tests('test/flow/outages.test.ts'),
-  demo: ['local/demo.ts'],
-  histories: tests('test/histories'),
-  flow: tests('test/flow/booking-expiry.test.ts', 'test/flow/other-engines.test.ts', 'test/flow/readme.test.ts'),
-  commands: tests('test/flow/commands.test.ts'),
   functions: tests('test/functions', 'test/upgrades'),
+  terminal: tests('test/flow/terminal.test.ts'),
+  flow: tests(
+    'test/flow/booking-expiry.test.ts',
+    'test/flow/external-engine.test.ts',
+    'test/flow/left-out.test.ts',
+    'test/flow/other-engines.test.ts',
+    'test/flow/readme.test.ts',
+  ),
+  histories: tests('test/histories'),
+  demo: ['local/demo.ts'],
+  outages: tests('test/flow/outages.test.ts'),
+  commands: tests('test/flow/commands.test.ts'),
+  fuzz: tests('test/fuzz', 'test/bench/bench.test.ts'),
+  clocks: tests('test/clocks'),
   local: tests('test/local/event-sources.test.ts', 'test/local/resources.test.ts'),
-  races: tests('test/races'),
   strangers: tests('test/strangers'),
+  races: tests('test/races'),
+  patrol: tests('test/core/left-out.test.ts'),
   store: tests('test/adapters'),
 };
 
@@ -33,10 +43,21 @@ export const ENVIRONMENT: Readonly<Record<string, string>> = {
   HISTORIES: '50',
 };
 
-/** Files of these rooms that are left out, and why. */
+/** Tests that need engines and run on the embedded ones only, and why. */
 export const LEFT_OUT: Readonly<Record<string, string>> = {
-  'test/flow/external-engine.test.ts': 'it ends the engine that it uses, and starts it again',
   'test/flow/restart.test.ts': 'DATA_DIR is where the embedded engines keep their data',
   'test/flow/second-runtime.test.ts': 'each of its runtimes starts engines of its own',
-  'test/flow/terminal.test.ts': 'it is about terminals',
+  'test/local/page-guard.test.ts': 'it is about the guards before the embedded engines',
+  'test/local/template.test.ts': 'of engines, it is about the ports of the embedded ones only',
 };
+
+/** Tests that need no engine. */
+export const NO_ENGINE: readonly string[] = [
+  'test/bench/sections.test.ts',
+  'test/bench/simulation.test.ts',
+  'test/bin',
+  'test/core',
+  'test/engines',
+  'test/lib',
+  'test/local',
+];

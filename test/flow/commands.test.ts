@@ -135,7 +135,7 @@ describe('what is in no index', () => {
   test('is told by status, with exit code 1, and taken in by --whole-table: expired, or put into the index', async () => {
     await writeBare('bare-overdue', -60_000);
     await writeBare('bare-running', 3_600_000);
-    const before = await run('bin/status.ts', ['--table', engines.table, '--json']);
+    const before = await run('bin/status.ts', [...onTable(), '--json']);
     expect(JSON.parse(before.out)).toMatchObject({ inNoIndex: 2, wholeTableLookedAt: true });
     expect(before.out).toContain('2 in no index, where no sweep sees them');
     expect(before.code).toBe(1);
@@ -147,7 +147,7 @@ describe('what is in no index', () => {
     expect(code).toBe(0);
     expect((await engines.store.get('bare-overdue'))?.status).toBe('EXPIRED');
     expect((await engines.store.get('bare-running'))?.pendingShard).toBeGreaterThanOrEqual(0);
-    const after = await run('bin/status.ts', ['--table', engines.table, '--json']);
+    const after = await run('bin/status.ts', [...onTable(), '--json']);
     expect(JSON.parse(after.out)).toMatchObject({ inNoIndex: 0 });
   });
 
@@ -159,7 +159,7 @@ describe('what is in no index', () => {
 
 describe('G3: a machine whose clock is wrong', () => {
   const withClock = (aheadMs: number, script: string, ...args: string[]) =>
-    run(script, [...args, '--table', engines.table], {
+    run(script, [...args, ...onTable()], {
       NODE_OPTIONS: `--import ${new URL('../support/wrong-clock.ts', import.meta.url)}`,
       CLOCK_AHEAD_MS: String(aheadMs),
     });
