@@ -11,7 +11,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 
 export const BATCH_ANSWERS = ['with the item', 'without the item'] as const;
-type BatchAnswers = (typeof BATCH_ANSWERS)[number];
+export type BatchAnswers = (typeof BATCH_ANSWERS)[number];
 
 /**
  * Lets a client get these answers from now on.
