@@ -5,10 +5,10 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { parseArgs } from 'node:util';
 import pMap from 'p-map';
 import { type Engine, EngineError } from '../../local/engines.ts';
 import { PROJECT_DIRECTORY, synthesize } from '../../local/synth.ts';
+import { endIfUsage, parseOptions, UsageError } from '../../local/usage.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 import { DYNAMODB_LOCAL, ELASTICMQ, ENGINES_DIRECTORY, fetchJars, type Jars } from './jars.ts';
 import { startDynamoDbLocal, startElasticMq } from './java-engines.ts';
@@ -18,34 +18,28 @@ import { readSummary } from './summary.ts';
 /** Steps at once: most of them wait for deadlines most of the time. */
 const AT_ONCE = 2;
 const ALL = Object.keys(STEPS);
-const USAGE = `Usage: npm run test:engines -- [step…]
+const USAGE = `Usage: npm run test:engines -- [options] [step…]
 
 Needs Java (a JDK) and Maven. Fetches the engines with Maven when it runs for the first time, and nothing else.
 
-  steps       ${ALL.join(', ')} (default: all of them)
-  -h, --help  this text`;
+  steps          ${ALL.join(', ')} (default: all of them)
+  --if-possible  where something is missing, says what, runs nothing and ends with exit code 0: for CI
+  -h, --help     this text
 
-/** Thrown for what the user typed wrong; ends with usage and exit code 2. */
-class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
+Exit codes: 0 every step passed; 1 one failed, or something is missing; 2 wrong usage.`;
 
-/** The steps that were asked for; undefined for the usage. */
-const readSteps = (): readonly string[] | undefined => {
-  let parsed: { positionals: string[]; values: { help: boolean } };
-  try {
-    parsed = parseArgs({
-      allowPositionals: true,
-      options: { help: { type: 'boolean', short: 'h', default: false } },
-    });
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
-  const { positionals, values } = parsed;
+/** What was asked for. */
+const readArguments = () => {
+  const { positionals, values } = parseOptions({
+    allowPositionals: true,
+    options: {
+      'if-possible': { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
   const unknown = positionals.find((name) => !ALL.includes(name));
   if (unknown !== undefined) throw new UsageError(`a step must be one of ${ALL.join(', ')}, got ${unknown}`);
-  if (values.help) return undefined;
-  return positionals.length > 0 ? positionals : ALL;
+  return { ...values, steps: positionals.length > 0 ? positionals : ALL };
 };
 
 /** Runs a step's command to its end; what it prints is kept in a file. */
@@ -91,14 +85,26 @@ const runStep = async (step: string, jars: Jars): Promise<boolean> => {
   }
 };
 
+/** The engines; undefined where something is missing that need not be there. */
+const findJars = (isOptional: boolean): Jars | undefined => {
+  try {
+    return fetchJars(ENGINES_DIRECTORY, console.log);
+  } catch (error) {
+    if (!isOptional || !(error instanceof EngineError)) throw error;
+    console.log(`test:engines is left out: ${error.message}`);
+    return undefined;
+  }
+};
+
 const run = async (): Promise<void> => {
-  const steps = readSteps();
-  if (steps === undefined) {
+  const { help, 'if-possible': isOptional, steps } = readArguments();
+  if (help) {
     console.log(USAGE);
     return;
   }
   const startedAtMs = Date.now();
-  const jars = fetchJars(ENGINES_DIRECTORY, console.log);
+  const jars = findJars(isOptional);
+  if (jars === undefined) return;
   mkdirSync(join(ENGINES_DIRECTORY, 'logs'), { recursive: true });
   console.log(
     `DynamoDB Local ${DYNAMODB_LOCAL.version} and ElasticMQ ${ELASTICMQ.version} on Java ${jars.javaVersion}`,
@@ -111,10 +117,10 @@ const run = async (): Promise<void> => {
   process.exitCode = passed.every(Boolean) ? 0 : 1;
 };
 
-run().catch((error) => {
-  const isUsage = error instanceof UsageError;
-  console.error(`test:engines: ${error instanceof EngineError || isUsage ? error.message : error.stack}`);
-  if (isUsage) console.error(`\n${USAGE}`);
-  // At once: an engine that did start would keep this process alive.
-  process.exit(isUsage ? 2 : 1);
-});
+run()
+  .catch((error) => endIfUsage('test:engines', error))
+  .catch((error) => {
+    console.error(`test:engines: ${error instanceof EngineError ? error.message : error.stack}`);
+    // At once: an engine that did start would keep this process alive.
+    process.exit(1);
+  });
