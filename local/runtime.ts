@@ -24,6 +24,7 @@ import {
   startSqs,
 } from './engines.ts';
 import { type PublishedEvent, startEventBus } from './event-bus.ts';
+import { startEventSourceMappings } from './event-source-mappings.ts';
 import type { LambdaHost } from './lambda-host.ts';
 import { loadLambdas } from './lambdas.ts';
 import type { ClockOffset } from './moved-clock.ts';
@@ -192,7 +193,11 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   stops.push(() => Promise.all([...lambdas.values()].map((lambda) => lambda.stop())).then(() => {}));
 
   const wiring = new Wiring(assembly, references, lambdas, sqsClient, streamsClient, onProblem);
-  const mappings = wiring.eventSources(options.isolated ? undefined : checkpointStore(dynamodb, dataDir));
+  const { sources: eventSources, mappings } = wiring.eventSources(
+    options.isolated ? undefined : checkpointStore(dynamodb, dataDir),
+  );
+  const mappingsServer = await startEventSourceMappings(mappings);
+  stops.push(() => mappingsServer.stop());
   const schedules = wiring.schedules(options.schedulePeriodMs);
   const deployments = wiring.deployments(options.schedulePeriodMs);
   const api = wiring.httpApi();
@@ -207,7 +212,7 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
     ]),
   );
   await Promise.all([...lambdas.values()].map((lambda) => lambda.warmUp(wiring.environmentsAtFirst(lambda))));
-  const sources = [...mappings, ...schedules, ...deployments];
+  const sources = [...eventSources, ...schedules, ...deployments];
   for (const source of sources) source.start();
   stops.push(() => Promise.all(sources.map((source) => source.stop())).then(() => {}));
   if (options.announce) {
@@ -222,6 +227,7 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
       tags: tableTags(assembly, references, bookingsTable),
       timerQueueUrl: outputs.TimerQueueUrl ?? '',
       timerDeadLetterQueueUrl: outputs.TimerDeadLetterQueueUrl ?? '',
+      eventSourceMappings: mappingsServer.endpoint,
       pid: process.pid,
     });
     stops.push(removeRuntimeFile);
