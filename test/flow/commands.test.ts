@@ -86,7 +86,7 @@ describe('npm run expire-bookings', () => {
     await givenOverdue(2);
     const { code, out } = await expireBookings('--dry-run');
     expect(code).toBe(0);
-    expect(out).toMatch(/overdue 5\d\.\d{3} s {2}overdue-/);
+    expect(out).toMatch(/overdue \d+\.\d{3} s {2}overdue-/);
     expect(out).toContain('Would expire 2 booking(s)');
     const { out: json } = await expireBookings('--dry-run', '--json');
     expect(JSON.parse(json).wouldExpire).toHaveLength(2);
@@ -316,7 +316,7 @@ describe('npm run status', () => {
   test('says what is overdue, and ends with exit code 1 until it is swept', async () => {
     await givenOverdue(2);
     expect(await problemsNow()).toMatchObject({
-      problems: expect.stringMatching(/^2 overdue, the oldest for 5\d\.\d s$/),
+      problems: expect.stringMatching(/^2 overdue, the oldest for \d+\.\d s$/),
       code: 1,
     });
     await expireBookings();
