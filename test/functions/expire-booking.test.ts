@@ -126,7 +126,7 @@ describe('a timer that comes a little early', () => {
   test('of a booking that was extended does nothing: the extension has its own timer', async () => {
     const { bookingId, body } = await givenBooking(1_500);
     await engines.store.extend(bookingId, 60_000, NOW);
-    await createHandler(ports(waitingLongEnoughToRead()))(sqsEvent(body));
+    await createHandler(ports(waitingForTheRead(engines.store)))(sqsEvent(body));
     expect((await engines.store.get(bookingId))?.status).toBe('PENDING');
     expect(told.counts).toEqual({ [COUNTS.extended]: 1 });
   });
