@@ -30,7 +30,7 @@ import type { LambdaHost } from './lambda-host.ts';
 import { loadLambdas } from './lambdas.ts';
 import { Monitoring } from './monitoring.ts';
 import type { ClockOffset } from './moved-clock.ts';
-import { createQueues, createTables } from './resources.ts';
+import { createQueues, createTables, deleteQueues, deleteTables, tableTags, withNamesOfItsOwn } from './resources.ts';
 import { expectFreeRuntimeFile, removeRuntimeFile, writeRuntimeFile } from './runtime-file.ts';
 import { startSecrets } from './secrets.ts';
 import { PROJECT_DIRECTORY, synthesize } from './synth.ts';
@@ -56,6 +56,8 @@ export interface RuntimeOptions {
   readonly schedulePeriodMs?: number | 'never';
   /** Most execution environments of one Lambda at once, in place of an account's limit. @default 50 */
   readonly maxConcurrency?: number;
+  /** Whether tables and queues have names of their own and are deleted on stop, where others use the same engines. @default false */
+  readonly isolated?: boolean;
   /** Whether to write `.local/runtime.json`, or the file that RUNTIME_FILE names. @default false */
   readonly announce?: boolean;
   /** Changes a Lambda's environment before it is loaded: to put a fault between it and an engine. @default - unchanged */
@@ -153,7 +155,15 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   for (const logicalId of inertResources(assembly.template)) {
     references.set(logicalId, logicalId, { Arn: `arn:aws:inert:${REGION}:${LOCAL_ACCOUNT_ID}:${logicalId}` });
   }
-  await createQueues(assembly, sqsClient, sqs.endpoint, REGION, references);
+  if (options.isolated) {
+    stops.push(() =>
+      Promise.all([deleteTables(assembly, dynamodbClient), deleteQueues(assembly, sqsClient, sqs.endpoint)]).then(
+        () => {},
+        (error) => onProblem(`could not delete the tables and queues of ${assembly.stackName}: ${error}`),
+      ),
+    );
+  }
+  await createQueues(assembly, sqsClient, sqs.endpoint, references);
   await createTables(assembly, dynamodbClient, references);
 
   const cronToken = options.cronToken || randomBytes(24).toString('base64url');
@@ -209,7 +219,9 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   stops.push(() => Promise.all([...lambdas.values()].map((lambda) => lambda.stop())).then(() => {}));
 
   const wiring = new Wiring(assembly, references, lambdas, sqsClient, streamsClient, onProblem);
-  const { sources: eventSources, mappings } = wiring.eventSources(checkpointStore(dynamodb, dataDir));
+  const { sources: eventSources, mappings } = wiring.eventSources(
+    options.isolated ? undefined : checkpointStore(dynamodb, dataDir),
+  );
   const mappingsServer = await startEventSourceMappings(mappings, () => monitoring.alarms.states);
   stops.push(() => mappingsServer.stop());
   const schedules = wiring.schedules(options.schedulePeriodMs);
@@ -234,11 +246,13 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   if (options.announce) {
     // Another one may have been quicker.
     await expectFreeRuntimeFile();
+    const bookingsTable = outputs.BookingsTableName ?? '';
     writeRuntimeFile({
       dynamodb: dynamodb.endpoint,
       sqs: sqs.endpoint,
       api: outputs.ApiUrl ?? null,
-      bookingsTable: outputs.BookingsTableName ?? '',
+      bookingsTable,
+      tags: tableTags(assembly, references, bookingsTable),
       timerQueueUrl: outputs.TimerQueueUrl ?? '',
       timerDeadLetterQueueUrl: outputs.TimerDeadLetterQueueUrl ?? '',
       eventSourceMappings: mappingsServer.endpoint,
@@ -275,7 +289,8 @@ const checkpointStore = (
 
 type Stops = (() => Promise<void> | void)[];
 
-const assemble = async ({ assemblyDirectory, context }: RuntimeOptions, stops: Stops): Promise<Assembly> => {
+const assemble = async (options: RuntimeOptions, stops: Stops): Promise<Assembly> => {
+  const { assemblyDirectory, context, isolated } = options;
   const directory = assemblyDirectory ?? join(PROJECT_DIRECTORY, '.local', `cdk.out-${process.pid}`);
   if (assemblyDirectory === undefined) {
     removeAbandonedAssemblies();
@@ -284,7 +299,7 @@ const assemble = async ({ assemblyDirectory, context }: RuntimeOptions, stops: S
   }
   const assembly = readAssembly(directory);
   checkSupport(assembly.template);
-  return assembly;
+  return isolated ? withNamesOfItsOwn(assembly) : assembly;
 };
 
 /** A runtime that was killed leaves its assembly behind. */

@@ -19,6 +19,8 @@ export interface SqsEventSourceSettings {
   readonly filterPatterns: readonly string[];
   /** Most invocations at once. */
   readonly maxConcurrency: number;
+  /** Whether the queue goes on without the runtime. @default false */
+  readonly outlivesRuntime?: boolean;
   readonly onProblem: (problem: string) => void;
 }
 
@@ -28,6 +30,11 @@ const CONCURRENCY_STEP = 5;
 const SCALING_PERIOD_MS = 1_000;
 /** Longest wait of one poll, the most that SQS allows. */
 const POLL_SECONDS = 20;
+/**
+ * The same where the queue outlives the runtime, whose end then waits for the poll: an engine hands messages to a poll that
+ * was cut off as to any other, and nobody sees them until their visibility timeout.
+ */
+const SHORT_POLL_SECONDS = 2;
 /** Most messages of one ReceiveMessage. */
 const MAX_RECEIVED = 10;
 
@@ -121,17 +128,17 @@ export class SqsEventSource {
   }
 
   async #receive(): Promise<Message[]> {
-    const { queueUrl, batchSize } = this.#settings;
+    const { queueUrl, batchSize, outlivesRuntime = false } = this.#settings;
     try {
       const { Messages = [] } = await this.#client.send(
         new ReceiveMessageCommand({
           QueueUrl: queueUrl,
           MaxNumberOfMessages: Math.min(batchSize, MAX_RECEIVED),
-          WaitTimeSeconds: POLL_SECONDS,
+          WaitTimeSeconds: outlivesRuntime ? SHORT_POLL_SECONDS : POLL_SECONDS,
           MessageSystemAttributeNames: ['All'],
           MessageAttributeNames: ['All'],
         }),
-        { abortSignal: this.#stopping.signal },
+        outlivesRuntime ? {} : { abortSignal: this.#stopping.signal },
       );
       return Messages;
     } catch (error) {

@@ -6,6 +6,7 @@ import { REGION } from './engines.ts';
 import type { EventSourceMapping } from './event-source-mappings.ts';
 import { LocalHttpApi } from './http-api.ts';
 import type { LambdaHost } from './lambda-host.ts';
+import { isExternal } from './open-engines.ts';
 import { LocalSchedule, ratePeriodMs } from './schedule.ts';
 import { CONCURRENCY_AT_FIRST, SqsEventSource } from './sqs-event-source.ts';
 import { StreamEventSource } from './stream-event-source.ts';
@@ -98,6 +99,7 @@ export class Wiring {
         ...common,
         queueUrl: this.#queueUrlOf(EventSourceArn),
         queueArn: EventSourceArn,
+        outlivesRuntime: isExternal('SQS'),
         maxConcurrency: Math.min(mapping.ScalingConfig?.MaximumConcurrency ?? maxConcurrency, maxConcurrency),
       });
     }
