@@ -218,7 +218,8 @@ describe('the alarm', () => {
     let late = 0;
     await eventually(
       async () => {
-        const bookingId = `late ${(late += 1)}`;
+        late += 1;
+        const bookingId = `late ${late}`;
         await write(bookingId, now() - 10 * SECOND_MS);
         await service.eventuallyExpired(bookingId);
         await pass(1);
