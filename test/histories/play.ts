@@ -6,8 +6,10 @@ import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import type { Booking } from '../../functions/core/booking-status.ts';
 import { LATEST_DEADLINE_MS } from '../../functions/core/hold-time.ts';
 import { readBooking } from '../../functions/table/item.ts';
-import { type Engine, LOCAL_CREDENTIALS, REGION, startDynamoDb } from '../../local/engines.ts';
+import { type Engine, LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
+import { openDynamoDb } from '../../local/open-engines.ts';
 import { readAssembly } from '../../local/template.ts';
+import type { BatchAnswers } from '../support/batch-answers.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 import { effective, type ModelBooking, type ModelMove, moved, told } from './model.ts';
 import { found, type Moment } from './past.ts';
@@ -522,7 +524,9 @@ export class Player {
    * @throws BrokenPromise if a promise does not hold
    */
   readonly play = async (history: readonly Step[], lambdasAheadMs = 0): Promise<void> => {
-    const world = await this.world(lambdasAheadMs);
+    // Both answers are met, each history always with the same one.
+    const batchAnswers = history.length % 2 === 0 ? 'with the item' : 'without the item';
+    const world = await this.world(lambdasAheadMs, batchAnswers);
     const play = new Play(world);
     try {
       for (const step of history) await play.step(step);
@@ -533,8 +537,8 @@ export class Player {
   };
 
   /** A world of its own, which whoever asked for it ends. */
-  async world(lambdasAheadMs = 0): Promise<World> {
-    const world = new World(await this.#ready(), lambdasAheadMs);
+  async world(lambdasAheadMs = 0, batchAnswers: BatchAnswers = 'with the item'): Promise<World> {
+    const world = new World(await this.#ready(), lambdasAheadMs, batchAnswers);
     await world.begin();
     return world;
   }
@@ -542,7 +546,7 @@ export class Player {
   async #ready() {
     if (this.#played % HISTORIES_PER_ENGINE === 0) {
       await this.stop();
-      this.#engine = await startDynamoDb({ port: 0, portVariable: 'DYNAMODB_PORT' });
+      this.#engine = await openDynamoDb();
       const { endpoint } = this.#engine;
       const client = { region: REGION, credentials: LOCAL_CREDENTIALS, endpoint };
       this.#clients = {

@@ -35,6 +35,7 @@ import { type Item, readBooking } from '../../functions/table/item.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { createTables } from '../../local/resources.ts';
 import { type Assembly, References } from '../../local/template.ts';
+import { answerBatches, type BatchAnswers } from '../support/batch-answers.ts';
 import { timerMessage } from '../support/records.ts';
 import { UnreliableRequests } from '../support/unreliable-requests.ts';
 import type { Answer } from './model.ts';
@@ -98,11 +99,16 @@ export class World {
   readonly #delivered = { timers: 0, events: 0 };
   #iterator: string | undefined;
   readonly #lambdasAheadMs: number;
+  readonly #batchAnswers: BatchAnswers;
 
-  /** @param lambdasAheadMs how far the Lambdas' clocks are ahead without anybody knowing */
-  constructor(clients: Clients, lambdasAheadMs = 0) {
+  /**
+   * @param lambdasAheadMs how far the Lambdas' clocks are ahead without anybody knowing
+   * @param batchAnswers what a failed condition of a batch tells
+   */
+  constructor(clients: Clients, lambdasAheadMs: number, batchAnswers: BatchAnswers) {
     this.#clients = clients;
     this.#lambdasAheadMs = lambdasAheadMs;
+    this.#batchAnswers = batchAnswers;
     this.#client = new DynamoDBClient({
       region: REGION,
       credentials: LOCAL_CREDENTIALS,
@@ -124,9 +130,16 @@ export class World {
   }
 
   async begin(): Promise<void> {
-    const { raw, streams, assembly } = this.#clients;
+    const { raw, assembly } = this.#clients;
     // Names of its own: a table that is made again under its name goes on with the engine's old stream.
     await createTables({ ...assembly, stackName: randomUUID() }, raw, this.#references);
+    answerBatches(this.#client, this.#batchAnswers, this.#table(), raw);
+    await this.#remember();
+  }
+
+  /** Before the oldest record of the table's stream. */
+  async #toTheBeginning(): Promise<void> {
+    const { raw, streams } = this.#clients;
     const { Table } = await raw.send(new DescribeTableCommand({ TableName: this.#table() }));
     const StreamArn = Table?.LatestStreamArn;
     const { StreamDescription } = await streams.send(new DescribeStreamCommand({ StreamArn }));
@@ -138,7 +151,6 @@ export class World {
       }),
     );
     this.#iterator = ShardIterator;
-    await this.#remember();
   }
 
   async end(): Promise<void> {
@@ -402,6 +414,8 @@ export class World {
   }
 
   async #readStream(): Promise<void> {
+    // For DynamoDB Local a position before the first record is out of date once another table has been written to.
+    if (this.#records.length === 0) await this.#toTheBeginning();
     for (let more = true; more && this.#iterator !== undefined; ) {
       const answer = await this.#clients.streams.send(new GetRecordsCommand({ ShardIterator: this.#iterator }));
       this.#iterator = answer.NextShardIterator;
@@ -540,10 +554,11 @@ export class World {
     for (const Item of [...moment.items.values(), ...reconciled])
       await raw.send(new PutItemCommand({ TableName: this.#table(), Item }));
     for (const Item of notes) await raw.send(new PutItemCommand({ TableName: this.#stateTable(), Item }));
-    await this.#readStream();
     this.#records.length = 0;
-    this.#delivered.timers = 0;
-    this.#delivered.events = 0;
+    await this.#readStream();
+    // What the restore itself wrote is no news.
+    this.#delivered.timers = this.#records.length;
+    this.#delivered.events = this.#records.length;
     await this.#remember(true);
   }
 }
