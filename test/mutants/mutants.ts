@@ -49,7 +49,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'A4: a write whose answer was lost is taken for somebody else’s',
-    file: 'functions/adapters/dynamodb-table.ts',
+    file: 'functions/table/answers.ts',
     find: 'return mayHaveBeenMade && isOurs ?',
     replace: 'return mayHaveBeenMade && isOurs && !isOurs ?',
   },
