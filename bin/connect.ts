@@ -1,6 +1,11 @@
 /** What the commands have in common: where the bookings table is, how to sign, and what its stack noted about itself. */
-import { DescribeTableCommand, DynamoDBClient, ListTagsOfResourceCommand } from '@aws-sdk/client-dynamodb';
-import type { SQSClient } from '@aws-sdk/client-sqs';
+import {
+  DescribeTableCommand,
+  DynamoDBClient,
+  type DynamoDBClientConfig,
+  ListTagsOfResourceCommand,
+} from '@aws-sdk/client-dynamodb';
+import type { SQSClient, SQSClientConfig } from '@aws-sdk/client-sqs';
 import { BookingStore } from '../functions/adapters/booking-store.ts';
 import { DynamoDbTable } from '../functions/adapters/dynamodb-table.ts';
 import { PendingIndex } from '../functions/adapters/pending-index.ts';
@@ -8,11 +13,13 @@ import { sweepScheduling } from '../functions/adapters/sweep-scheduling.ts';
 import { TimerQueue } from '../functions/adapters/timer-queue.ts';
 import { DEAD_LETTERS_TAG_PREFIX, TABLE_TAGS } from '../functions/contract.ts';
 import { MINUTE_MS, SECOND_MS, type TimerSettings } from '../functions/core/hold-time.ts';
+import { MAX_SHARDS } from '../functions/core/pending-shard.ts';
 import type { SweepScheduling } from '../functions/core/sweep.ts';
 import { queueClient, tableClient } from '../functions/runtime/clients.ts';
 import { readRuntimeFile, shownRuntimeFile } from '../local/runtime-file.ts';
 import { seeHelp, UsageError, WRONG_USAGE } from '../local/usage.ts';
 import { expectRightClock, watchClock } from './engine-clock.ts';
+import type { EventSourceAccess } from './event-sources.ts';
 import { type Place, placeText, watchPlace } from './place.ts';
 
 /** Options of every command that works on the table, for `parseArgs`. */
@@ -47,6 +54,9 @@ export interface Connection {
   /** Absent where the table's tags do not tell which queue and which state are its own. */
   readonly scheduling?: SweepScheduling;
   readonly sqsClient: SQSClient;
+  readonly streamArn?: string;
+  /** Where the readers of the stream and the queue can be asked for; absent on an engine of one's own. */
+  readonly eventSources?: EventSourceAccess;
   /** The bookings' own timers; absent where the table's tags do not tell. */
   readonly queue?: TimerQueue;
   readonly timerQueueUrl?: string;
@@ -66,11 +76,11 @@ export const connect = async (options: ConnectOptions, purpose: 'write' | 'look'
   if (givenShardCount !== undefined && !/^([1-9]\d?|1\d\d|200)$/.test(givenShardCount)) {
     throw new UsageError(`--shard-count must be a whole number from 1 to 200, got ${givenShardCount}`);
   }
-  const { table, dynamodb, sqs, runtimePid } = findTable(options);
+  const { table, dynamodb, sqs, eventSources, runtimePid } = findTable(options);
   const impatient = new DynamoDBClient({ maxAttempts: 2, ...dynamodb });
   const readPlace = watchPlace(impatient, table);
   const clockDifference = watchClock(impatient);
-  const tags = await readTags(impatient, table).catch(async (error) => {
+  const { tags, streamArn } = await readTable(impatient, table).catch(async (error) => {
     const hint = runtimePid === undefined ? '' : ' (is npm start still running?)';
     throw new Error(`cannot reach the ${placeText(await readPlace())}: ${reasonOf(error)}${hint}`, { cause: error });
   });
@@ -88,7 +98,8 @@ export const connect = async (options: ConnectOptions, purpose: 'write' | 'look'
   const queue = queueUrl === undefined ? undefined : new TimerQueue(sqsClient, queueUrl);
   return {
     store: new BookingStore(bookings, shardCount),
-    index: new PendingIndex(bookings, shardCount),
+    // All that are legal: the count may have been lowered since a booking was written.
+    index: new PendingIndex(bookings, MAX_SHARDS),
     shardCount,
     settings: {
       timerLeadMs: Number(tags.get(TABLE_TAGS.timerLeadMs) ?? SECOND_MS),
@@ -99,6 +110,8 @@ export const connect = async (options: ConnectOptions, purpose: 'write' | 'look'
     place,
     placeText: placeText(place) + (runtimePid === undefined ? '' : ` (npm start, process ${runtimePid})`),
     sqsClient,
+    ...(streamArn && { streamArn }),
+    ...(eventSources && mayAsk(eventSources, place) && { eventSources }),
     ...(queueUrl && { timerQueueUrl: queueUrl }),
     deadLetterQueueUrls: new Map(
       [...tags]
@@ -108,11 +121,32 @@ export const connect = async (options: ConnectOptions, purpose: 'write' | 'look'
   };
 };
 
-const findTable = (options: ConnectOptions) => {
+/** A table on an engine of one's own has no readers in AWS: nobody there is asked about it. */
+const mayAsk = ({ endpoint }: EventSourceAccess, place: Place): boolean =>
+  place.region !== undefined ||
+  [endpoint, process.env.AWS_ENDPOINT_URL_LAMBDA, process.env.AWS_ENDPOINT_URL].some(Boolean);
+
+interface Found {
+  readonly table: string;
+  readonly dynamodb: DynamoDBClientConfig;
+  readonly sqs: SQSClientConfig;
+  readonly eventSources?: EventSourceAccess;
+  /** Process of the local runtime, where the table is its own. */
+  readonly runtimePid?: number;
+}
+
+const findTable = (options: ConnectOptions): Found => {
   const table = options.table ?? process.env.BOOKINGS_TABLE;
   const endpoint = options['endpoint-url'];
   const region = options.region && { region: options.region };
-  if (table) return { table, dynamodb: { ...region, ...(endpoint && { endpoint }) }, sqs: { ...region } };
+  if (table) {
+    return {
+      table,
+      dynamodb: { ...region, ...(endpoint && { endpoint }) },
+      sqs: { ...region },
+      eventSources: { ...region },
+    };
+  }
   const local = readRuntimeFile();
   if (local === undefined) {
     throw new Error(
@@ -125,17 +159,24 @@ const findTable = (options: ConnectOptions) => {
     table: local.bookingsTable,
     dynamodb: { ...signing, endpoint: local.dynamodb },
     sqs: { ...signing, endpoint: local.sqs },
+    ...(local.eventSourceMappings && { eventSources: { ...signing, endpoint: local.eventSourceMappings } }),
     runtimePid: local.pid,
   };
 };
 
-const readTags = async (client: DynamoDBClient, table: string): Promise<Map<string, string>> => {
+const readTable = async (
+  client: DynamoDBClient,
+  table: string,
+): Promise<{ readonly tags: ReadonlyMap<string, string>; readonly streamArn: string | undefined }> => {
   const { Table } = await client.send(new DescribeTableCommand({ TableName: table }));
   const { Tags = [] } = await client
     .send(new ListTagsOfResourceCommand({ ResourceArn: Table?.TableArn }))
     // Not every engine has tags, and not every operator may read them.
     .catch(() => ({ Tags: [] }));
-  return new Map(Tags.map(({ Key = '', Value = '' }) => [Key, Value]));
+  return {
+    tags: new Map(Tags.map(({ Key = '', Value = '' }) => [Key, Value])),
+    streamArn: Table?.LatestStreamArn,
+  };
 };
 
 /** The last reason in an error's chain of causes is the one that helps; some errors of the SDK have only a name. */

@@ -1,12 +1,14 @@
 /** `npm run status`: what waits, what is overdue, what has died, and whether the sweep runs. Also a health check. */
 
-import { GetQueueAttributesCommand, type QueueAttributeName } from '@aws-sdk/client-sqs';
+import { GetQueueAttributesCommand, type QueueAttributeName, type SQSClient } from '@aws-sdk/client-sqs';
+import { OLD_RECORD_MS } from '../functions/contract.ts';
 import { comeNearHorizonMs, LATEST_DEADLINE_MS, OVERDUE_AFTER_MS, SECOND_MS } from '../functions/core/hold-time.ts';
 import { isLeftOut } from '../functions/core/left-out.ts';
 import { iso, systemClock } from '../functions/runtime/clock.ts';
 import type { Item } from '../functions/table/item.ts';
 import { parseOptions, UsageError } from '../local/usage.ts';
-import { CONNECT_OPTIONS, CONNECT_USAGE, type Connection, connect, runCommand } from './connect.ts';
+import { CONNECT_OPTIONS, CONNECT_USAGE, type Connection, connect, reasonOf, runCommand } from './connect.ts';
+import { lookAtReaders, type Reader, readerProblems } from './event-sources.ts';
 
 const USAGE = `Usage: npm run status -- [options]
 
@@ -52,7 +54,7 @@ const lookAt = async (connection: Connection, next: number, wholeTable: boolean)
   const { index, settings, scheduling } = connection;
   const nowMs = systemClock();
   const deadLetters: Record<string, number> = {};
-  const [pending, overdue, oldest, upcoming, leftOut, state, timers] = await Promise.all([
+  const [pending, overdue, oldest, upcoming, leftOut, state, timers, readers] = await Promise.all([
     index.countPending(nowMs + 1, LATEST_DEADLINE_MS),
     index.countPending(0, nowMs),
     index.listPending({ fromMs: 0, throughMs: nowMs, limit: 1, after: {} }),
@@ -62,6 +64,7 @@ const lookAt = async (connection: Connection, next: number, wholeTable: boolean)
     countLeftOut(connection, wholeTable),
     scheduling?.readState(),
     connection.timerQueueUrl === undefined ? undefined : messagesIn(connection, connection.timerQueueUrl),
+    readersOf(connection, nowMs),
     ...Array.from(connection.deadLetterQueueUrls, async ([name, url]) => {
       const { visible, inFlight } = await messagesIn(connection, url);
       deadLetters[name] = visible + inFlight;
@@ -82,6 +85,7 @@ const lookAt = async (connection: Connection, next: number, wholeTable: boolean)
   }
   for (const [name, count] of Object.entries(deadLetters))
     if (count > 0) problems.push(`${count} dead letter(s) of ${name}`);
+  if (Array.isArray(readers)) problems.push(...readerProblems(readers, OLD_RECORD_MS));
   if (scheduling && lastSweepMs === undefined) problems.push('no sweep has finished yet');
   if (lastSweepMs !== undefined && nowMs - lastSweepMs > INTERVALS_WITHOUT_A_SWEEP * settings.sweepIntervalMs) {
     problems.push(`the last sweep that finished began ${seconds(nowMs - lastSweepMs)} ago`);
@@ -95,6 +99,7 @@ const lookAt = async (connection: Connection, next: number, wholeTable: boolean)
     wholeTableLookedAt: leftOut.isWhole,
     timers,
     deadLetters,
+    readers,
     lastSweepAt: lastSweepMs === undefined ? null : iso(lastSweepMs),
     lastSweepAgoMs: lastSweepMs === undefined ? null : nowMs - lastSweepMs,
     nextDeadlines: upcoming.bookings.map(({ bookingId, expiresAtMs = 0 }) => ({
@@ -122,6 +127,29 @@ const countLeftOut = async ({ store }: Connection, wholeTable: boolean) => {
   return { count, isWhole: false };
 };
 
+/** The readers of the stream and the queue; why they are not known, where they cannot be asked for. */
+const readersOf = async (
+  { eventSources, streamArn, sqsClient, timerQueueUrl }: Connection,
+  nowMs: number,
+): Promise<readonly Reader[] | string> => {
+  if (eventSources === undefined || streamArn === undefined) return 'an engine of one’s own tells nothing of them';
+  try {
+    const queueArn = timerQueueUrl === undefined ? undefined : await arnOf(sqsClient, timerQueueUrl);
+    return await lookAtReaders(eventSources, streamArn, queueArn, nowMs);
+  } catch (error) {
+    return reasonOf(error);
+  }
+};
+
+const arnOf = async (sqsClient: SQSClient, QueueUrl: string): Promise<string | undefined> =>
+  (await sqsClient.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['QueueArn'] }))).Attributes
+    ?.QueueArn;
+
+const readerText = ({ functionName, reads, state, behindMs }: Reader): string => {
+  const behind = behindMs === undefined ? '' : `, ${seconds(behindMs)} behind`;
+  return `${functionName} ${state}${reads === 'stream' ? behind : ''}`;
+};
+
 const seconds = (ms: number): string => `${(ms / SECOND_MS).toFixed(1)} s`;
 
 runCommand('status', async () => {
@@ -137,7 +165,8 @@ runCommand('status', async () => {
     console.log(JSON.stringify(status));
     return;
   }
-  const { timers, deadLetters, lastSweepAgoMs, nextDeadlines, problems } = status;
+  const { timers, deadLetters, readers, lastSweepAgoMs, nextDeadlines, problems } = status;
+  const reading = Array.isArray(readers) ? readers.map(readerText) : [`not known: ${readers}`];
   const dead = Object.entries(deadLetters).map(([name, count]) => `${name} ${count}`);
   console.log(`${connection.placeText.replace(/^table /, 'table          ')}
 pending        ${status.pending}
@@ -145,6 +174,7 @@ overdue        ${status.overdue}${status.overdue > 0 ? `, the oldest for ${secon
 in no index    ${status.inNoIndex}${status.wholeTableLookedAt ? '' : ' among the first items; --whole-table looks at all'}
 timers         ${timers ? `${timers.delayed} delayed, ${timers.visible} waiting, ${timers.inFlight} in flight` : 'not known'}
 dead letters   ${dead.join(', ') || 'not known'}
+readers        ${reading.join('\n               ')}
 last sweep     ${lastSweepAgoMs === null ? 'not known' : `began ${seconds(lastSweepAgoMs)} ago`}`);
   for (const [index, { bookingId, expiresAt, inMs }] of nextDeadlines.entries()) {
     console.log(`${index === 0 ? 'next deadlines' : ''.padEnd(14)} ${expiresAt}  in ${seconds(inMs)}  ${bookingId}`);

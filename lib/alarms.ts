@@ -1,21 +1,23 @@
-import { Duration } from 'aws-cdk-lib';
+import { Aws, Duration, Stack } from 'aws-cdk-lib';
 import {
   Alarm,
   ComparisonOperator,
   type IMetric,
+  MathExpression,
   Metric,
   Stats,
   TreatMissingData,
   Unit,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { METRICS, METRICS_NAMESPACE, type MetricName } from '../functions/contract.ts';
+import { METRICS, METRICS_NAMESPACE, type MetricName, OLD_RECORD_MS } from '../functions/contract.ts';
 import { MAX_SQS_DELAY_SECONDS } from '../functions/core/hold-time.ts';
 import { keepLogicalId } from './names.ts';
 
@@ -23,8 +25,6 @@ const MINUTE = Duration.minutes(1);
 const FIVE_MINUTES = Duration.minutes(5);
 /** A booking this late, ms, has waited for more than a cold start and a retry. */
 const LATE_MS = 5_000;
-/** A stream record this old, ms, belongs to a booking whose timer may come too late. */
-const OLD_RECORD_MS = 60_000;
 /** Beyond its delay a timer should be gone in seconds; this is when the queue is not being read. */
 const OLD_TIMER_SECONDS = MAX_SQS_DELAY_SECONDS + 300;
 
@@ -33,12 +33,12 @@ export interface AlarmsProps {
   readonly serviceName: string;
   readonly sweepInterval: Duration;
   /** By the name that the runbook uses. */
-  readonly lambdas: Readonly<Record<string, IFunction>>;
   readonly deadLetterQueues: Readonly<Record<string, IQueue>>;
   readonly streamReaders: Readonly<Record<string, IFunction>>;
   readonly timerQueue: IQueue;
-  readonly timerConsumer: IFunction;
   readonly sweep: IFunction;
+  /** Requests that the HTTP API answered with 500 or more. */
+  readonly apiErrors: IMetric;
   /** Who gets the alarms by e-mail. @default - nobody, until somebody subscribes to the topic */
   readonly email?: string | undefined;
   /**
@@ -62,7 +62,10 @@ interface AlarmRule {
   readonly missing: TreatMissingData;
 }
 
-/** Every alarm of the service, and the topic that they go to. Each names its section of the runbook. */
+/**
+ * Every alarm of the service, and the topic that they go to. Each is one that somebody acts on, and names its section of the
+ * runbook. None is sent when all is well again: a first deployment would send a dozen mails, and `npm run status` tells.
+ */
 export class Alarms extends Construct {
   readonly topic: Topic;
   readonly alarms: readonly Alarm[];
@@ -75,6 +78,22 @@ export class Alarms extends Construct {
       ...(props.key && { masterKey: props.key }),
     });
     keepLogicalId(this.topic, 'AlarmTopic');
+    // The policy that refuses what comes without TLS replaces the one that a topic has by itself, and which lets alarms in.
+    const { account, region } = Stack.of(this);
+    this.topic.addToResourcePolicy(
+      new PolicyStatement({
+        sid: 'AlarmsOfThisStack',
+        principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
+        actions: ['sns:Publish'],
+        resources: [this.topic.topicArn],
+        conditions: {
+          StringEquals: { 'aws:SourceAccount': account },
+          ArnLike: {
+            'aws:SourceArn': `arn:${Aws.PARTITION}:cloudwatch:${region}:${account}:alarm:${props.serviceName}/*`,
+          },
+        },
+      }),
+    );
     if (props.email) this.topic.addSubscription(new EmailSubscription(props.email));
     this.alarms = this.#rules(props).map((rule) => this.#alarm(props.serviceName, rule));
   }
@@ -91,12 +110,11 @@ export class Alarms extends Construct {
       treatMissingData: rule.missing,
     });
     alarm.addAlarmAction(new SnsAction(this.topic));
-    alarm.addOkAction(new SnsAction(this.topic));
     return alarm;
   }
 
   #rules(props: AlarmsProps): AlarmRule[] {
-    const { serviceName, lambdas, deadLetterQueues, streamReaders } = props;
+    const { serviceName, deadLetterQueues, streamReaders } = props;
     const own = (metricName: MetricName, statistic: string, period: Duration, unit = Unit.COUNT): Metric =>
       new Metric({
         namespace: METRICS_NAMESPACE,
@@ -108,17 +126,30 @@ export class Alarms extends Construct {
       });
     // SQS sends nothing for a queue that has been empty for a while, and Lambda nothing where nothing ran: both are good.
     const missing = TreatMissingData.NOT_BREACHING;
+    // Visible messages: what was redriven by SQS does not count as sent.
+    const deadLetters = Object.fromEntries(
+      Object.values(deadLetterQueues).map((queue, index) => [
+        `q${index}`,
+        queue.metricApproximateNumberOfMessagesVisible({ statistic: Stats.MAXIMUM, period: MINUTE }),
+      ]),
+    );
 
     return [
-      ...Object.entries(deadLetterQueues).map(([name, queue]) => ({
-        name: `${name}-dead-letters`,
-        description: `Something could not be processed and waits in the dead-letter queue of ${name}.`,
+      {
+        name: 'dead-letters',
+        description: `Something could not be processed and waits in a dead-letter queue: ${Object.keys(deadLetterQueues).join(', ')}.`,
         section: 'dead-letters',
-        // Visible messages: what was redriven by SQS does not count as sent.
-        metric: queue.metricApproximateNumberOfMessagesVisible({ statistic: Stats.MAXIMUM, period: MINUTE }),
+        metric: new MathExpression({
+          expression: Object.keys(deadLetters)
+            .map((id) => `FILL(${id}, 0)`)
+            .join(' + '),
+          usingMetrics: deadLetters,
+          period: MINUTE,
+          label: 'dead letters',
+        }),
         threshold: 0,
         missing,
-      })),
+      },
       {
         name: 'overdue-found',
         description: 'The sweep found bookings that were overdue: timers are being lost or come late.',
@@ -170,7 +201,7 @@ export class Alarms extends Construct {
       {
         name: 'unprocessable',
         description:
-          'A booking, timer or event can never be processed: its id and the reason are in a dead-letter queue.',
+          'A booking, timer or event can never be processed: its id and the reason are in a dead-letter queue, or in the log of the sweep.',
         section: 'unprocessable',
         metric: own(METRICS.unprocessable, Stats.SUM, FIVE_MINUTES),
         threshold: 0,
@@ -187,42 +218,19 @@ export class Alarms extends Construct {
       })),
       {
         name: 'timers-not-read',
-        description: 'A timer has waited in the queue for longer than any delay: the queue is not being read.',
+        description: 'A timer has waited in the queue for longer than any delay, unread: nobody polls the queue.',
         section: 'timers-not-read',
         metric: props.timerQueue.metricApproximateAgeOfOldestMessage({ statistic: Stats.MAXIMUM, period: MINUTE }),
         threshold: OLD_TIMER_SECONDS,
         missing,
       },
-      ...Object.entries(lambdas).flatMap(([name, lambda]) => [
-        {
-          name: `${name}-errors`,
-          description: `${name} throws, crashes or runs out of time.`,
-          section: 'errors',
-          metric: lambda.metricErrors({ statistic: Stats.SUM, period: FIVE_MINUTES }),
-          threshold: 0,
-          // Each event is tried again; errors that come back in the next five minutes do not go by themselves.
-          evaluationPeriods: 2,
-          missing,
-        },
-        {
-          name: `${name}-throttled`,
-          description: `${name} is not run because the account’s concurrency is used up.`,
-          section: 'throttled',
-          metric: lambda.metricThrottles({ statistic: Stats.SUM, period: FIVE_MINUTES }),
-          threshold: 0,
-          evaluationPeriods: 2,
-          missing,
-        },
-      ]),
       {
-        name: 'timers-dropped',
-        description: 'Lambda took timers that are sent again for an endless loop and dropped them.',
-        section: 'timers-dropped',
-        metric: props.timerConsumer.metric('RecursiveInvocationsDropped', {
-          statistic: Stats.SUM,
-          period: FIVE_MINUTES,
-        }),
+        name: 'api-errors',
+        description: 'The HTTP API answers requests with 500 or 503, for ten minutes on end.',
+        section: 'api-errors',
+        metric: props.apiErrors,
         threshold: 0,
+        evaluationPeriods: 2,
         missing,
       },
     ];

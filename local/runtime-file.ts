@@ -16,6 +16,8 @@ export interface RuntimeFile {
   readonly bookingsTable: string;
   readonly timerQueueUrl: string;
   readonly timerDeadLetterQueueUrl: string;
+  /** Where Lambda and CloudWatch tell how far behind the readers are; absent in a file of an older version. */
+  readonly eventSourceMappings?: string;
   readonly pid: number;
 }
 

@@ -24,6 +24,7 @@ import {
   startSqs,
 } from './engines.ts';
 import { type PublishedEvent, startEventBus } from './event-bus.ts';
+import { startEventSourceMappings } from './event-source-mappings.ts';
 import type { LambdaHost } from './lambda-host.ts';
 import { loadLambdas } from './lambdas.ts';
 import type { ClockOffset } from './moved-clock.ts';
@@ -182,7 +183,9 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   stops.push(() => Promise.all([...lambdas.values()].map((lambda) => lambda.stop())).then(() => {}));
 
   const wiring = new Wiring(assembly, references, lambdas, sqsClient, streamsClient, onProblem);
-  const mappings = wiring.eventSources(checkpointStore(dynamodb, dataDir));
+  const { sources: eventSources, mappings } = wiring.eventSources(checkpointStore(dynamodb, dataDir));
+  const mappingsServer = await startEventSourceMappings(mappings);
+  stops.push(() => mappingsServer.stop());
   const schedules = wiring.schedules(options.schedulePeriodMs);
   const deployments = wiring.deployments(options.schedulePeriodMs);
   const api = wiring.httpApi();
@@ -197,7 +200,7 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
     ]),
   );
   await Promise.all([...lambdas.values()].map((lambda) => lambda.warmUp(wiring.environmentsAtFirst(lambda))));
-  const sources = [...mappings, ...schedules, ...deployments];
+  const sources = [...eventSources, ...schedules, ...deployments];
   for (const source of sources) source.start();
   stops.push(() => Promise.all(sources.map((source) => source.stop())).then(() => {}));
   if (options.announce) {
@@ -210,6 +213,7 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
       bookingsTable: outputs.BookingsTableName ?? '',
       timerQueueUrl: outputs.TimerQueueUrl ?? '',
       timerDeadLetterQueueUrl: outputs.TimerDeadLetterQueueUrl ?? '',
+      eventSourceMappings: mappingsServer.endpoint,
       pid: process.pid,
     });
     stops.push(removeRuntimeFile);

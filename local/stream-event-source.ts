@@ -14,6 +14,7 @@ import {
 } from '@aws-sdk/client-dynamodb-streams';
 import type { Checkpoints } from './checkpoints.ts';
 import { compileFilters } from './event-filter.ts';
+import type { ReaderProgress } from './event-source-mappings.ts';
 import { InvocationError, type LambdaHost } from './lambda-host.ts';
 
 export interface StreamEventSourceSettings {
@@ -64,6 +65,9 @@ export class StreamEventSource {
   readonly #shards = new Map<string, Promise<void>>();
   readonly #finished = new Set<string>();
   #discovery: Promise<void> | undefined;
+  /** The record that each shard's reader works on, by shard. */
+  readonly #underWork = new Map<string, LambdaRecord>();
+  #lastResult: NonNullable<ReaderProgress['lastProcessingResult']> = 'No records processed';
 
   constructor(client: DynamoDBStreamsClient, lambda: LambdaHost, settings: StreamEventSourceSettings) {
     this.#client = client;
@@ -81,6 +85,14 @@ export class StreamEventSource {
     this.#stopping.abort();
     await this.#discovery;
     await Promise.all(this.#shards.values());
+  }
+
+  /** How old the record is that it works on, and what became of the last invocation. */
+  progress(): ReaderProgress {
+    const ages = [...this.#underWork.values()].map(
+      ({ dynamodb }) => Date.now() - dynamodb.ApproximateCreationDateTime * 1_000,
+    );
+    return { lastProcessingResult: this.#lastResult, iteratorAgeMs: Math.max(0, ...ages) };
   }
 
   get #stopped(): boolean {
@@ -182,6 +194,7 @@ export class StreamEventSource {
     let batches = records.length > 0 ? [records] : [];
     let retries = 0;
     for (let batch = batches[0]; batch !== undefined; batch = batches[0]) {
+      if (batch[0]) this.#underWork.set(shardId, batch[0]);
       const tooOld = this.#olderThanAllowed(batch);
       if (tooOld.length > 0) {
         await this.#discard(shardId, tooOld, 'RecordAgeExceeded', retries);
@@ -214,11 +227,18 @@ export class StreamEventSource {
       await this.#pause(Math.min(LONGEST_RETRY_PAUSE_MS, 100 * 2 ** Math.min(retries, 10)));
       if (this.#stopped) return false;
     }
+    this.#underWork.delete(shardId);
     return true;
   }
 
   /** Invokes the function. What is left to do: nothing, all, or everything from the first failed record on. */
   async #invoke(batch: LambdaRecord[]): Promise<LambdaRecord[]> {
+    const rest = await this.#invokeOnce(batch);
+    this.#lastResult = rest.length === 0 ? 'OK' : 'PROBLEM: Function call failed';
+    return rest;
+  }
+
+  async #invokeOnce(batch: LambdaRecord[]): Promise<LambdaRecord[]> {
     let response: unknown;
     try {
       response = await this.#lambda.invoke({ Records: batch });

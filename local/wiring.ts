@@ -3,6 +3,7 @@ import type { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { type CheckpointStore, openCheckpoints } from './checkpoints.ts';
 import { REGION } from './engines.ts';
+import type { EventSourceMapping } from './event-source-mappings.ts';
 import { LocalHttpApi } from './http-api.ts';
 import type { LambdaHost } from './lambda-host.ts';
 import { LocalSchedule, ratePeriodMs } from './schedule.ts';
@@ -47,17 +48,37 @@ export class Wiring {
     return this.#polled.has(lambda) ? CONCURRENCY_AT_FIRST : 1;
   }
 
-  /** @param checkpoints where the streams' positions outlive a restart; absent for memory */
-  eventSources(checkpoints: CheckpointStore | undefined): Source[] {
+  /**
+   * The template's event source mappings, and what drives those of them that are enabled.
+   *
+   * @param checkpoints where the streams' positions outlive a restart; absent for memory
+   */
+  eventSources(checkpoints: CheckpointStore | undefined): {
+    readonly sources: Source[];
+    readonly mappings: EventSourceMapping[];
+  } {
     const sources: Source[] = [];
+    const mappings: EventSourceMapping[] = [];
     for (const [logicalId, properties] of resourcesOf(this.#template, 'AWS::Lambda::EventSourceMapping')) {
-      const mapping = this.#references.resolve(properties) as EventSourceMapping;
-      if (mapping.Enabled !== false) sources.push(this.#eventSource(logicalId, mapping, checkpoints));
+      const mapping = this.#references.resolve(properties) as MappingProperties;
+      const { functionName } = this.#lambdaOf(mapping.FunctionName).settings;
+      const source = mapping.Enabled === false ? undefined : this.#eventSource(logicalId, mapping, checkpoints);
+      if (source) sources.push(source);
+      mappings.push({
+        uuid: logicalId,
+        eventSourceArn: mapping.EventSourceArn,
+        functionName,
+        progress: source && (() => (source instanceof StreamEventSource ? source.progress() : {})),
+      });
     }
-    return sources;
+    return { sources, mappings };
   }
 
-  #eventSource(logicalId: string, mapping: EventSourceMapping, checkpoints: CheckpointStore | undefined): Source {
+  #eventSource(
+    logicalId: string,
+    mapping: MappingProperties,
+    checkpoints: CheckpointStore | undefined,
+  ): SqsEventSource | StreamEventSource {
     const { EventSourceArn, BatchSize } = mapping;
     const lambda = this.#lambdaOf(mapping.FunctionName);
     const common = {
@@ -200,7 +221,7 @@ interface OnFailure {
   readonly OnFailure?: { readonly Destination?: string };
 }
 
-interface EventSourceMapping {
+interface MappingProperties {
   readonly EventSourceArn: string;
   readonly FunctionName: string;
   readonly BatchSize: number;

@@ -83,7 +83,8 @@ export const openApiDocument = () => ({
     title: 'booking-expiry',
     version: '1',
     description:
-      'Bookings that expire the moment their hold lapses. Reads report the effective status and never write.',
+      'Bookings that expire the moment their hold lapses. Reads report the effective status. What a read of one booking ' +
+      'has reported stays true; a list says as of when it holds.',
   },
   paths: {
     '/api/v1/bookings': {

@@ -59,6 +59,12 @@ test('a second npm start leaves the first one’s file alone, unless it has a fi
   await start('bin/bookings.ts', secondFile, ['create', 'in-the-second', '--hold-seconds', '600']).ended;
   expect((await start('bin/bookings.ts', secondFile, ['get', 'in-the-second']).ended).code).toBe(0);
   expect((await start('bin/bookings.ts', firstFile, ['get', 'in-the-second']).ended).err).toContain('no booking');
+  const status = JSON.parse((await start('bin/status.ts', secondFile, ['--json']).ended).out);
+  expect(status.readers.map(({ reads, state }: Record<string, string>) => `${reads} ${state}`).sort()).toEqual([
+    'stream Enabled',
+    'stream Enabled',
+    'timers Enabled',
+  ]);
 
   second.child.kill('SIGTERM');
   expect((await second.ended).code).toBe(0);

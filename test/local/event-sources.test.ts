@@ -181,12 +181,34 @@ describe('from a stream', () => {
     });
     source.start();
     sources.push(source);
-    return checkpoints;
+    return { checkpoints, source };
   };
   const write = async (...ids: string[]) => {
     for (const bookingId of ids) await engines.store.create({ bookingId, holdMs: 60_000 }, Date.now());
   };
   const idsOf = ({ Records }: DynamoDBStreamEvent) => Records.map(({ dynamodb }) => dynamodb?.Keys?.bookingId?.S ?? '');
+
+  test('a reader says how old the record is that it cannot get past, until it can', async () => {
+    let isBroken = true;
+    const { source } = await start(
+      scriptedLambda(() => {
+        if (isBroken) throw new Error('cannot');
+      }),
+      { maxRetryAttempts: -1 },
+    );
+    expect(source.progress()).toEqual({ lastProcessingResult: 'No records processed', iteratorAgeMs: 0 });
+    await write('a');
+    await eventually(
+      () => source.progress(),
+      ({ lastProcessingResult, iteratorAgeMs = 0 }) =>
+        lastProcessingResult === 'PROBLEM: Function call failed' && iteratorAgeMs > 0,
+    );
+    isBroken = false;
+    await eventually(
+      () => source.progress(),
+      ({ lastProcessingResult, iteratorAgeMs }) => lastProcessingResult === 'OK' && iteratorAgeMs === 0,
+    );
+  });
 
   test('records come in order, those written before the start too', async () => {
     const seen: string[] = [];
@@ -303,7 +325,7 @@ describe('from a stream', () => {
   test('a filter keeps records from the Lambda, and reading goes on behind them', async () => {
     const seen: string[] = [];
     const filterPatterns = ['{"dynamodb":{"NewImage":{"status":{"S":["CONFIRMED"]}}}}'];
-    const checkpoints = await start(
+    const { checkpoints } = await start(
       scriptedLambda((event: DynamoDBStreamEvent) => {
         seen.push(...idsOf(event));
       }),
@@ -328,7 +350,7 @@ describe('from a stream', () => {
     const record = (event: DynamoDBStreamEvent) => {
       seen.push(...idsOf(event));
     };
-    const checkpoints = await start(scriptedLambda(record));
+    const { checkpoints } = await start(scriptedLambda(record));
     await eventually(
       () => checkpoints.size,
       (size) => size === 1,
