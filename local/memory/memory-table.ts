@@ -76,7 +76,7 @@ export const writtenIn = (state: TableState, { key, write }: KeyedWrite): Batche
 export const foundIn = (
   state: TableState,
   keys: readonly Item[],
-  { consistent, attributes }: Pick<Parameters<Table['getMany']>[1], 'consistent' | 'attributes'>,
+  { consistent, attributes }: { readonly consistent: boolean; readonly attributes?: readonly string[] | undefined },
 ): Item[] => {
   if (new Set(keys.map((key) => JSON.stringify(key))).size < keys.length) {
     throw new ValidationException('Provided list of item keys contains duplicates');

@@ -48,7 +48,8 @@ export class TableState {
   readonly #options: TableOptions;
   readonly #items = new Map<string, Item>();
   readonly #index: SortedIndex | undefined;
-  readonly #records: StreamRecord[] = [];
+  #records: StreamRecord[] = [];
+  #changes = 0;
 
   /** What queries see. It may be made to lag behind the table. */
   readonly indexFollower: Follower;
@@ -66,7 +67,8 @@ export class TableState {
   copy(): TableState {
     const copy = new TableState(this.#shape, this.#options);
     for (const [keyText, item] of this.#items) copy.#items.set(keyText, item);
-    copy.#records.push(...this.#records);
+    copy.#records = [...this.#records];
+    copy.#changes = this.#changes;
     copy.indexFollower.standLike(this.indexFollower);
     copy.readFollower.standLike(this.readFollower);
     const keys = new Set([...this.#items.keys(), ...this.indexFollower.unseen.map(({ keyText }) => keyText)]);
@@ -85,9 +87,16 @@ export class TableState {
     return this.#items.size;
   }
 
-  /** The changes of all items in their order. */
+  /** The changes of all items in their order, as far as they were not taken. */
   get records(): readonly StreamRecord[] {
     return this.#records;
+  }
+
+  /** Takes the records out of the stream. */
+  takeRecords(): readonly StreamRecord[] {
+    const taken = this.#records;
+    this.#records = [];
+    return taken;
   }
 
   /** @throws ValidationException for a key that is none of this table */
@@ -189,9 +198,10 @@ export class TableState {
     this.indexFollower.follow(change);
     this.readFollower.follow(change);
     if (this.#options.hasStream === false) return;
+    this.#changes += 1;
     this.#records.push({
       eventName: before === undefined ? 'INSERT' : after === undefined ? 'REMOVE' : 'MODIFY',
-      sequence: this.#records.length + 1,
+      sequence: this.#changes,
       key: { [this.#shape.key]: { S: keyText } },
       oldImage: before,
       newImage: after,
