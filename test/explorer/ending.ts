@@ -10,9 +10,9 @@ const MOST_STEPS = 1_000;
 export const ending = async (world: World): Promise<void> => {
   if (!world.hasPendingBookings()) return;
   const last = world.copy();
-  last.faultsStop();
+  last.onlySweepsAreLeft();
   for (let sweeps = 0; sweeps < LAST_SWEEPS && last.hasPendingBookings(); sweeps += 1) {
-    await last.sweepAlone();
+    await last.lastSweep();
     for (let steps = 0; steps < MOST_STEPS && last.processes.length > 0; steps += 1) {
       const [usual] = stepsOf(last, false);
       await usual?.take(last);

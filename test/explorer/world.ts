@@ -118,7 +118,7 @@ export class World {
   }
 
   copy(): World {
-    const copy = Object.assign(Object.create(World.prototype) as World, this);
+    const copy = Object.assign(new World(this.small, this.reactions), this);
     copy.store = this.store.copy();
     copy.notes = [];
     return copy;
@@ -723,6 +723,36 @@ export class World {
         ? { ...each, call, expired: each.expired + 1 }
         : { ...each, call, twins: each.twins + 1 };
     });
+  }
+
+  // The end.
+
+  /** Whether anything is left that a sweep must expire some day. */
+  hasPendingBookings(): boolean {
+    return this.#pendingDeadlines().length > 0;
+  }
+
+  #pendingDeadlines(): number[] {
+    return [...this.store.bookings.items].flatMap((item) => {
+      const booking = readBooking(item);
+      return booking?.status === 'PENDING' && booking.expiresAtMs !== undefined ? [booking.expiresAtMs] : [];
+    });
+  }
+
+  /** Whatever runs or is under way is gone for good, the index is up to date, and nothing is left but sweeps. */
+  onlySweepsAreLeft(): void {
+    this.processes = [];
+    this.late = [];
+    this.stream = [];
+    this.store.messages = [];
+    if (this.store.lags) this.catchUp();
+  }
+
+  /** A sweep of whatever is deployed, by a right clock, when everything that it must expire is overdue. */
+  async lastSweep(): Promise<void> {
+    const latestMs = Math.max(...this.#pendingDeadlines());
+    this.nowMs = Math.max(this.nowMs, latestMs) + this.sweepers.settings.sweepIntervalMs;
+    await this.#startSweep(0);
   }
 
   /** The faults have stopped and the sweeps have run: nothing may be left. */
