@@ -31,7 +31,7 @@ export type Task =
   | { readonly kind: 'api'; readonly method: 'GET' | 'POST'; readonly path: string; readonly body?: object }
   | { readonly kind: 'schedule-expiry'; readonly records: readonly DynamoDBRecord[] }
   | { readonly kind: 'expire-booking'; readonly messages: readonly SQSRecord[] }
-  | { readonly kind: 'sweep' }
+  | { readonly kind: 'sweep'; readonly isDeployment: boolean }
   /** The command `expire-bookings`, with or without `--whole-table`. */
   | { readonly kind: 'command'; readonly wholeTable: boolean };
 
@@ -101,7 +101,7 @@ export const runProcess = async (
       case 'sweep': {
         const notes = new PatrolNotes(sweepState, sqs, DEAD_LETTERS_URL);
         const handle = createSweep({ ...common, ...sweepPorts, notes });
-        const { expired } = await handle({}, { getRemainingTimeInMillis: () => REMAINING_MS });
+        const { expired } = await handle({ isDeployment: task.isDeployment }, { getRemainingTimeInMillis: () => REMAINING_MS });
         return { kind: 'swept', expired, failures: [] };
       }
       case 'command': {

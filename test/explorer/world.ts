@@ -498,10 +498,15 @@ export class World {
     this.timersStand = false;
   }
 
-  async sweep(clockAheadMs = this.#clockOf({ kind: 'sweep' })): Promise<void> {
+  async sweep(): Promise<void> {
+    const isDeployment = this.sweepsDue > 0;
+    this.#sweepIsDone();
+    await this.#startSweep(this.#clockOf({ kind: 'sweep' }), isDeployment);
+  }
+
+  #sweepIsDone(): void {
     if (this.sweepsDue > 0) this.sweepsDue -= 1;
     else this.nextSweepMs += this.sweepers.settings.sweepIntervalMs;
-    await this.#startSweep(clockAheadMs);
   }
 
   /** One more than the schedule wants. */
@@ -511,13 +516,13 @@ export class World {
   }
 
   missSweep(): void {
-    if (this.sweepsDue > 0) this.sweepsDue -= 1;
-    else this.nextSweepMs += this.sweepers.settings.sweepIntervalMs;
+    this.#sweepIsDone();
     this.#sweepFails();
   }
 
-  #startSweep(clockAheadMs: number): Promise<void> {
-    return this.#start('the sweep', { kind: 'sweep' }, this.sweepers, clockAheadMs);
+  #startSweep(clockAheadMs: number, isDeployment = false): Promise<void> {
+    const name = isDeployment ? 'the sweep of the deployment' : 'the sweep';
+    return this.#start(name, { kind: 'sweep', isDeployment }, this.sweepers, clockAheadMs);
   }
 
   #clockOf({ kind }: Pick<Task, 'kind'>): number {
