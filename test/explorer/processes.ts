@@ -101,7 +101,10 @@ export const runProcess = async (
       case 'sweep': {
         const notes = new PatrolNotes(sweepState, sqs, DEAD_LETTERS_URL);
         const handle = createSweep({ ...common, ...sweepPorts, notes });
-        const { expired } = await handle({ isDeployment: task.isDeployment }, { getRemainingTimeInMillis: () => REMAINING_MS });
+        const { expired } = await handle(
+          { isDeployment: task.isDeployment },
+          { getRemainingTimeInMillis: () => REMAINING_MS },
+        );
         return { kind: 'swept', expired, failures: [] };
       }
       case 'command': {

@@ -146,7 +146,7 @@ export const expectTrueAnswer = (
   const { status, json } = outcome;
   if (status >= 500) return undefined;
   const wasTrue = (holds: (state: ModelBooking | undefined) => boolean): boolean => states.some(holds);
-  const asked = `${move.kind} of ${id} was answered with ${status} ${json.status ?? json.found ?? ''}`.trim();
+  const asked = `${move.kind} of ${id} was answered with ${status} ${json.found ?? json.status ?? ''}`.trim();
   const expectTrue = (holds: boolean): void =>
     expectPromise('told what was committed', holds, () => `${asked}, which it never was between call and answer`);
   if (status === 404) {

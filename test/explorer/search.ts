@@ -97,9 +97,14 @@ export const explore = async (
   return searched(true);
 };
 
-/** The world after a step. */
-export const taken = async (world: World, step: Step): Promise<World> => {
+/**
+ * The world after a step.
+ *
+ * @param notes where what followed from the step is noted, also if it broke a promise
+ */
+export const taken = async (world: World, step: Step, notes?: string[]): Promise<World> => {
   const next = world.copy();
+  if (notes) next.notes = notes;
   if (step.kind === 'fault') next.faults += 1;
   await step.take(next);
   return next;

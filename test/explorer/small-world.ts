@@ -81,6 +81,8 @@ export interface SmallWorld {
   readonly unsendable?: readonly string[];
   /** When the schedule fires first. @default - one interval after the start */
   readonly firstSweepAfterMs?: number;
+  /** Until when bookings are written for the first time, and versions deployed and rolled back. @default - until the end */
+  readonly newThingsForMs?: number;
   /** How long it is watched. */
   readonly forMs: number;
 }

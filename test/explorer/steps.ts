@@ -2,7 +2,7 @@
 import type { ConditionalWrite } from '../../functions/core/moves.ts';
 import type { Item } from '../../functions/table/item.ts';
 import { bookingsOf, changesSomething, noAnswer, type Request } from './requests.ts';
-import type { Action, Fault } from './small-world.ts';
+import { type Action, type Fault, START_MS } from './small-world.ts';
 import { lengthText, timeText } from './tell.ts';
 import type { Pending, Process, World } from './world.ts';
 
@@ -13,20 +13,50 @@ export interface Step {
   readonly kind: StepKind;
   /** As a sentence. */
   readonly name: string;
+  /** The process whose request is answered as usual, and what it does, for telling many of them in one line. */
+  readonly does?: { readonly process: string; readonly what: string };
   take(world: World): void | Promise<void>;
 }
 
 /**
- * All steps that are possible now. The first one is the usual one; where there is none, the world is at its end.
+ * All steps that are possible now and need to be looked at: of orders that nobody can tell apart, one is enough. The first one
+ * is the usual one; where there is none, the world is at its end.
  *
  * @param mayFail whether one more fault may happen
  */
 export const stepsOf = (world: World, mayFail: boolean): Step[] => {
+  if (world.nothingIsLeft()) return [];
+  const alone = stepNobodyElseMinds(world, mayFail);
+  if (alone) return alone;
   const usual = [...requestSteps(world), ...beginningSteps(world)];
   if (usual.length === 0) usual.push(...timeStep(world));
   if (usual.length === 0) return [];
   const ordered = usual.map((step, place): Step => (place === 0 ? step : { ...step, kind: 'order' }));
   return [...ordered, ...waitingSteps(world), ...outsideSteps(world), ...(mayFail ? faultSteps(world) : [])];
+};
+
+/** A request whose answer depends on no one else, and that no one else notices: it is answered before anything else happens. */
+const stepNobodyElseMinds = (world: World, mayFail: boolean): Step[] | undefined => {
+  for (const process of world.processes) {
+    const pending = process.pending.find((each) => !each.isSlow && isPrivate(world, process, each, mayFail));
+    if (pending) return [answering(process, pending, ''), ...(mayFail ? faultsOfProcess(world, process) : [])];
+  }
+  return undefined;
+};
+
+const isPrivate = (world: World, process: Process, pending: Pending, mayFail: boolean): boolean => {
+  switch (pending.request.do) {
+    case 'wait':
+      // Once it is over, time does not go on before it has been noticed.
+      return world.isEnabled(process, pending);
+    case 'ask the date':
+    case 'retry in':
+      return true;
+    case 'count given up':
+      return !mayFail && !world.streamStands && world.small.unsendable === undefined;
+    default:
+      return false;
+  }
 };
 
 const step = (kind: StepKind, name: string, take: Step['take']): Step => ({ kind, name, take });
@@ -38,8 +68,13 @@ const requestSteps = (world: World): Step[] =>
       .map((pending) => answering(process, pending, '')),
   );
 
-const answering = ({ name }: Process, { number, request }: Pending, how: string): Step =>
-  step('usual', `${name} ${requestText(request)}${how}`, (next) => next.carryOut(name, number));
+const answering = ({ name }: Process, { number, request }: Pending, how: string): Step => {
+  const what = `${requestText(request)}${how}`;
+  return {
+    ...step('usual', `${name} ${what}`, (next) => next.carryOut(name, number)),
+    does: { process: name, what },
+  };
+};
 
 /** What begins by itself: batches of the stream and of the queue, and sweeps. */
 const beginningSteps = (world: World): Step[] => {
@@ -50,7 +85,8 @@ const beginningSteps = (world: World): Step[] => {
     usual(`schedule-expiry is handed what was written: ${idsText(stream.map(({ key }) => key))}`, (next) =>
       next.readStream(stream.length),
     );
-    if (stream.length > 1) usual('schedule-expiry is handed the first of what was written', (next) => next.readStream(1));
+    if (stream.length > 1)
+      usual('schedule-expiry is handed the first of what was written', (next) => next.readStream(1));
   }
   if (!world.timersStand) {
     const due = store.messages.flatMap(({ visibleAtMs }, place) => (visibleAtMs <= nowMs ? [place] : []));
@@ -88,7 +124,9 @@ const waitingSteps = (world: World): Step[] => {
   if (world.streamStands) {
     waiting('schedule-expiry works again', (next) => next.readStreamAgain(false));
     if (world.stream.length > 0) {
-      waiting('schedule-expiry works again, and what it had not read is given up', (next) => next.readStreamAgain(true));
+      waiting('schedule-expiry works again, and what it had not read is given up', (next) =>
+        next.readStreamAgain(true),
+      );
     }
   }
   return steps;
@@ -104,7 +142,8 @@ const outsideSteps = (world: World): Step[] => {
     outside(actionText(action), (next) => next.act(place));
   }
   const { nextVersion, version } = world.small;
-  if (nextVersion === undefined) return steps;
+  // A deployment decides what begins after it, and nobody who runs notices: it need not be tried after each of their requests.
+  if (nextVersion === undefined || world.wasRequestLast || !mayBeNew(world)) return steps;
   if (world.rollout !== 'done') {
     for (const side of ['writers', 'sweepers'] as const) {
       if (world[side] === nextVersion) continue;
@@ -119,9 +158,12 @@ const outsideSteps = (world: World): Step[] => {
 };
 
 const isPossible = (world: World, action: Action): boolean => {
-  if (action.do === 'put' || action.do === 'create') return !world.ledgers.has(action.id);
+  if (action.do === 'put' || action.do === 'create') return !world.ledgers.has(action.id) && mayBeNew(world);
   return !('id' in action) || world.ledgers.has(action.id);
 };
+
+const mayBeNew = ({ small, nowMs }: World): boolean =>
+  nowMs <= START_MS + (small.newThingsForMs ?? Number.POSITIVE_INFINITY);
 
 const actionText = (action: Action): string => {
   switch (action.do) {
@@ -157,23 +199,18 @@ const clockText = (aheadMs: number): string => {
 
 /** What goes wrong, as far as it may in this world. */
 const faultSteps = (world: World): Step[] => {
-  const steps: Step[] = [];
-  const { faults } = world.small;
-  const may = (fault: Fault): boolean => faults.includes(fault);
-  const fault = (which: Fault, name: string, take: Step['take']) => {
-    if (may(which)) steps.push(step('fault', name, take));
+  const steps = world.processes.flatMap((process) => faultsOfProcess(world, process));
+  const fault: AddFault = (which, name, take) => {
+    if (world.small.faults.includes(which)) steps.push(step('fault', name, take));
   };
-  for (const process of world.processes) {
-    const { name } = process;
-    fault('crash', `${name} crashes`, (next) => next.crash(name));
-    for (const pending of process.pending) faultsOfRequest(process, pending, fault);
-  }
   const { messages } = world.store;
   for (const [place, { bookingId, visibleAtMs }] of messages.entries()) {
     fault('timer lost', `the timer of ${bookingId} is lost`, (next) => next.lose(place));
     const isDue = visibleAtMs <= world.nowMs;
     if (isDue) {
-      fault('timer twice', `the timer of ${bookingId} comes, and will come again`, (next) => next.deliver([place], true));
+      fault('timer twice', `the timer of ${bookingId} comes, and will come again`, (next) =>
+        next.deliver([place], true),
+      );
     } else {
       fault('timer early', `the timer of ${bookingId} comes early`, (next) => next.deliver([place]));
     }
@@ -197,10 +234,23 @@ const faultSteps = (world: World): Step[] => {
   return steps;
 };
 
+type AddFault = (which: Fault, name: string, take: Step['take']) => void;
+
+const faultsOfProcess = (world: World, process: Process): Step[] => {
+  const steps: Step[] = [];
+  const { name } = process;
+  const fault: AddFault = (which, text, take) => {
+    if (world.small.faults.includes(which)) steps.push(step('fault', text, take));
+  };
+  fault('crash', `${name} crashes`, (next) => next.crash(name));
+  for (const pending of process.pending) faultsOfRequest(process, pending, fault);
+  return steps;
+};
+
 const faultsOfRequest = (
   { name, call }: Process,
   { number, request, wasTried, isSlow }: Pending,
-  fault: (which: Fault, name: string, take: Step['take']) => void,
+  fault: AddFault,
 ): void => {
   if (request.do === 'wait' || request.do === 'retry in' || request.do === 'ask the date') return;
   const what = requestText(request);
@@ -211,10 +261,14 @@ const faultsOfRequest = (
   if (isWrite) {
     fault('answer lost', `${name} ${what}: nobody hears that it was done`, (next) => toError(next, true));
     if (!wasTried) {
-      fault('request repeated', `${name} ${what}: unheard, it will be repeated`, (next) => next.repeatRequest(name, number));
+      fault('request repeated', `${name} ${what}: unheard, it will be repeated`, (next) =>
+        next.repeatRequest(name, number),
+      );
     }
     if (request.do !== 'send' && !wasTried) {
-      fault('request late', `${name} ${what}: it seems lost and will be repeated`, (next) => next.delayTry(name, number));
+      fault('request late', `${name} ${what}: it seems lost and will be repeated`, (next) =>
+        next.delayTry(name, number),
+      );
     }
   }
   if (!isSlow) fault('request slow', `${name} ${what}: that takes a while`, (next) => next.slowDown(name, number));

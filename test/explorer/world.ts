@@ -103,6 +103,8 @@ export class World {
   failedSweeps = 0;
   faults = 0;
   ledgers: ReadonlyMap<string, Ledger> = new Map();
+  /** Whether the last step was a request that was carried out. */
+  wasRequestLast = false;
   /** What has happened in the last step, as sentences. */
   notes: string[] = [];
 
@@ -121,6 +123,7 @@ export class World {
     const copy = Object.assign(new World(this.small, this.reactions), this);
     copy.store = this.store.copy();
     copy.notes = [];
+    copy.wasRequestLast = false;
     return copy;
   }
 
@@ -300,6 +303,7 @@ export class World {
   /** @param throttled of many writes or messages, the one that is not taken */
   async carryOut(name: string, number: number, throttled?: number): Promise<void> {
     const { request, wasTried } = this.#pendingOf(name, number);
+    this.wasRequestLast = true;
     const answer = this.#carryOutFor(name, request, wasTried, throttled);
     await this.#hear(name, number, answer);
   }
@@ -539,6 +543,12 @@ export class World {
     this.lagsSinceMs = undefined;
   }
 
+  /** Whether nothing can happen any more to any booking. */
+  nothingIsLeft(): boolean {
+    const isQuiet = this.processes.length + this.late.length + this.actionsLeft.length === 0;
+    return isQuiet && this.ledgers.size > 0 && !this.hasPendingBookings();
+  }
+
   // Time.
 
   /** The next moment at which anything may happen by itself, or at which it matters that something happens. */
@@ -559,10 +569,15 @@ export class World {
       }),
     );
     for (const { call } of this.processes) if (call) wanted.add(call.id);
+    const clocksAheadMs = this.actionsLeft.flatMap((place) => {
+      const action = small.actions[place] as Action;
+      return 'clockAheadMs' in action ? [action.clockAheadMs] : [];
+    });
     for (const [id, { deadlineMs, isExcused }] of this.ledgers) {
       if (deadlineMs === undefined) continue;
       if (wanted.has(id)) moments.push(deadlineMs - 1, deadlineMs);
       if (wanted.has(id) || this.mayRollBack) moments.push(deadlineMs - 15 * MINUTE_MS);
+      for (const aheadMs of clocksAheadMs) moments.push(deadlineMs - aheadMs);
       if (!isExcused) moments.push(deadlineMs + ON_TIME_CHECK_MS);
     }
     const next = Math.min(...moments.filter((moment) => moment > nowMs));
@@ -625,7 +640,8 @@ export class World {
         }
         const firstFailed = records.findIndex((_, index) => failed.has(String(index)));
         if (firstFailed >= 0) this.stream = [...records.slice(firstFailed), ...this.stream];
-        if (records.length > 0) this.lastBatch = firstFailed < 0 ? records : records.slice(0, firstFailed);
+        if (records.length > 0 && this.small.faults.includes('records again'))
+          this.lastBatch = firstFailed < 0 ? records : records.slice(0, firstFailed);
         return;
       }
       case 'swept':
@@ -693,7 +709,7 @@ export class World {
         const isExcused = this.small.unsendable?.includes(id) ?? false;
         this.#setLedger(id, {
           deadlineMs,
-          sinceMs: this.nowMs,
+          sinceMs: deadlineMs === undefined ? 0 : this.nowMs,
           isExcused,
           missedBySweeps: 0,
           wasToldExpired: ledger?.wasToldExpired ?? false,
@@ -793,7 +809,7 @@ export class World {
       this.lastBatch.map(textOf),
       [this.streamStands, this.timersStand, this.lagsSinceMs],
       this.actionsLeft,
-      [this.writers.name, this.sweepers.name, this.rollout, this.mayRollBack],
+      [this.writers.name, this.sweepers.name, this.rollout, this.mayRollBack, this.mayRollBack && this.wasRequestLast],
       [this.nextSweepMs, this.sweepsDue, this.failedSweeps],
       [...this.ledgers].sort(([one], [other]) => (one < other ? -1 : 1)),
     ];
