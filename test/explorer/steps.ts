@@ -104,6 +104,9 @@ const beginningSteps = (world: World): Step[] => {
 
 const timeStep = (world: World): Step[] => {
   const moment = world.nextMoment();
+  // A deployment ends some time, in one way or the other.
+  if (moment !== undefined && world.rollout === 'under way' && !mayBeNewAt(world, moment))
+    return deploymentSteps(world);
   return moment === undefined ? [] : [step('usual', `it is ${timeText(moment)}`, (next) => next.goOnTo(moment))];
 };
 
@@ -141,9 +144,15 @@ const outsideSteps = (world: World): Step[] => {
     if (!isPossible(world, action)) continue;
     outside(actionText(action), (next) => next.act(place));
   }
-  const { nextVersion, version } = world.small;
   // A deployment decides what begins after it, and nobody who runs notices: it need not be tried after each of their requests.
-  if (nextVersion === undefined || world.wasRequestLast || !mayBeNew(world)) return steps;
+  return world.wasRequestLast || !mayBeNew(world) ? steps : [...steps, ...deploymentSteps(world)];
+};
+
+const deploymentSteps = (world: World): Step[] => {
+  const steps: Step[] = [];
+  const outside = (name: string, take: Step['take']) => steps.push(step('outside', name, take));
+  const { nextVersion, version } = world.small;
+  if (nextVersion === undefined) return steps;
   if (world.rollout !== 'done') {
     for (const side of ['writers', 'sweepers'] as const) {
       if (world[side] === nextVersion) continue;
@@ -162,8 +171,9 @@ const isPossible = (world: World, action: Action): boolean => {
   return !('id' in action) || world.ledgers.has(action.id);
 };
 
-const mayBeNew = ({ small, nowMs }: World): boolean =>
-  nowMs <= START_MS + (small.newThingsForMs ?? Number.POSITIVE_INFINITY);
+const mayBeNewAt = ({ small }: World, timeMs: number): boolean =>
+  timeMs <= START_MS + (small.newThingsForMs ?? Number.POSITIVE_INFINITY);
+const mayBeNew = (world: World): boolean => mayBeNewAt(world, world.nowMs);
 
 const actionText = (action: Action): string => {
   switch (action.do) {

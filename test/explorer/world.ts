@@ -786,20 +786,7 @@ export class World {
 
   /** Everything that decides what can still happen, as a short name: the same for two moments that nobody can tell apart. */
   key(): string {
-    const processes = this.processes.map(
-      ({ life, pending, isFaulted, call, overdue, expired, twins, messages, retryInSeconds }) =>
-        JSON.stringify([
-          life.key,
-          pending.map(({ number, wasTried, isSlow }) => [number, wasTried, isSlow]),
-          isFaulted,
-          call?.states,
-          overdue,
-          expired,
-          twins,
-          messages,
-          retryInSeconds,
-        ]),
-    );
+    const processes = this.processes.map(keyOfProcess);
     const parts = [
       this.nowMs,
       this.store.key(),
@@ -822,6 +809,29 @@ export class World {
 }
 
 const ON_TIME_CHECK_MS = SECOND_MS + 1;
+
+const keysOfProcesses = new WeakMap<Process, string>();
+/** A process is never changed, only replaced: so its text is made once. */
+const keyOfProcess = (process: Process): string => {
+  let key = keysOfProcesses.get(process);
+  if (key === undefined) {
+    const { life, pending, isFaulted, call, overdue, expired, twins, messages, retryInSeconds } = process;
+    const requests = pending.map(({ number, wasTried, isSlow }) => [number, wasTried, isSlow]);
+    key = JSON.stringify([
+      life.key,
+      requests,
+      isFaulted,
+      call?.states,
+      overdue,
+      expired,
+      twins,
+      messages,
+      retryInSeconds,
+    ]);
+    keysOfProcesses.set(process, key);
+  }
+  return key;
+};
 
 const texts = new WeakMap<StreamRecord, string>();
 const textOf = (record: StreamRecord): string => {

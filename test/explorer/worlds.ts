@@ -129,11 +129,11 @@ export const WORLDS: readonly SearchedWorld[] = [
     name: 'more frequent sweeps, and back',
     version: version('a sweep every hour', 1, 60),
     nextVersion: version('a sweep every 5 minutes', 1, 5),
-    actions: [{ do: 'put', id: 'far', holdMs: 75 * MINUTE_MS, isBare: false }],
+    actions: [{ do: 'put', id: 'far', holdMs: 20 * MINUTE_MS, isBare: false }],
     faults: ALL,
     firstSweepAfterMs: MINUTE_MS,
     newThingsForMs: 5 * MINUTE_MS,
-    forMs: 85 * MINUTE_MS,
+    forMs: 27 * MINUTE_MS,
   }),
   world(0, 1, {
     name: 'a sweep whose clock is a week ahead',
