@@ -236,8 +236,9 @@ export class World {
   #putLive(side: 'writers' | 'sweepers', version: Version): void {
     if (this[side] === version) return;
     this[side] = version;
-    // A schedule that is set anew waits for a whole interval.
-    if (side === 'sweepers') this.nextSweepMs = this.nowMs + version.settings.sweepIntervalMs;
+    // What the schedule was about to invoke runs as the version that is live by then.
+    if (side === 'sweepers')
+      this.nextSweepMs = Math.min(this.nextSweepMs, this.nowMs + version.settings.sweepIntervalMs);
   }
 
   // Processes.

@@ -91,7 +91,7 @@ export const EXPLORER_MUTANTS: readonly ExplorerMutant[] = [
   },
   {
     name: 'G6: a deployment’s sweep goes on from where the version before came to',
-    world: 'sweeps, and back',
+    world: 'rarer sweeps, and back',
     ...DEPLOYMENTS_SCHEDULE_NOTHING_ANEW,
   },
   {
