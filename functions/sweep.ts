@@ -43,7 +43,7 @@ export const createHandler =
     const { telemetry, settings } = ports;
     telemetry.info(SWEEP_STARTED);
     const mayContinue = () => context.getRemainingTimeInMillis() > TIME_TO_END_MS;
-    const anew = event?.isDeployment === true;
+    const anew = event.isDeployment === true;
     const report = await sweep(ports, { overdueAfterMs: OVERDUE_AFTER_MS, settings, anew, mayContinue });
     const leftOut = mayContinue() ? await look(ports, mayContinue) : NOT_LOOKED;
     tell(report, leftOut, telemetry);

@@ -67,7 +67,7 @@ export class BookingStore {
   }
 
   /**
-   * Creates a PENDING booking whose hold starts now.
+   * Creates a PENDING booking whose hold starts now. One that exists already is reported as a read reports it.
    *
    * @throws InvalidHoldError if the hold is too short or too long
    */
@@ -83,7 +83,9 @@ export class BookingStore {
       ...(details && { details: jsonAttribute(details as Json) }),
     };
     const answer = await this.#table.create(item, 'bookingId');
-    if (answer.kind === 'refused') return { kind: 'exists', booking: readBooking(answer.found) };
+    if (answer.kind === 'refused') {
+      return { kind: 'exists', booking: readBooking(await this.#madeTrue(bookingId, answer.found, nowMs)) };
+    }
     return { kind: 'created', booking: readBooking(item) as Booking };
   }
 

@@ -86,7 +86,7 @@ const run = (
 
 /** Plays histories on a mutant until one breaks a promise. @returns what is to be said of it, and whether one did */
 const findByHistories = async (mutant: Mutant): Promise<[string, boolean]> => {
-  const given = ['--runs', options.runs, '--seed', options.seed, '--steps', '25', '--synthesized'];
+  const given = ['--runs', options.runs, '--seed', options.seed, '--steps', '25', '--unshrunk', '--synthesized'];
   const { isFound, printed } = await run(makeCopy([mutant]), 'test/histories/run.ts', given);
   const [, histories = '?'] = /Property failed after (\d+) tests/.exec(printed) ?? [];
   const [, reason = ''] = /a promise was broken, seed \d+: (.*)/.exec(printed) ?? [];
