@@ -117,7 +117,8 @@ export class BookingStore {
   }
 
   async confirm(bookingId: string, nowMs: number): Promise<MoveOutcome> {
-    return this.#outcomeOf(bookingId, await this.#write(bookingId, confirmMove(nowMs)), 'CONFIRMED', nowMs);
+    const answer = await this.#write(bookingId, confirmMove(nowMs));
+    return this.#outcomeOf(bookingId, answer, 'CONFIRMED', nowMs, () => this.confirm(bookingId, nowMs));
   }
 
   /** A confirmed booking is cancelled by a second write, on condition of the very payment that the first one found. */
@@ -127,7 +128,7 @@ export class BookingStore {
       if (answer.found?.status?.S !== 'CONFIRMED') break;
       answer = await this.#write(bookingId, cancelConfirmedMove(nowMs, asStored(answer.found, 'confirmedAtMs')));
     }
-    return this.#outcomeOf(bookingId, answer, 'CANCELLED', nowMs);
+    return this.#outcomeOf(bookingId, answer, 'CANCELLED', nowMs, () => this.cancel(bookingId, nowMs));
   }
 
   /**
@@ -152,25 +153,29 @@ export class BookingStore {
       seen = JSON.stringify(hold);
       answer = await this.#write(bookingId, extendMove(expiresAtMs, shard, hold, nowMs));
     }
-    return this.#outcomeOf(bookingId, answer, undefined, nowMs);
+    return this.#outcomeOf(bookingId, answer, undefined, nowMs, () => this.extend(bookingId, holdMs, nowMs));
   }
 
   /**
    * A refusal says what the booking is, and stays true as a read does.
    *
    * @param statusAfter the status that the move leads to: found already, the move had been made before
+   * @param again makes the move once more: for a booking that had lapsed when the move was refused, and that somebody else's
+   *   payment or extension, still on its way then, has reached before its expiry
    */
   async #outcomeOf(
     bookingId: string,
     answer: WriteAnswer,
     statusAfter: string | undefined,
     nowMs: number,
+    again: () => Promise<MoveOutcome>,
   ): Promise<MoveOutcome> {
     const item = answer.kind === 'made' ? answer.item : await this.#madeTrue(bookingId, answer.found, nowMs);
     const booking = readBooking(item);
     if (booking === undefined) return { kind: 'missing' };
     if (answer.kind === 'made') return { kind: 'moved', booking };
     if (booking.status === statusAfter) return { kind: 'unchanged', booking };
+    if (item !== answer.found && effectiveStatus(booking, nowMs) !== 'EXPIRED') return again();
     return { kind: 'refused', found: effectiveStatus(booking, nowMs), booking, judgedAtMs: nowMs };
   }
 

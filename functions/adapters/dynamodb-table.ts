@@ -1,5 +1,4 @@
 /** A table of Amazon DynamoDB. The only file that calls it. */
-import { isDeepStrictEqual } from 'node:util';
 import {
   BatchExecuteStatementCommand,
   BatchGetItemCommand,
@@ -12,6 +11,7 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import type { Clause, ConditionalWrite } from '../core/moves.ts';
+import { answerToRefused, answerToRefusedCreation } from '../table/answers.ts';
 import { filterExpressions, statementOf, updateExpressions } from '../table/expressions.ts';
 import { attributeOf, type Item } from '../table/item.ts';
 import type { BatchedWriteAnswer, IndexPage, IndexQuery, KeyedWrite, Table, WriteAnswer } from '../table/table.ts';
@@ -48,8 +48,7 @@ export class DynamoDbTable implements Table {
       return { kind: 'made', item };
     } catch (error) {
       const { found, wasTriedBefore } = refusalOf(error);
-      const isOurs = wasTriedBefore && found !== undefined && holds(found, item);
-      return isOurs ? { kind: 'made', item: found } : { kind: 'refused', found };
+      return answerToRefusedCreation(found, item, wasTriedBefore);
     }
   }
 
@@ -72,7 +71,7 @@ export class DynamoDbTable implements Table {
       return { kind: 'made', item: Attributes };
     } catch (error) {
       const { found, wasTriedBefore } = refusalOf(error);
-      return answerOf(found, write, mayHaveBeenMade || wasTriedBefore);
+      return answerToRefused(found, write, mayHaveBeenMade || wasTriedBefore);
     }
   }
 
@@ -90,9 +89,11 @@ export class DynamoDbTable implements Table {
         const result = results[index];
         if (result === 'made') return { kind: 'made', item: undefined };
         if (result === 'refused') {
-          return found === undefined ? { kind: 'unread' } : answerOf(found.get(keyText(key)), write, wasTriedBefore);
+          return found === undefined
+            ? { kind: 'unread' }
+            : answerToRefused(found.get(keyText(key)), write, wasTriedBefore);
         }
-        if (typeof result === 'object') return answerOf(result.found, write, wasTriedBefore);
+        if (typeof result === 'object') return answerToRefused(result.found, write, wasTriedBefore);
         // Neither made nor refused. The SDK does not retry the statements of a batch one by one; an update of its own has
         // the SDK's retries, and meets what lasts.
         return this.#write(key, write, true).catch((error) => ({ kind: 'failed', error: asError(error) }));
@@ -240,20 +241,6 @@ const refusalOf = (error: unknown): { readonly found: Item | undefined; readonly
   if (!(error instanceof ConditionalCheckFailedException)) throw error;
   return { found: error.Item, wasTriedBefore: (error.$metadata?.attempts ?? 1) > 1 };
 };
-
-/** A refused write whose answer was lost before may be one's own: then the item is just as this write makes it. */
-const answerOf = (
-  found: Item | undefined,
-  { set, remove }: ConditionalWrite,
-  mayHaveBeenMade: boolean,
-): WriteAnswer => {
-  const written = Object.fromEntries(Object.entries(set).map(([name, value]) => [name, attributeOf(value)]));
-  const isOurs = found !== undefined && holds(found, written) && remove.every((name) => found[name] === undefined);
-  return mayHaveBeenMade && isOurs ? { kind: 'made', item: found } : { kind: 'refused', found };
-};
-
-const holds = (found: Item, attributes: Item): boolean =>
-  Object.entries(attributes).every(([name, value]) => isDeepStrictEqual({ ...found[name] }, { ...value }));
 
 const keyText = (key: Item): string => JSON.stringify(Object.entries(key).sort(([a], [b]) => (a < b ? -1 : 1)));
 

@@ -45,3 +45,26 @@ export const exactNumber = (text: string): number | undefined => {
     given?.whole === held?.whole && given?.fraction === held?.fraction && given?.isNegative === held?.isNegative;
   return given !== undefined && isSame ? number : undefined;
 };
+
+/** Below zero if the first of two decimal numbers is smaller, above if it is larger, zero if they are the same number. */
+export const compareDecimals = (one: string, other: string): number => {
+  const [a, b] = [digitsOf(one), digitsOf(other)];
+  if (a === undefined || b === undefined) throw new RangeError(`must be two decimal numbers, got ${one} and ${other}`);
+  if (a.isNegative !== b.isNegative) return a.isNegative ? -1 : 1;
+  const width = Math.max(a.fraction.length, b.fraction.length);
+  const magnitude =
+    a.whole.length - b.whole.length ||
+    inOrder(a.whole + a.fraction.padEnd(width, '0'), b.whole + b.fraction.padEnd(width, '0'));
+  return a.isNegative ? -magnitude : magnitude;
+};
+
+const inOrder = (one: string, other: string): number => (one === other ? 0 : one < other ? -1 : 1);
+
+/** A decimal number without exponent and without zeros that say nothing; undefined for any other text. */
+export const plainDecimal = (text: string): string | undefined => {
+  if (/^[1-9]\d{0,14}$/.test(text)) return text;
+  const digits = digitsOf(text);
+  if (digits === undefined) return undefined;
+  const { isNegative, whole, fraction } = digits;
+  return `${isNegative ? '-' : ''}${whole || '0'}${fraction && `.${fraction}`}`;
+};

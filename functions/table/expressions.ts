@@ -87,9 +87,10 @@ export const statementOf = (tableName: string, key: Item, { set, remove, conditi
   const clauses = condition.map((clause) =>
     clauseText(clause, name(clause.attribute), value, (attribute) => `${attribute} IS MISSING`),
   );
+  // Amazon's parser takes no list behind REMOVE; the embedded engine takes nothing else. Where it refuses, an UpdateItem follows.
   const update = [
     ...(assignments.length > 0 ? [`SET ${assignments.join(', ')}`] : []),
-    ...(remove.length > 0 ? [`REMOVE ${remove.map(name).join(', ')}`] : []),
+    ...remove.map((attribute) => `REMOVE ${name(attribute)}`),
   ];
   return {
     Statement: `UPDATE "${tableName}" ${update.join(' ')} WHERE ${[...keys, ...clauses].join(' AND ')}`,

@@ -2,6 +2,8 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import fc from 'fast-check';
 
+export { itemBytes, MAX_ITEM_BYTES } from '../../local/memory/item-size.ts';
+
 /** An item, but for its id and its deadline. */
 export interface StrangeItem {
   /** The deadline: so long from now, and these digits behind the point; or an attribute that nobody may act on; or none. */
@@ -117,38 +119,6 @@ export const strangeItem: fc.Arbitrary<StrangeItem> = fc.record({
     { weight: 1, arbitrary: fc.integer({ min: 0, max: 60 }) },
   ),
 });
-
-/** Bytes of an attribute's value, by AWS's rules (Amazon DynamoDB Developer Guide, item sizes). */
-const valueBytes = (value: AttributeValue): number => {
-  if (value.S !== undefined) return Buffer.byteLength(value.S);
-  if (value.N !== undefined) return numberBytes(value.N);
-  if (value.B !== undefined) return value.B.length;
-  if (value.BOOL !== undefined || value.NULL !== undefined) return 1;
-  if (value.SS !== undefined) return value.SS.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
-  if (value.NS !== undefined) return value.NS.reduce((sum, number) => sum + numberBytes(number), 0);
-  if (value.BS !== undefined) return value.BS.reduce((sum, { length }) => sum + length, 0);
-  if (value.L !== undefined) return 3 + value.L.reduce((sum, each) => sum + 1 + valueBytes(each), 0);
-  return (
-    3 +
-    Object.entries(value.M ?? {}).reduce((sum, [name, each]) => sum + 1 + Buffer.byteLength(name) + valueBytes(each), 0)
-  );
-};
-
-/** One byte, and one for every two significant digits; a sign takes one more. */
-const numberBytes = (number: string): number => {
-  const [mantissa = ''] = number.split(/e/i);
-  const significant = mantissa.replace(/[-+.]/g, '').replace(/^0+|0+$/g, '');
-  return 1 + Math.ceil(significant.length / 2) + (number.startsWith('-') ? 1 : 0);
-};
-
-/** Most bytes of an item (same guide, quotas). */
-export const MAX_ITEM_BYTES = 409_600;
-
-export const itemBytes = (item: Readonly<Record<string, AttributeValue>>): number =>
-  Object.entries(item)
-    // The SDK may lose the value of an attribute that is named __proto__.
-    .filter(([, value]) => value !== undefined)
-    .reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + valueBytes(value), 0);
 
 /** As a failure tells it. */
 export const tellItem = ({ deadline, status, others: rest, bytesLeft, detailsBytes }: StrangeItem): string => {

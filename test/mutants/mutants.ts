@@ -1,11 +1,22 @@
 /** Ways to break the service, each as one replaced piece of text. The first are the defects that outside checks found. */
 
-export interface Mutant {
-  readonly name: string;
+export interface Replacement {
   readonly file: string;
   /** A text that the file holds exactly once, and what stands there instead. */
   readonly find: string;
   readonly replace: string;
+}
+
+export interface Mutant extends Replacement {
+  readonly name: string;
+}
+
+/** A mutant that the explorer is to find, and not the histories. */
+export interface ExplorerMutant extends Mutant {
+  /** Small worlds in which it is looked for: those whose name holds this text. */
+  readonly world: string;
+  /** What else is replaced. */
+  readonly also?: readonly Replacement[];
 }
 
 export const MUTANTS: readonly Mutant[] = [
@@ -49,7 +60,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'A4: a write whose answer was lost is taken for somebody else’s',
-    file: 'functions/adapters/dynamodb-table.ts',
+    file: 'functions/table/answers.ts',
     find: 'return mayHaveBeenMade && isOurs ?',
     replace: 'return mayHaveBeenMade && isOurs && !isOurs ?',
   },

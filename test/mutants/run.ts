@@ -1,17 +1,19 @@
 /**
- * `npm run test:mutants`: breaks the service on purpose, one condition at a time, and shows that the histories find it. Each
- * mutant is a copy of the project with one piece of text replaced.
+ * `npm run test:mutants`: breaks the service on purpose, one condition at a time, and shows that the histories or the explorer
+ * find it. Each mutant is a copy of the project with a piece of text replaced.
  */
 import { spawn } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { PROJECT_DIRECTORY, synthesize } from '../../local/synth.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
-import { MUTANTS, type Mutant } from './mutants.ts';
+import { EXPLORER_MUTANTS } from './explorer-mutants.ts';
+import { type ExplorerMutant, MUTANTS, type Mutant, type Replacement } from './mutants.ts';
 
 const USAGE = `Usage: npm run test:mutants -- [options]
 
+  --by <who>      mutants for the histories or for the explorer only (default: both)
   --only <text>   mutants whose name holds this text (default: all)
   --runs <n>      histories that each must be found within (default 500)
   --seed <n>      the seed to start from (default: the time)`;
@@ -20,6 +22,7 @@ const { values: options } = (() => {
   try {
     return parseArgs({
       options: {
+        by: { type: 'string', default: 'both' },
         only: { type: 'string', default: '' },
         runs: { type: 'string', default: '500' },
         seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
@@ -31,33 +34,45 @@ const { values: options } = (() => {
   }
 })();
 
+if (!['both', 'histories', 'explorer'].includes(options.by)) {
+  console.error(`test:mutants: --by must be histories or explorer, got ${options.by}\n\n${USAGE}`);
+  process.exit(2);
+}
+
 /** What a copy needs of the project to play histories. */
 const COPIED = ['bin', 'functions', 'local', 'test', 'package.json', 'cdk.json'];
 
-const makeCopy = ({ file, find, replace }: Mutant): string => {
+const makeCopy = (replacements: readonly Replacement[]): string => {
   const directory = join(PROJECT_DIRECTORY, '.local', 'mutant');
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
   for (const name of COPIED) cpSync(join(PROJECT_DIRECTORY, name), join(directory, name), { recursive: true });
   symlinkSync(join(PROJECT_DIRECTORY, 'node_modules'), join(directory, 'node_modules'));
   mkdirSync(join(directory, '.local'));
-  cpSync(TEST_ASSEMBLY, join(directory, '.local', 'test-assembly'), { recursive: true });
-  const path = join(directory, file);
-  const source = readFileSync(path, 'utf8');
-  if (source.split(find).length !== 2) throw new Error(`${file} must hold exactly one "${find}"`);
-  writeFileSync(
-    path,
-    source.replace(find, () => replace),
-  );
+  if (existsSync(TEST_ASSEMBLY)) {
+    cpSync(TEST_ASSEMBLY, join(directory, '.local', 'test-assembly'), { recursive: true });
+  }
+  for (const { file, find, replace } of replacements) {
+    const path = join(directory, file);
+    const source = readFileSync(path, 'utf8');
+    if (source.split(find).length !== 2) throw new Error(`${file} must hold exactly one "${find}"`);
+    writeFileSync(
+      path,
+      source.replace(find, () => replace),
+    );
+  }
   return directory;
 };
 
-/** Plays histories on a copy until one breaks a promise. What it printed, and whether one did. */
-const play = (directory: string): Promise<{ readonly isFound: boolean; readonly printed: string }> =>
+/** Runs a script of a copy that ends with 1 when a promise is broken. What it printed, and whether one was. */
+const run = (
+  directory: string,
+  script: string,
+  given: readonly string[],
+): Promise<{ readonly isFound: boolean; readonly printed: string }> =>
   new Promise((resolve) => {
-    const script = join(directory, 'test/histories/run.ts');
-    const given = ['--runs', options.runs, '--seed', options.seed, '--steps', '25', '--unshrunk', '--synthesized'];
-    const child = spawn(process.execPath, [script, ...given], { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
+    const path = join(directory, script);
+    const child = spawn(process.execPath, [path, ...given], { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
     let printed = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (chunk: Buffer) => {
@@ -69,19 +84,37 @@ const play = (directory: string): Promise<{ readonly isFound: boolean; readonly 
     );
   });
 
-await synthesize(TEST_ASSEMBLY);
-const survivors: string[] = [];
-const chosen = MUTANTS.filter(({ name }) => name.includes(options.only));
-for (const mutant of chosen) {
-  const { isFound, printed } = await play(makeCopy(mutant));
+/** Plays histories on a mutant until one breaks a promise. @returns what is to be said of it, and whether one did */
+const findByHistories = async (mutant: Mutant): Promise<[string, boolean]> => {
+  const given = ['--runs', options.runs, '--seed', options.seed, '--steps', '25', '--unshrunk', '--synthesized'];
+  const { isFound, printed } = await run(makeCopy([mutant]), 'test/histories/run.ts', given);
   const [, histories = '?'] = /Property failed after (\d+) tests/.exec(printed) ?? [];
   const [, reason = ''] = /a promise was broken, seed \d+: (.*)/.exec(printed) ?? [];
-  console.log(
-    isFound
-      ? `found after ${histories.padStart(3)} histories  ${mutant.name}: ${reason}`
-      : `NOT FOUND within ${options.runs}  ${mutant.name}\n${printed.slice(-2_000)}`,
-  );
-  if (!isFound) survivors.push(mutant.name);
-}
-console.log(`${chosen.length - survivors.length} of ${chosen.length} mutants found, seed ${options.seed}`);
-process.exit(survivors.length === 0 ? 0 : 1);
+  if (isFound) return [`found after ${histories.padStart(3)} histories  ${mutant.name}: ${reason}`, true];
+  return [`NOT FOUND within ${options.runs}  ${mutant.name}\n${printed.slice(-2_000)}`, false];
+};
+
+/** Searches a mutant's small worlds. @returns what is to be said of it, and whether it broke a promise */
+const findByExplorer = async (mutant: ExplorerMutant): Promise<[string, boolean]> => {
+  const directory = makeCopy([mutant, ...(mutant.also ?? [])]);
+  const { isFound, printed } = await run(directory, 'test/explorer/run.ts', ['--world', mutant.world]);
+  const [, where = '', states = '?'] = /^(.*): a promise was broken after (\d+) states/m.exec(printed) ?? [];
+  const [, reason = ''] = /^broken: (.*)/m.exec(printed) ?? [];
+  if (isFound) return [`found after ${states} states of "${where}"  ${mutant.name}: ${reason}`, true];
+  return [`NOT FOUND in "${mutant.world}"  ${mutant.name}\n${printed.slice(-2_000)}`, false];
+};
+
+const isChosen = ({ name }: Mutant): boolean => name.includes(options.only);
+const forHistories = options.by === 'explorer' ? [] : MUTANTS.filter(isChosen);
+const forExplorer = options.by === 'histories' ? [] : EXPLORER_MUTANTS.filter(isChosen);
+if (forHistories.length > 0) await synthesize(TEST_ASSEMBLY);
+let found = 0;
+const tell = ([text, isFound]: [string, boolean]): void => {
+  console.log(text);
+  if (isFound) found += 1;
+};
+for (const mutant of forHistories) tell(await findByHistories(mutant));
+for (const mutant of forExplorer) tell(await findByExplorer(mutant));
+const chosen = forHistories.length + forExplorer.length;
+console.log(`${found} of ${chosen} mutants found${forHistories.length > 0 ? `, seed ${options.seed}` : ''}`);
+process.exit(found === chosen ? 0 : 1);

@@ -1,0 +1,125 @@
+/** Defects that only one order of steps brings to light, put back as they were. Each is to be found by the explorer. */
+import type { ExplorerMutant } from './mutants.ts';
+
+const SWEEP = 'functions/core/sweep.ts';
+const BELIEVE_EVERY_NOTE = {
+  file: 'functions/core/hold-time.ts',
+  find: 'const isVoid = scheduledThroughMs > throughMs + HORIZON_TOLERANCE_MS;',
+  replace: 'const isVoid = scheduledThroughMs > 1e14;',
+};
+const DEPLOYMENTS_SCHEDULE_NOTHING_ANEW = {
+  file: SWEEP,
+  find: 'request.anew ? 0 : state.scheduledThroughMs',
+  replace: 'state.scheduledThroughMs',
+};
+
+export const EXPLORER_MUTANTS: readonly ExplorerMutant[] = [
+  {
+    name: 'G1: a sweep looks into the shards of its own version, and of those whose sweeps have run',
+    world: 'more shards, and back',
+    file: SWEEP,
+    find: 'await pMap(LEGAL_SHARDS, workOff, { concurrency: CONCURRENT_SHARDS });',
+    replace:
+      'await pMap(LEGAL_SHARDS.slice(0, Math.max(ports.shardCount ?? 0, state?.shardCount ?? 0)), workOff, { concurrency: CONCURRENT_SHARDS });\n' +
+      '  if (ports.shardCount > (state?.shardCount ?? 0)) await state?.sawShardCount(ports.shardCount);',
+    also: [
+      {
+        file: 'functions/adapters/sweep-scheduling.ts',
+        find: '      moveTo: async',
+        replace:
+          '      shardCount: Number(item.shardCount?.N ?? 0),\n' +
+          '      sawShardCount: (shardCount) => stateTable.write(KEY, { set: { shardCount }, remove: [], condition: [] }),\n' +
+          '      moveTo: async',
+      },
+    ],
+  },
+  {
+    name: 'G2: nobody looks for what is in no index',
+    world: 'near and far',
+    file: 'functions/sweep.ts',
+    find: 'mayContinue() ? await look(ports, mayContinue) : NOT_LOOKED',
+    replace: 'NOT_LOOKED',
+  },
+  {
+    name: 'G3: a command trusts its own clock',
+    world: 'a command whose clock is ahead',
+    file: 'bin/engine-clock.ts',
+    find: 'if (wrong === undefined) return;',
+    replace: 'return;',
+  },
+  {
+    name: 'G4: a read reports a lapse that nothing has made true',
+    world: 'a payment at the deadline',
+    file: 'functions/adapters/booking-store.ts',
+    find: 'readBooking(await this.#madeTrue(bookingId, await this.#table.get(keyOf(bookingId)), nowMs))',
+    replace: 'this.get(bookingId)',
+  },
+  {
+    name: 'G4: a refusal reports a lapse that nothing has made true',
+    world: 'two customers of one booking',
+    file: 'functions/adapters/booking-store.ts',
+    find: "answer.kind === 'made' ? answer.item : await this.#madeTrue(bookingId, answer.found, nowMs)",
+    replace: "answer.kind === 'made' ? answer.item : answer.found",
+  },
+  {
+    name: 'a move that was refused because of a lapse does not look again at what has come instead',
+    world: 'two customers of one booking',
+    file: 'functions/adapters/booking-store.ts',
+    find: "if (item !== answer.found && effectiveStatus(booking, nowMs) !== 'EXPIRED') return again();",
+    replace: '',
+  },
+  {
+    name: 'G5: a hold that begins anew with the same deadline is taken for the old one',
+    world: 'the same deadline again',
+    file: 'functions/core/expiry-decisions.ts',
+    find: 'return before.holdStartedAtMs === after.holdStartedAtMs || isAdoption;',
+    replace: 'return true || isAdoption;',
+  },
+  {
+    name: 'G6: what is near by the settings of now is taken for scheduled',
+    world: 'rarer sweeps, and back',
+    file: SWEEP,
+    find: 'rows.filter((row) => !hasTimerOfItsStart(row, nowMs))',
+    replace:
+      'rows.filter((row) => row.holdStartedAtMs === undefined || row.expiresAtMs - row.holdStartedAtMs > Math.max(900_000, settings.sweepIntervalMs + 600_000))',
+  },
+  {
+    name: 'G6: what rarer sweeps noted holds for more frequent ones',
+    world: 'more frequent sweeps, and back',
+    ...BELIEVE_EVERY_NOTE,
+    also: [DEPLOYMENTS_SCHEDULE_NOTHING_ANEW],
+  },
+  {
+    name: 'G6: a deployment’s sweep goes on from where the version before came to',
+    world: 'rarer sweeps, and back',
+    ...DEPLOYMENTS_SCHEDULE_NOTHING_ANEW,
+  },
+  {
+    name: 'G7: a sweep believes every note, also one from a week ahead',
+    world: 'a sweep whose clock is a week ahead',
+    ...BELIEVE_EVERY_NOTE,
+  },
+  {
+    name: 'G9: a timer that cannot be sent ends the work on its shard',
+    world: 'a timer that the queue never takes',
+    file: SWEEP,
+    find: 'reachedMs = rows.at(-1)?.expiresAtMs ?? reachedMs;',
+    replace:
+      'if (undoneFromMs < Number.POSITIVE_INFINITY) return undoneFromMs;\n        reachedMs = rows.at(-1)?.expiresAtMs ?? reachedMs;',
+    also: [
+      {
+        file: SWEEP,
+        find: 'if (isPermanent(error)) {\n      tally.unprocessable.push({ bookingId, error });',
+        replace:
+          'if (isPermanent(error)) {\n      undoneFromMs = Math.min(undoneFromMs, expiresAtMs);\n      tally.unprocessable.push({ bookingId, error });',
+      },
+    ],
+  },
+  {
+    name: 'G10: a sweep schedules in the shards of its own version alone, and notes that all is scheduled',
+    world: 'more shards, and back',
+    file: SWEEP,
+    find: 'await scheduleRows(rows.filter(comesNear), ports, request, tally)',
+    replace: 'await scheduleRows(shard < ports.shardCount ? rows.filter(comesNear) : [], ports, request, tally)',
+  },
+];
