@@ -12,7 +12,7 @@ import { LOCAL_ACCOUNT_ID } from './engines.ts';
 import { type Assembly, type References, resourcesOf } from './template.ts';
 
 /** Physical names as CloudFormation makes them, less its random part. */
-const physicalName = ({ stackName }: Assembly, logicalId: string, given: unknown): string =>
+export const physicalName = ({ stackName }: Assembly, logicalId: string, given: unknown): string =>
   typeof given === 'string' ? given : `${stackName}-${logicalId}`;
 
 /** Makes all queues, dead-letter queues first, and notes their URLs and ARNs. */

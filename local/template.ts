@@ -41,17 +41,12 @@ interface Support {
   readonly inert?: readonly string[];
 }
 
-const NO_IAM = 'nothing is shared on one machine: no identity is checked';
+const NO_CALLERS = 'whoever reaches loopback may call: identities of callers from outside are not checked';
 const NO_ALARMS = 'whoever runs it sees its log lines; nobody is paged';
 /** Resource types that are left aside whole, and why that changes nothing. */
 const INERT_TYPES: Record<string, string> = {
-  'AWS::IAM::Role': NO_IAM,
-  'AWS::IAM::Policy': NO_IAM,
-  'AWS::SQS::QueuePolicy': NO_IAM,
-  'AWS::Lambda::Permission': NO_IAM,
-  'AWS::ApiGatewayV2::Authorizer': NO_IAM,
+  'AWS::ApiGatewayV2::Authorizer': NO_CALLERS,
   'AWS::SNS::Topic': NO_ALARMS,
-  'AWS::SNS::TopicPolicy': NO_ALARMS,
   'AWS::SNS::Subscription': NO_ALARMS,
   'AWS::CloudWatch::Alarm': NO_ALARMS,
   'AWS::CloudWatch::Dashboard': NO_ALARMS,
@@ -59,6 +54,18 @@ const INERT_TYPES: Record<string, string> = {
 };
 
 const SUPPORTED_TYPES: Record<string, Support> = {
+  'AWS::IAM::Role': {
+    used: ['AssumeRolePolicyDocument', 'ManagedPolicyArns', 'Policies', 'RoleName'],
+    inert: ['Description', 'MaxSessionDuration', 'Tags'],
+  },
+  'AWS::IAM::Policy': { used: ['PolicyDocument', 'Roles'], inert: ['PolicyName'] },
+  'AWS::IAM::ManagedPolicy': {
+    used: ['ManagedPolicyName', 'PolicyDocument', 'Roles'],
+    inert: ['Description'],
+  },
+  'AWS::SQS::QueuePolicy': { used: ['PolicyDocument', 'Queues'] },
+  'AWS::SNS::TopicPolicy': { used: ['PolicyDocument', 'Topics'] },
+  'AWS::Lambda::Permission': { used: ['Action', 'FunctionName', 'Principal', 'SourceAccount', 'SourceArn'] },
   'AWS::ApiGatewayV2::Api': { used: ['ProtocolType'], inert: ['Name', 'Tags'] },
   'AWS::ApiGatewayV2::Route': { used: ['ApiId', 'RouteKey', 'Target'], inert: ['AuthorizationType', 'AuthorizerId'] },
   'AWS::ApiGatewayV2::Integration': { used: ['ApiId', 'IntegrationType', 'IntegrationUri', 'PayloadFormatVersion'] },
@@ -68,7 +75,7 @@ const SUPPORTED_TYPES: Record<string, Support> = {
   },
   'AWS::Events::Rule': { used: ['EventPattern', 'State', 'Targets'], inert: ['Description', 'Tags'] },
   'AWS::Events::EventBus': { used: ['Name'], inert: ['Description', 'Tags'] },
-  'AWS::SecretsManager::Secret': { used: ['GenerateSecretString'], inert: ['Description', 'KmsKeyId', 'Tags'] },
+  'AWS::SecretsManager::Secret': { used: ['GenerateSecretString', 'KmsKeyId'], inert: ['Description', 'Tags'] },
   'AWS::DynamoDB::Table': {
     used: [
       'TableName',
@@ -76,22 +83,24 @@ const SUPPORTED_TYPES: Record<string, Support> = {
       'AttributeDefinitions',
       'GlobalSecondaryIndexes',
       'BillingMode',
+      'SSESpecification',
       'StreamSpecification',
       'Tags',
     ],
-    inert: ['PointInTimeRecoverySpecification', 'SSESpecification', 'DeletionProtectionEnabled'],
+    inert: ['PointInTimeRecoverySpecification', 'DeletionProtectionEnabled'],
   },
   'AWS::SQS::Queue': {
     used: [
       'QueueName',
       'DelaySeconds',
+      'KmsMasterKeyId',
       'MaximumMessageSize',
       'MessageRetentionPeriod',
       'ReceiveMessageWaitTimeSeconds',
       'VisibilityTimeout',
       'RedrivePolicy',
     ],
-    inert: ['SqsManagedSseEnabled', 'KmsMasterKeyId', 'Tags'],
+    inert: ['SqsManagedSseEnabled', 'Tags'],
   },
   'AWS::Lambda::Function': {
     used: [
@@ -99,12 +108,14 @@ const SUPPORTED_TYPES: Record<string, Support> = {
       'Code',
       'Environment',
       'Handler',
+      'LoggingConfig',
       'MemorySize',
+      'Role',
       'Runtime',
       'Timeout',
       'ReservedConcurrentExecutions',
     ],
-    inert: ['Architectures', 'Description', 'LoggingConfig', 'Role', 'Tags'],
+    inert: ['Architectures', 'Description', 'Tags'],
   },
   'AWS::Lambda::EventSourceMapping': {
     used: [
@@ -204,6 +215,11 @@ export class References {
   ownerOf(value: string): string | undefined {
     for (const [key, candidate] of this.#values) if (candidate === value) return key.split('.')[0];
     return undefined;
+  }
+
+  /** The ARN of a resource: its attribute, or what `Ref` gives where that is one. */
+  arnOf(logicalId: string): string {
+    return this.#values.get(`${logicalId}.Arn`) ?? this.#lookUp(logicalId);
   }
 
   /**
