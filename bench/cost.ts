@@ -1,21 +1,6 @@
-/** What measured use costs. Prices: us-east-1, on demand, without free tiers, as compiled 2026-11-22 from AWS's price list. */
+/** What measured use costs. */
 import type { Usage } from './meter.ts';
-
-/** USD. Each is AWS's price page of the service. */
-export const PRICES = {
-  /** One request of at most 64 KB (Amazon SQS pricing, standard queues). */
-  sqsRequest: 0.4e-6,
-  /** AWS Lambda pricing, requests. */
-  lambdaRequest: 0.2e-6,
-  /** AWS Lambda pricing, duration, arm64. */
-  lambdaGbSecond: 0.0000133334,
-  /** Amazon DynamoDB pricing, on demand. */
-  writeUnit: 0.625e-6,
-  readUnit: 0.125e-6,
-  gbMonth: 0.25,
-  /** Amazon EventBridge pricing, custom events. */
-  event: 1e-6,
-} as const;
+import { PRICES } from './prices.ts';
 
 /** Lambda's work for a number of bookings. */
 export interface LambdaUse {

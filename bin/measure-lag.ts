@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pMap from 'p-map';
-import { PRICES } from '../bench/cost.ts';
+import { PRICES } from '../bench/prices.ts';
 import type { Booking } from '../functions/core/booking-status.ts';
 import { longestWaitMs, SECOND_MS } from '../functions/core/hold-time.ts';
 import { systemClock } from '../functions/runtime/clock.ts';

@@ -7,7 +7,7 @@ import type { BookingStore } from './adapters/booking-store.ts';
 import type { DeadLetters } from './adapters/dead-letters.ts';
 import { isPermanent } from './adapters/permanent-error.ts';
 import type { TimerQueue } from './adapters/timer-queue.ts';
-import { METRICS, type MetricName } from './contract.ts';
+import { COUNTS, type CountName, METRICS } from './contract.ts';
 import type { Booking, ExpireOutcome } from './core/booking-status.ts';
 import { decideOnTimer, provenBySnapshot, type ScheduledTimer } from './core/expiry-decisions.ts';
 import { decodeTimer, type ExpiryTimer, MalformedTimerError } from './core/expiry-timer.ts';
@@ -177,7 +177,7 @@ const sendAgain = async (
   if (tooEarly.length === 0) return [];
   const unsent = await queue.send(tooEarly.map(({ scheduled }) => scheduled));
   const errors = new Map(unsent.map(({ scheduled, error }) => [scheduled, error]));
-  if (tooEarly.length > errors.size) telemetry.count(METRICS.sentAgain, tooEarly.length - errors.size);
+  if (tooEarly.length > errors.size) telemetry.count(COUNTS.sentAgain, tooEarly.length - errors.size);
   return tooEarly.flatMap(({ scheduled, message }) => {
     const error = errors.get(scheduled);
     return error ? [{ message, error }] : [];
@@ -197,13 +197,13 @@ const tell = (
     if (lagMs !== undefined) telemetry.lag(lagMs);
     if (outcome.kind === 'failed') telemetry.error('booking not expired', { bookingId, error: outcome.error });
     else telemetry.count(METRIC_OF[outcome.kind]);
-    if (messages.length > 1) telemetry.count(METRICS.duplicateTimers, messages.length - 1);
+    if (messages.length > 1) telemetry.count(COUNTS.duplicateTimers, messages.length - 1);
     return { bookingId, outcome: outcome.kind, ...(lagMs !== undefined && { lagMs }) };
   });
   if (told.length > 0) telemetry.info('timers done', { outcomes: told });
-  if (malformed > 0) telemetry.count(METRICS.malformed, malformed);
+  if (malformed > 0) telemetry.count(COUNTS.malformed, malformed);
   if (unprocessable > 0) telemetry.count(METRICS.unprocessable, unprocessable);
-  if (failed > 0) telemetry.count(METRICS.failed, failed);
+  if (failed > 0) telemetry.count(COUNTS.failed, failed);
   telemetry.flush();
 };
 
@@ -231,15 +231,15 @@ const retrySoon = async (
   if (atOnce.length + later.length > 0) await queue.retryIn([...atOnce, ...later]);
 };
 
-const METRIC_OF: Record<Exclude<ExpireOutcome['kind'], 'failed'>, MetricName> = {
+const METRIC_OF: Record<Exclude<ExpireOutcome['kind'], 'failed'>, CountName> = {
   expired: METRICS.expiredByTimer,
-  settled: METRICS.settledInTime,
-  'already-expired': METRICS.alreadyExpired,
-  extended: METRICS.extended,
-  missing: METRICS.missing,
-  'no-booking': METRICS.missing,
+  settled: COUNTS.settledInTime,
+  'already-expired': COUNTS.alreadyExpired,
+  extended: COUNTS.extended,
+  missing: COUNTS.missing,
+  'no-booking': COUNTS.missing,
   'invalid-deadline': METRICS.invalidDeadline,
-  refused: METRICS.refused,
+  refused: COUNTS.refused,
 };
 
 /** Targets by deadline, in groups that span at most SAME_MOMENT_MS each. */

@@ -6,7 +6,7 @@ import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 
 import type { DeadLetters } from './adapters/dead-letters.ts';
 import type { EventBus } from './adapters/event-bus.ts';
 import { UnprocessableError } from './adapters/permanent-error.ts';
-import { METRICS } from './contract.ts';
+import { COUNTS } from './contract.ts';
 import { type BookingEvent, eventOf } from './core/booking-events.ts';
 import { DoneRecords, failedRecords } from './runtime/batch.ts';
 import { iso } from './runtime/clock.ts';
@@ -45,10 +45,10 @@ export const createHandler = (ports: PublishEventsPorts) => {
         failures.push({ record, bookingId, problem: `event ${eventId} not published`, error: unpublished.get(event) });
     }
     if (published.length > 0) {
-      telemetry.count(METRICS.published, published.length);
+      telemetry.count(COUNTS.published, published.length);
       telemetry.info('events published', { eventIds: published });
     }
-    const failed = await settleFailures(failures, ports, METRICS.publishFailed);
+    const failed = await settleFailures(failures, ports, COUNTS.publishFailed);
     telemetry.flush();
     done.note(Records, failed);
     return failedRecords(failed);

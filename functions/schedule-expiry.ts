@@ -10,7 +10,7 @@ import type { BookingStore } from './adapters/booking-store.ts';
 import type { DeadLetters } from './adapters/dead-letters.ts';
 import { UnprocessableError } from './adapters/permanent-error.ts';
 import type { TimerQueue } from './adapters/timer-queue.ts';
-import { METRICS } from './contract.ts';
+import { COUNTS, METRICS } from './contract.ts';
 import { adoptionOf, decideOnWrite, type ScheduledTimer, type SeenBooking } from './core/expiry-decisions.ts';
 import type { TimerSettings } from './core/hold-time.ts';
 import type { Adoption } from './core/moves.ts';
@@ -58,7 +58,7 @@ export const createHandler = (ports: ScheduleExpiryPorts) => {
     const [sending, adopting] = await Promise.all([send(timers, ports), adopt(adoptions, nowMs, ports)]);
     tell({ scheduled: sending.done, adopted: adopting.done, leftToSweep: farBookings }, ports.telemetry);
     const failures = [...misunderstood, ...sending.failures, ...adopting.failures];
-    const failed = await settleFailures(failures, ports, METRICS.failed);
+    const failed = await settleFailures(failures, ports, COUNTS.failed);
     ports.telemetry.flush();
     done.note(event.Records, failed);
     return failedRecords(failed);
@@ -146,9 +146,9 @@ const adopt = async (
 
 const tell = (what: Readonly<Record<string, readonly string[]>>, telemetry: Telemetry): void => {
   const { scheduled = [], adopted = [], leftToSweep = [] } = what;
-  if (scheduled.length > 0) telemetry.count(METRICS.scheduled, scheduled.length);
-  if (adopted.length > 0) telemetry.count(METRICS.adopted, adopted.length);
-  if (leftToSweep.length > 0) telemetry.count(METRICS.leftToSweep, leftToSweep.length);
+  if (scheduled.length > 0) telemetry.count(COUNTS.scheduled, scheduled.length);
+  if (adopted.length > 0) telemetry.count(COUNTS.adopted, adopted.length);
+  if (leftToSweep.length > 0) telemetry.count(COUNTS.leftToSweep, leftToSweep.length);
   if (scheduled.length + adopted.length + leftToSweep.length > 0) {
     telemetry.info('bookings scheduled', {
       scheduled,

@@ -4,7 +4,7 @@
  */
 import type { Context } from 'aws-lambda';
 import type { PatrolNotes } from './adapters/patrol-notes.ts';
-import { METRICS } from './contract.ts';
+import { COUNTS, METRICS } from './contract.ts';
 import { OVERDUE_AFTER_MS, type TimerSettings } from './core/hold-time.ts';
 import { type LeftOutPorts, type LeftOutReport, patrol } from './core/left-out.ts';
 import { SWEEP_STARTED, type SweepPorts, type SweepReport, sweep, sweepFinished } from './core/sweep.ts';
@@ -92,12 +92,12 @@ const tell = (report: SweepReport, leftOut: Looked, telemetry: Telemetry): void 
     remaining,
     ...(leftOut.found > 0 && { leftOut: leftOut.found, adopted: leftOut.adopted }),
   });
-  telemetry.count(METRICS.expiredBySweep, expired);
+  telemetry.count(COUNTS.expiredBySweep, expired);
   telemetry.count(METRICS.overdueFound, overdueFound + leftOut.expired);
-  telemetry.count(METRICS.scheduled, scheduled);
-  telemetry.count(METRICS.adopted, leftOut.adopted);
+  telemetry.count(COUNTS.scheduled, scheduled);
+  telemetry.count(COUNTS.adopted, leftOut.adopted);
   telemetry.count(METRICS.unprocessable, unprocessable.length);
-  telemetry.count(METRICS.failed, errors.length);
+  telemetry.count(COUNTS.failed, errors.length);
   telemetry.count(METRICS.sweepUnfinished, remaining ? 1 : 0);
   for (const lagMs of [...report.lagsMs, ...leftOut.lagsMs]) telemetry.lag(lagMs);
   telemetry.flush();

@@ -3,6 +3,7 @@ import {
   Alarm,
   ComparisonOperator,
   type IMetric,
+  MathExpression,
   Metric,
   Stats,
   TreatMissingData,
@@ -32,12 +33,12 @@ export interface AlarmsProps {
   readonly serviceName: string;
   readonly sweepInterval: Duration;
   /** By the name that the runbook uses. */
-  readonly lambdas: Readonly<Record<string, IFunction>>;
   readonly deadLetterQueues: Readonly<Record<string, IQueue>>;
   readonly streamReaders: Readonly<Record<string, IFunction>>;
   readonly timerQueue: IQueue;
-  readonly timerConsumer: IFunction;
   readonly sweep: IFunction;
+  /** Requests that the HTTP API answered with 500 or more. */
+  readonly apiErrors: IMetric;
   /** Who gets the alarms by e-mail. @default - nobody, until somebody subscribes to the topic */
   readonly email?: string | undefined;
   /**
@@ -61,7 +62,10 @@ interface AlarmRule {
   readonly missing: TreatMissingData;
 }
 
-/** Every alarm of the service, and the topic that they go to. Each names its section of the runbook. */
+/**
+ * Every alarm of the service, and the topic that they go to. Each is one that somebody acts on, and names its section of the
+ * runbook. None is sent when all is well again: a first deployment would send a dozen mails, and `npm run status` tells.
+ */
 export class Alarms extends Construct {
   readonly topic: Topic;
   readonly alarms: readonly Alarm[];
@@ -106,12 +110,11 @@ export class Alarms extends Construct {
       treatMissingData: rule.missing,
     });
     alarm.addAlarmAction(new SnsAction(this.topic));
-    alarm.addOkAction(new SnsAction(this.topic));
     return alarm;
   }
 
   #rules(props: AlarmsProps): AlarmRule[] {
-    const { serviceName, lambdas, deadLetterQueues, streamReaders } = props;
+    const { serviceName, deadLetterQueues, streamReaders } = props;
     const own = (metricName: MetricName, statistic: string, period: Duration, unit = Unit.COUNT): Metric =>
       new Metric({
         namespace: METRICS_NAMESPACE,
@@ -123,17 +126,30 @@ export class Alarms extends Construct {
       });
     // SQS sends nothing for a queue that has been empty for a while, and Lambda nothing where nothing ran: both are good.
     const missing = TreatMissingData.NOT_BREACHING;
+    // Visible messages: what was redriven by SQS does not count as sent.
+    const deadLetters = Object.fromEntries(
+      Object.values(deadLetterQueues).map((queue, index) => [
+        `q${index}`,
+        queue.metricApproximateNumberOfMessagesVisible({ statistic: Stats.MAXIMUM, period: MINUTE }),
+      ]),
+    );
 
     return [
-      ...Object.entries(deadLetterQueues).map(([name, queue]) => ({
-        name: `${name}-dead-letters`,
-        description: `Something could not be processed and waits in the dead-letter queue of ${name}.`,
+      {
+        name: 'dead-letters',
+        description: `Something could not be processed and waits in a dead-letter queue: ${Object.keys(deadLetterQueues).join(', ')}.`,
         section: 'dead-letters',
-        // Visible messages: what was redriven by SQS does not count as sent.
-        metric: queue.metricApproximateNumberOfMessagesVisible({ statistic: Stats.MAXIMUM, period: MINUTE }),
+        metric: new MathExpression({
+          expression: Object.keys(deadLetters)
+            .map((id) => `FILL(${id}, 0)`)
+            .join(' + '),
+          usingMetrics: deadLetters,
+          period: MINUTE,
+          label: 'dead letters',
+        }),
         threshold: 0,
         missing,
-      })),
+      },
       {
         name: 'overdue-found',
         description: 'The sweep found bookings that were overdue: timers are being lost or come late.',
@@ -185,7 +201,7 @@ export class Alarms extends Construct {
       {
         name: 'unprocessable',
         description:
-          'A booking, timer or event can never be processed: its id and the reason are in a dead-letter queue.',
+          'A booking, timer or event can never be processed: its id and the reason are in a dead-letter queue, or in the log of the sweep.',
         section: 'unprocessable',
         metric: own(METRICS.unprocessable, Stats.SUM, FIVE_MINUTES),
         threshold: 0,
@@ -202,42 +218,19 @@ export class Alarms extends Construct {
       })),
       {
         name: 'timers-not-read',
-        description: 'A timer has waited in the queue for longer than any delay: the queue is not being read.',
+        description: 'A timer has waited in the queue for longer than any delay, unread: nobody polls the queue.',
         section: 'timers-not-read',
         metric: props.timerQueue.metricApproximateAgeOfOldestMessage({ statistic: Stats.MAXIMUM, period: MINUTE }),
         threshold: OLD_TIMER_SECONDS,
         missing,
       },
-      ...Object.entries(lambdas).flatMap(([name, lambda]) => [
-        {
-          name: `${name}-errors`,
-          description: `${name} throws, crashes or runs out of time.`,
-          section: 'errors',
-          metric: lambda.metricErrors({ statistic: Stats.SUM, period: FIVE_MINUTES }),
-          threshold: 0,
-          // Each event is tried again; errors that come back in the next five minutes do not go by themselves.
-          evaluationPeriods: 2,
-          missing,
-        },
-        {
-          name: `${name}-throttled`,
-          description: `${name} is not run because the account’s concurrency is used up.`,
-          section: 'throttled',
-          metric: lambda.metricThrottles({ statistic: Stats.SUM, period: FIVE_MINUTES }),
-          threshold: 0,
-          evaluationPeriods: 2,
-          missing,
-        },
-      ]),
       {
-        name: 'timers-dropped',
-        description: 'Lambda took timers that are sent again for an endless loop and dropped them.',
-        section: 'timers-dropped',
-        metric: props.timerConsumer.metric('RecursiveInvocationsDropped', {
-          statistic: Stats.SUM,
-          period: FIVE_MINUTES,
-        }),
+        name: 'api-errors',
+        description: 'The HTTP API answers requests with 500 or 503, for ten minutes on end.',
+        section: 'api-errors',
+        metric: props.apiErrors,
         threshold: 0,
+        evaluationPeriods: 2,
         missing,
       },
     ];

@@ -22,13 +22,14 @@ export class BookingExpiryStack extends Stack {
   constructor(scope: Construct, id: string, { settings, ...props }: BookingExpiryStackProps) {
     super(scope, id, {
       description: 'Bookings whose hold lapses become EXPIRED, on time and never after they were paid',
+      terminationProtection: settings.removalPolicy === 'retain',
       ...props,
     });
     const key = settings.kmsKeyArn === undefined ? undefined : Key.fromKeyArn(this, 'Key', settings.kmsKeyArn);
     const timeout = expireBookingTimeout(settings.timerLeadMs);
     const timers = new TimerQueue(this, 'Timers', { consumerTimeout: timeout, key });
     const bookings = new BookingTable(this, 'Bookings', { settings, timerQueueUrl: timers.queue.queueUrl, key });
-    const serviceName = id;
+    const serviceName = this.stackName;
     const environment = {
       [ENV.bookingsTable]: bookings.table.tableName,
       [ENV.timerQueueUrl]: timers.queue.queueUrl,
@@ -70,13 +71,6 @@ export class BookingExpiryStack extends Stack {
     const watched = {
       serviceName,
       sweepInterval: Duration.minutes(settings.sweepIntervalMinutes),
-      lambdas: {
-        'schedule-expiry': schedule.lambda,
-        'expire-booking': expire.lambda,
-        sweep: sweep.lambda,
-        'publish-events': publish.lambda,
-        'bookings-api': api.lambda,
-      },
       deadLetterQueues: {
         timer: timers.deadLetterQueue,
         'schedule-expiry': schedule.deadLetterQueue,
@@ -85,8 +79,8 @@ export class BookingExpiryStack extends Stack {
       },
       streamReaders: { 'schedule-expiry': schedule.lambda, 'publish-events': publish.lambda },
       timerQueue: timers.queue,
-      timerConsumer: expire.lambda,
       sweep: sweep.lambda,
+      apiErrors: api.serverErrors,
       email: settings.alarmEmail,
       key,
     };
@@ -94,7 +88,7 @@ export class BookingExpiryStack extends Stack {
       Tags.of(bookings.table).add(`${DEAD_LETTERS_TAG_PREFIX}${name}`, queue.queueUrl);
     }
     const alarms = new Alarms(this, 'Alarms', watched);
-    new OperatorsDashboard(this, 'Operators', { ...watched, alarms });
+    if (settings.dashboard) new OperatorsDashboard(this, 'Operators', { ...watched, alarms });
 
     const outputs: Record<string, [value: string, description: string]> = {
       BookingsTableName: [bookings.table.tableName, 'Table that bookings are written to'],
@@ -109,6 +103,7 @@ export class BookingExpiryStack extends Stack {
       SweepDeadLetterQueueUrl: [sweep.deadLetterQueue.queueUrl, 'Sweeps that failed'],
       ScheduleExpiryFunctionName: [schedule.lambda.functionName, 'Sends timers'],
       ExpireBookingFunctionName: [expire.lambda.functionName, 'Expires bookings at their deadline'],
+      SweepScheduleName: [sweep.scheduleName, 'Schedule that starts the sweep'],
       SweepFunctionName: [sweep.lambda.functionName, 'Expires what the timers missed'],
       BookingsApiFunctionName: [api.lambda.functionName, 'Serves the HTTP API'],
       PublishEventsFunctionName: [publish.lambda.functionName, 'Publishes events'],

@@ -7,10 +7,11 @@ import {
   Table,
   TableEncryption,
 } from 'aws-cdk-lib/aws-dynamodb';
-import { type IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
 import { BOOKING_ATTRIBUTES, PENDING_INDEX, SWEEP_STATE_ATTRIBUTES, TABLE_TAGS } from '../functions/contract.ts';
+import { allow } from './grants.ts';
 import { keepLogicalId } from './names.ts';
 import type { BookingExpirySettings } from './settings.ts';
 
@@ -30,7 +31,8 @@ export class BookingTable extends Construct {
   constructor(scope: Construct, id: string, { settings, timerQueueUrl, key }: BookingTableProps) {
     super(scope, id);
     const destroy = settings.removalPolicy === 'destroy';
-    const removalPolicy = destroy ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN;
+    // A first deployment that fails leaves no protected table behind that the next one would find in its way.
+    const removalPolicy = destroy ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE;
 
     const encryption = key
       ? { encryption: TableEncryption.CUSTOMER_MANAGED, encryptionKey: key }
@@ -100,8 +102,3 @@ export class BookingTable extends Construct {
     allow(grantee, this.sweepStateTable.tableArn, 'dynamodb:GetItem', 'dynamodb:UpdateItem');
   }
 }
-
-/** Exactly these actions on exactly this resource: `Table.grant` would add every index. */
-const allow = (grantee: IGrantable, resource: string, ...actions: string[]): void => {
-  grantee.grantPrincipal.addToPrincipalPolicy(new PolicyStatement({ actions, resources: [resource] }));
-};

@@ -1,6 +1,8 @@
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
 import {
-  CorsHttpMethod,
+  type CfnRoute,
+  type CfnStage,
   HttpApi,
   HttpMethod,
   HttpStage,
@@ -9,12 +11,14 @@ import {
 } from 'aws-cdk-lib/aws-apigatewayv2';
 import { HttpIamAuthorizer, HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
+import { type Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { ENV } from '../functions/contract.ts';
 import type { BookingTable } from './booking-table.ts';
+import { allow } from './grants.ts';
 import { acceptFinding, keepLogicalId } from './names.ts';
 import { NodeFunction, type NodeFunctionProps } from './node-function.ts';
 import type { BookingExpirySettings } from './settings.ts';
@@ -25,6 +29,34 @@ export interface BookingsApiProps extends Pick<NodeFunctionProps, 'environment' 
   readonly timers: TimerQueue;
   readonly settings: BookingExpirySettings;
 }
+
+/** Routes without an authorizer, each with its reason. */
+const OPEN_ROUTES = {
+  '/api/v1/cron/expire-bookings': 'the Lambda checks a bearer token: schedulers elsewhere can neither sign nor log in',
+  '/api/v1/health': 'it tells that the API answers, and the time',
+  '/api/v1/openapi.json': 'the document is public',
+};
+
+/** What an access log line tells (Amazon API Gateway Developer Guide, HTTP API logging variables). */
+const ACCESS_LOG_FORMAT = AccessLogFormat.custom(
+  JSON.stringify({
+    requestId: '$context.requestId',
+    time: '$context.requestTime',
+    ip: '$context.identity.sourceIp',
+    caller: '$context.identity.userArn',
+    method: '$context.httpMethod',
+    path: '$context.path',
+    route: '$context.routeKey',
+    status: '$context.status',
+    responseBytes: '$context.responseLength',
+    latencyMs: '$context.responseLatency',
+    integrationStatus: '$context.integrationStatus',
+    integrationLatencyMs: '$context.integrationLatency',
+    integrationError: '$context.integrationErrorMessage',
+    error: '$context.error.message',
+    authorizerError: '$context.authorizer.error',
+  }),
+);
 
 /** Requests a second that the stage lets through, and how many at once: what one shard of the table takes, and a burst. */
 const THROTTLE = { rateLimit: 1_000, burstLimit: 500 };
@@ -38,6 +70,8 @@ export class BookingsApi extends Construct {
   readonly url: string;
   /** Made by the stack, read by the Lambda when it is used: rotated without a deployment. */
   readonly cronTokenSecretArn: string;
+  /** Requests that were answered with 500 or more: the Lambda itself counts no error for them. */
+  readonly serverErrors: Metric;
 
   constructor(
     scope: Construct,
@@ -71,48 +105,50 @@ export class BookingsApi extends Construct {
     this.lambda = lambda;
     bookings.grantApi(lambda);
     timers.grantSend(lambda);
-    cronToken.grantRead(lambda);
+    allow(lambda, cronToken.secretArn, 'secretsmanager:GetSecretValue');
 
     const api = new HttpApi(this, 'HttpApi', {
       apiName: serviceName,
       createDefaultStage: false,
-      ...(settings.corsOrigins && {
-        corsPreflight: {
-          allowOrigins: [...settings.corsOrigins],
-          allowMethods: [CorsHttpMethod.GET, CorsHttpMethod.POST],
-          allowHeaders: ['authorization', 'content-type', 'idempotency-key', 'x-amz-date', 'x-amz-security-token'],
-          exposeHeaders: ['location'],
-          maxAge: Duration.hours(1),
-        },
-      }),
     });
     keepLogicalId(api, 'HttpApi');
     const accessLogs = new LogGroup(this, 'AccessLogs', {
+      // Below this prefix API Gateway needs no policy of its own for each group; the one policy that all others share has 5,120
+      // characters (Amazon CloudWatch Logs User Guide, vended logs).
+      logGroupName: `/aws/vendedlogs/${serviceName}/http-api`,
+      ...(key && { encryptionKey: key }),
       retention: RetentionDays.ONE_MONTH,
       removalPolicy: RemovalPolicy.DESTROY,
     });
-    new HttpStage(this, 'Stage', {
+    const stage = new HttpStage(this, 'Stage', {
       httpApi: api,
       stageName: '$default',
       autoDeploy: true,
       throttle: THROTTLE,
-      accessLogSettings: { destination: new LogGroupLogDestination(accessLogs) },
+      accessLogSettings: { destination: new LogGroupLogDestination(accessLogs), format: ACCESS_LOG_FORMAT },
     });
     this.url = api.apiEndpoint;
 
     const integration = new HttpLambdaIntegration('Integration', lambda);
     const authorizer = authorizerOf(settings);
-    const add = (path: string, methods: HttpMethod[], by?: IHttpRouteAuthorizer, open?: string): void => {
-      const routes = api.addRoutes({ path, methods, integration, ...(by && { authorizer: by }) });
-      if (open) for (const route of routes) acceptFinding(route, 'AwsSolutions-APIG4', open);
-    };
-    // ANY, so that a wrong method gets the API's own answer.
-    add('/api/v1/bookings', [HttpMethod.ANY], authorizer);
-    add('/api/v1/bookings/{proxy+}', [HttpMethod.ANY], authorizer);
-    const tokenOfItsOwn = 'the Lambda checks a bearer token: schedulers elsewhere can neither sign nor log in';
-    add('/api/v1/cron/expire-bookings', [HttpMethod.ANY], undefined, tokenOfItsOwn);
-    add('/api/v1/health', [HttpMethod.ANY], undefined, 'it tells that the API answers, and the time');
-    add('/api/v1/openapi.json', [HttpMethod.ANY], undefined, 'the document is public');
+    // ANY, so that a wrong method gets the API's own answer. Browsers are not served: nobody has to answer a preflight.
+    const methods = [HttpMethod.ANY];
+    for (const path of ['/api/v1/bookings', '/api/v1/bookings/{proxy+}']) {
+      api.addRoutes({ path, methods, integration, authorizer });
+    }
+    const open = Object.entries(OPEN_ROUTES).flatMap(([path, reason]) => {
+      const routes = api.addRoutes({ path, methods, integration });
+      for (const route of routes) acceptFinding(route, 'AwsSolutions-APIG4', reason);
+      return routes;
+    });
+    // Whoever calls these is nobody that we know: they get a few executions of the account's, and never those that expire.
+    const cfnStage = stage.node.defaultChild as CfnStage;
+    cfnStage.routeSettings = Object.fromEntries(
+      Object.keys(OPEN_ROUTES).map((path) => [`ANY ${path}`, { ThrottlingRateLimit: 5, ThrottlingBurstLimit: 10 }]),
+    );
+    // API Gateway refuses settings of routes that it does not know yet.
+    for (const route of open) cfnStage.addResourceDependency(route.node.defaultChild as CfnRoute);
+    this.serverErrors = api.metricServerError({ statistic: Stats.SUM, period: Duration.minutes(5) });
   }
 }
 

@@ -1,7 +1,7 @@
-import { Duration } from 'aws-cdk-lib';
+import { Duration, Stack } from 'aws-cdk-lib';
 import { AlarmStatusWidget, Dashboard, GraphWidget, Metric, Stats, Unit } from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
-import { METRICS, METRICS_NAMESPACE, METRICS_OF, type MetricName } from '../functions/contract.ts';
+import { METRICS, METRICS_NAMESPACE, type MetricName } from '../functions/contract.ts';
 import type { Alarms, AlarmsProps } from './alarms.ts';
 
 export interface OperatorsDashboardProps extends AlarmsProps {
@@ -26,29 +26,26 @@ export class OperatorsDashboard extends Construct {
     const lag = (statistic: string) => own(METRICS.lagMs, statistic, Unit.MILLISECONDS);
     const half = { width: 12, height: 6 };
 
-    new Dashboard(this, 'Dashboard', { dashboardName: serviceName, defaultInterval: Duration.hours(6) }).addWidgets(
+    // Dashboards of all regions share their names.
+    const dashboardName = `${serviceName}-${Stack.of(this).region}`;
+    new Dashboard(this, 'Dashboard', { dashboardName, defaultInterval: Duration.hours(6) }).addWidgets(
       new AlarmStatusWidget({ title: 'Alarms', alarms: [...props.alarms.alarms], width: 24, height: 6 }),
       new GraphWidget({
         ...half,
         title: 'Lag: from the deadline to the mark',
         left: [lag(Stats.p(50)), lag(Stats.p(99)), lag(Stats.MAXIMUM)],
       }),
-      new GraphWidget({ ...half, title: 'Expired', left: [own(METRICS.expiredByTimer), own(METRICS.expiredBySweep)] }),
+      new GraphWidget({ ...half, title: 'Expired', left: [own(METRICS.expiredByTimer), own(METRICS.overdueFound)] }),
       new GraphWidget({
         ...half,
-        title: 'What else became of timers',
-        left: METRICS_OF.expireBooking
-          .filter((metric) => metric !== METRICS.expiredByTimer)
-          .map((metric) => own(metric)),
+        title: 'What needs somebody',
+        left: [METRICS.sweepUnfinished, METRICS.invalidDeadline, METRICS.unprocessable].map((metric) => own(metric)),
       }),
       new GraphWidget({
         ...half,
-        title: 'Scheduling',
-        left: [METRICS.scheduled, METRICS.leftToSweep, METRICS.adopted, METRICS.invalidDeadline].map((metric) =>
-          own(metric),
-        ),
-        right: Object.entries(streamReaders).map(([name, reader]) =>
-          reader.metric('IteratorAge', { statistic: Stats.MAXIMUM, label: `${name} behind, ms` }),
+        title: 'Readers of the stream: how far behind, ms',
+        left: Object.entries(streamReaders).map(([name, reader]) =>
+          reader.metric('IteratorAge', { statistic: Stats.MAXIMUM, label: name }),
         ),
       }),
       new GraphWidget({

@@ -1,10 +1,10 @@
 import { Duration } from 'aws-cdk-lib';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
-import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
 import { Construct } from 'constructs';
 import { ENV } from '../functions/contract.ts';
 import { longestWaitMs } from '../functions/core/hold-time.ts';
 import type { BookingTable } from './booking-table.ts';
+import { readQueue } from './event-sources.ts';
 import { NodeFunction, type NodeFunctionProps } from './node-function.ts';
 import type { TimerQueue } from './timer-queue.ts';
 
@@ -43,10 +43,9 @@ export class ExpireBooking extends Construct {
     this.lambda = lambda;
     bookings.grantExpire(lambda);
     timers.grantSend(lambda);
+    timers.grantDefer(lambda);
     timers.grantBury(lambda);
 
-    // No filter: a filter on SQS deletes what does not match, and a malformed timer must reach the dead-letter queue.
-    // No window and at most ten: either more would let Lambda wait up to 20 s on a quiet queue.
-    lambda.addEventSource(new SqsEventSource(timers.queue, { batchSize: 10, reportBatchItemFailures: true }));
+    readQueue(lambda, timers.queue);
   }
 }

@@ -13,13 +13,3 @@ export const keepLogicalId = (construct: IConstruct, logicalId: string): void =>
 export const acceptFinding = (construct: IConstruct, id: string, reason: string): void => {
   Validations.of(construct).acknowledge({ id, reason });
 };
-
-/** CDK's grant for reading a stream includes dynamodb:ListStreams, which takes no resource. */
-export const acceptListStreams = (role: IConstruct | undefined): void => {
-  if (role)
-    acceptFinding(
-      role,
-      'AwsSolutions-IAM5[Resource::*]',
-      'dynamodb:ListStreams takes no resource; it tells names only',
-    );
-};

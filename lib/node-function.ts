@@ -6,6 +6,7 @@ import { Architecture, Runtime } from 'aws-cdk-lib/aws-lambda';
 import { NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
+import { allowKey } from './grants.ts';
 import { keepLogicalId } from './names.ts';
 
 export interface NodeFunctionProps {
@@ -42,6 +43,7 @@ export class NodeFunction extends NodejsFunction {
   ) {
     const logGroup = new LogGroup(scope, `${id}Logs`, {
       retention: RetentionDays.ONE_MONTH,
+      ...(key && { encryptionKey: key }),
       removalPolicy: RemovalPolicy.DESTROY,
     });
     // Instead of AWSLambdaBasicExecutionRole, which may write to every log group.
@@ -75,7 +77,7 @@ export class NodeFunction extends NodejsFunction {
         mainFields: ['module', 'main'],
       },
     });
-    key?.grant(role, 'kms:Decrypt', 'kms:GenerateDataKey');
+    allowKey(role, key);
     keepLogicalId(this, id);
   }
 }

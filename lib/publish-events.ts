@@ -1,14 +1,13 @@
 import { Duration } from 'aws-cdk-lib';
-import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { EventBus } from 'aws-cdk-lib/aws-events';
-import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import { FilterCriteria, FilterRule, type IFunction, StartingPosition } from 'aws-cdk-lib/aws-lambda';
-import { DynamoEventSource, SqsDlq } from 'aws-cdk-lib/aws-lambda-event-sources';
+import { FilterRule, type IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { BOOKING_ATTRIBUTES, ENV } from '../functions/contract.ts';
 import type { BookingTable } from './booking-table.ts';
-import { acceptListStreams, keepLogicalId } from './names.ts';
+import { readStream } from './event-sources.ts';
+import { allow } from './grants.ts';
+import { keepLogicalId } from './names.ts';
 import { NodeFunction, type NodeFunctionProps } from './node-function.ts';
 import type { BookingExpirySettings } from './settings.ts';
 import { deadLetterQueue } from './timer-queue.ts';
@@ -48,28 +47,15 @@ export class PublishEvents extends Construct {
       key,
     });
     this.lambda = lambda;
-    lambda.addToRolePolicy(new PolicyStatement({ actions: ['events:PutEvents'], resources: [bus.eventBusArn] }));
+    allow(lambda, bus.eventBusArn, 'events:PutEvents');
 
-    const statusBecame = (...statuses: string[]) =>
-      FilterCriteria.filter({
+    const statuses = settings.publishSettled ? ['EXPIRED', 'CONFIRMED', 'CANCELLED'] : ['EXPIRED'];
+    readStream(lambda, bookings.table, {
+      pattern: {
         eventName: FilterRule.isEqual('MODIFY'),
         dynamodb: { NewImage: { [BOOKING_ATTRIBUTES.status]: { S: statuses } } },
-      });
-    lambda.addEventSource(
-      // The cast: Table declares its stream's ARN optional in another way than ITable does.
-      new DynamoEventSource(bookings.table as ITable, {
-        filters: [
-          settings.publishSettled ? statusBecame('EXPIRED', 'CONFIRMED', 'CANCELLED') : statusBecame('EXPIRED'),
-        ],
-        startingPosition: StartingPosition.TRIM_HORIZON,
-        batchSize: 100,
-        reportBatchItemFailures: true,
-        bisectBatchOnError: true,
-        // Tried for as long as the stream keeps it: an outage of the bus may last for hours.
-        maxRecordAge: Duration.hours(20),
-        onFailure: new SqsDlq(this.deadLetterQueue),
-      }),
-    );
-    acceptListStreams(lambda.role);
+      },
+      deadLetterQueue: this.deadLetterQueue,
+    });
   }
 }

@@ -1,12 +1,10 @@
 import { Duration } from 'aws-cdk-lib';
-import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
-import { FilterCriteria, FilterRule, type IFunction, StartingPosition } from 'aws-cdk-lib/aws-lambda';
-import { DynamoEventSource, SqsDlq } from 'aws-cdk-lib/aws-lambda-event-sources';
+import { FilterRule, type IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { BOOKING_ATTRIBUTES, ENV } from '../functions/contract.ts';
 import type { BookingTable } from './booking-table.ts';
-import { acceptListStreams } from './names.ts';
+import { readStream } from './event-sources.ts';
 import { NodeFunction, type NodeFunctionProps } from './node-function.ts';
 import { deadLetterQueue, type TimerQueue } from './timer-queue.ts';
 
@@ -37,25 +35,12 @@ export class ScheduleExpiry extends Construct {
     bookings.grantAdopt(lambda);
     timers.grantSend(lambda);
 
-    lambda.addEventSource(
-      // The cast: Table declares its stream's ARN optional in another way than ITable does.
-      new DynamoEventSource(bookings.table as ITable, {
-        filters: [
-          FilterCriteria.filter({
-            eventName: FilterRule.or('INSERT', 'MODIFY'),
-            dynamodb: { NewImage: { [BOOKING_ATTRIBUTES.status]: { S: FilterRule.isEqual('PENDING') } } },
-          }),
-        ],
-        // LATEST can miss records whenever the mapping is created or updated.
-        startingPosition: StartingPosition.TRIM_HORIZON,
-        batchSize: 100,
-        reportBatchItemFailures: true,
-        bisectBatchOnError: true,
-        // Tried for as long as the stream keeps it: what can never succeed is no failure, it goes to the dead-letter queue.
-        maxRecordAge: Duration.hours(20),
-        onFailure: new SqsDlq(this.deadLetterQueue),
-      }),
-    );
-    acceptListStreams(lambda.role);
+    readStream(lambda, bookings.table, {
+      pattern: {
+        eventName: FilterRule.or('INSERT', 'MODIFY'),
+        dynamodb: { NewImage: { [BOOKING_ATTRIBUTES.status]: { S: FilterRule.isEqual('PENDING') } } },
+      },
+      deadLetterQueue: this.deadLetterQueue,
+    });
   }
 }

@@ -12,12 +12,14 @@ export interface BookingExpirySettings {
   readonly sweepIntervalMinutes: number;
   /** How long before its deadline a timer should arrive, in whole ms, 0 to 10,000. @default 1000 */
   readonly timerLeadMs: number;
-  /** Shards of the index that bookings wait in, 1 to 200. May grow between deployments, never shrink. @default 10 */
+  /** Shards of the index that bookings wait in, 1 to 200. May change between deployments. @default 10 */
   readonly shardCount: number;
   /** @default 'destroy' for stage dev, 'retain' for every other */
   readonly removalPolicy: BookingRemovalPolicy;
   /** Whether BookingConfirmed and BookingCancelled are published too, beside BookingExpired. @default false */
   readonly publishSettled: boolean;
+  /** Whether there is a dashboard, for 3 USD a month. @default false */
+  readonly dashboard: boolean;
   /** Who gets the alarms by e-mail. @default - nobody, until somebody subscribes to the topic */
   readonly alarmEmail?: string;
   /** A customer-managed KMS key for the tables, the queues and the secret, by ARN. @default - keys that AWS owns */
@@ -26,8 +28,6 @@ export interface BookingExpirySettings {
   readonly jwtIssuer?: string;
   /** Audiences of those JWTs, separated by commas. @default - IAM (SigV4) */
   readonly jwtAudience?: readonly string[];
-  /** Origins that browsers may call the HTTP API from, separated by commas. @default - none, CORS is off */
-  readonly corsOrigins?: readonly string[];
 }
 
 const SETTING_NAMES: (keyof BookingExpirySettings)[] = [
@@ -37,11 +37,11 @@ const SETTING_NAMES: (keyof BookingExpirySettings)[] = [
   'shardCount',
   'removalPolicy',
   'publishSettled',
+  'dashboard',
   'alarmEmail',
   'kmsKeyArn',
   'jwtIssuer',
   'jwtAudience',
-  'corsOrigins',
 ];
 
 const DEFAULTS = { stage: 'dev', sweepIntervalMinutes: 5, timerLeadMs: 1_000, shardCount: 10 };
@@ -67,7 +67,7 @@ export const bookingExpirySettings = (
   if (!isRemovalPolicy(removalPolicy)) {
     throw refused('removalPolicy', `be ${REMOVAL_POLICIES.join(' or ')}`, removalPolicy);
   }
-  const { jwtIssuer, publishSettled, alarmEmail, kmsKeyArn } = given;
+  const { jwtIssuer, alarmEmail, kmsKeyArn } = given;
   if (
     kmsKeyArn !== undefined &&
     (typeof kmsKeyArn !== 'string' || !/^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/.+$/.test(kmsKeyArn))
@@ -77,9 +77,6 @@ export const bookingExpirySettings = (
   if (alarmEmail !== undefined && (typeof alarmEmail !== 'string' || !/^[^\s@]+@[^\s@]+$/.test(alarmEmail))) {
     throw refused('alarmEmail', 'be an e-mail address', alarmEmail);
   }
-  if (publishSettled !== undefined && !['true', 'false', true, false].includes(publishSettled as string | boolean)) {
-    throw refused('publishSettled', 'be true or false', publishSettled);
-  }
   const jwtAudience = list('jwtAudience', given.jwtAudience, /^[^\s,]+$/, 'be one or more names, separated by commas');
   if (jwtIssuer !== undefined && (typeof jwtIssuer !== 'string' || !/^https:\/\/[^\s]+$/.test(jwtIssuer))) {
     throw refused('jwtIssuer', 'be an https URL', jwtIssuer);
@@ -87,8 +84,6 @@ export const bookingExpirySettings = (
   if ((jwtIssuer === undefined) !== (jwtAudience === undefined)) {
     throw new InvalidSettingError('jwtIssuer and jwtAudience must be given together, got only one of them');
   }
-  const originRule = 'be one or more origins such as https://example.com, separated by commas';
-  const corsOrigins = list('corsOrigins', given.corsOrigins, /^https?:\/\/[^\s,/]+$/, originRule);
   return {
     stage,
     // 180: a timer is sent again every 15 minutes while its deadline is further away than one delay reaches, and
@@ -97,12 +92,12 @@ export const bookingExpirySettings = (
     timerLeadMs: wholeNumber('timerLeadMs', given.timerLeadMs, DEFAULTS, 0, 10_000),
     shardCount: wholeNumber('shardCount', given.shardCount, DEFAULTS, 1, 200),
     removalPolicy,
-    publishSettled: publishSettled === true || publishSettled === 'true',
+    publishSettled: flag('publishSettled', given.publishSettled),
+    dashboard: flag('dashboard', given.dashboard),
     ...(kmsKeyArn !== undefined && { kmsKeyArn }),
     ...(alarmEmail !== undefined && { alarmEmail }),
     ...(jwtIssuer !== undefined && { jwtIssuer }),
     ...(jwtAudience && { jwtAudience }),
-    ...(corsOrigins && { corsOrigins }),
   };
 };
 
@@ -145,6 +140,12 @@ const wholeNumber = <Name extends 'sweepIntervalMinutes' | 'timerLeadMs' | 'shar
     throw refused(name, `be a whole number from ${min} to ${max}`, given);
   }
   return value;
+};
+
+const flag = (name: string, given: unknown): boolean => {
+  if (given === undefined || given === false || given === 'false') return false;
+  if (given === true || given === 'true') return true;
+  throw refused(name, 'be true or false', given);
 };
 
 const isRemovalPolicy = (value: unknown): value is BookingRemovalPolicy =>

@@ -1,15 +1,15 @@
 import { Duration, Stack } from 'aws-cdk-lib';
 import { Rule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
-import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
-import { SqsDestination } from 'aws-cdk-lib/aws-lambda-destinations';
 import { Schedule, ScheduleExpression } from 'aws-cdk-lib/aws-scheduler';
 import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets';
 import type { IQueue, Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { ENV } from '../functions/contract.ts';
 import type { BookingTable } from './booking-table.ts';
+import { allow, allowKey } from './grants.ts';
 import { acceptFinding } from './names.ts';
 import { NodeFunction, type NodeFunctionProps } from './node-function.ts';
 import { deadLetterQueue, type TimerQueue } from './timer-queue.ts';
@@ -28,6 +28,7 @@ export class Sweep extends Construct {
   readonly lambda: IFunction;
   /** Invocations that failed for good, at the schedule or in the Lambda. */
   readonly deadLetterQueue: Queue;
+  readonly scheduleName: string;
 
   constructor(
     scope: Construct,
@@ -49,23 +50,28 @@ export class Sweep extends Construct {
     bookings.grantSweep(lambda);
     bookings.grantPatrol(lambda);
     timers.grantSend(lambda);
-    lambda.addToRolePolicy(
-      new PolicyStatement({ actions: ['sqs:GetQueueAttributes'], resources: [givenUpQueue.queueArn] }),
-    );
+    allow(lambda, givenUpQueue.queueArn, 'sqs:GetQueueAttributes');
     // Scheduler invokes asynchronously: errors of the Lambda itself are retried and kept here, not by the schedule.
     lambda.configureAsyncInvoke({
       retryAttempts: 1,
       maxEventAge: interval,
-      onFailure: new SqsDestination(this.deadLetterQueue),
+      onFailure: { bind: () => ({ destination: this.deadLetterQueue.queueArn }) },
     });
+    allow(lambda, this.deadLetterQueue.queueArn, 'sqs:SendMessage');
 
-    const role = new Role(this, 'ScheduleRole', { assumedBy: new ServicePrincipal('scheduler.amazonaws.com') });
+    const role = new Role(this, 'ScheduleRole', {
+      assumedBy: new ServicePrincipal('scheduler.amazonaws.com', {
+        conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
+      }),
+    });
+    // For its dead-letter queue.
+    allowKey(role, key);
     acceptFinding(
       role,
       'AwsSolutions-IAM5[Resource::<SweepFunction.Arn>:*]',
       'CDK grants every version of the one function that the schedule invokes; there is only $LATEST',
     );
-    new Schedule(this, 'Schedule', {
+    const schedule = new Schedule(this, 'Schedule', {
       schedule: ScheduleExpression.rate(interval),
       target: new LambdaInvoke(lambda, {
         role,
@@ -75,6 +81,9 @@ export class Sweep extends Construct {
       }),
       description: 'Expires overdue bookings and schedules the timers of far bookings that come near',
     });
+    // Else it may fire before it may do anything.
+    schedule.node.addDependency(role);
+    this.scheduleName = schedule.scheduleName;
 
     // Whatever a deployment changes (the interval above all), the next sweep of the new version does not wait for its turn;
     // nor does the old one's, where it is rolled back.

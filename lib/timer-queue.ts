@@ -1,8 +1,9 @@
 import { Duration } from 'aws-cdk-lib';
-import { type IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { allow } from './grants.ts';
 import { acceptFinding, keepLogicalId } from './names.ts';
 
 /** Longest that SQS keeps a message: dead letters wait this long for somebody to look at them. */
@@ -56,17 +57,16 @@ export class TimerQueue extends Construct {
 
   /** Allows to send timers, and nothing else. */
   grantSend(grantee: IGrantable): void {
-    allowSend(grantee, this.queue);
+    allow(grantee, this.queue.queueArn, 'sqs:SendMessage');
+  }
+
+  /** Allows to let timers wait longer that failed. */
+  grantDefer(grantee: IGrantable): void {
+    allow(grantee, this.queue.queueArn, 'sqs:ChangeMessageVisibility');
   }
 
   /** Allows to put messages that can never be processed into the dead-letter queue. */
   grantBury(grantee: IGrantable): void {
-    allowSend(grantee, this.deadLetterQueue);
+    allow(grantee, this.deadLetterQueue.queueArn, 'sqs:SendMessage');
   }
 }
-
-const allowSend = (grantee: IGrantable, queue: IQueue): void => {
-  grantee.grantPrincipal.addToPrincipalPolicy(
-    new PolicyStatement({ actions: ['sqs:SendMessage'], resources: [queue.queueArn] }),
-  );
-};

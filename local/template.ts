@@ -71,7 +71,7 @@ const SUPPORTED_TYPES: Record<string, Support> = {
   'AWS::ApiGatewayV2::Integration': { used: ['ApiId', 'IntegrationType', 'IntegrationUri', 'PayloadFormatVersion'] },
   'AWS::ApiGatewayV2::Stage': {
     used: ['ApiId', 'AutoDeploy', 'StageName'],
-    inert: ['AccessLogSettings', 'DefaultRouteSettings', 'Tags'],
+    inert: ['AccessLogSettings', 'DefaultRouteSettings', 'RouteSettings', 'Tags'],
   },
   'AWS::Events::Rule': { used: ['EventPattern', 'State', 'Targets'], inert: ['Description', 'Tags'] },
   'AWS::Events::EventBus': { used: ['Name'], inert: ['Description', 'Tags'] },

@@ -6,7 +6,7 @@
 import type { DynamoDBRecord } from 'aws-lambda';
 import type { DeadLetters } from '../adapters/dead-letters.ts';
 import { isPermanent } from '../adapters/permanent-error.ts';
-import { METRICS, type MetricName } from '../contract.ts';
+import { type CountName, METRICS } from '../contract.ts';
 import type { Telemetry } from './telemetry.ts';
 
 export interface RecordFailure {
@@ -26,7 +26,7 @@ export interface RecordFailure {
 export const settleFailures = async (
   failures: readonly RecordFailure[],
   { deadLetters, telemetry }: { readonly deadLetters: Pick<DeadLetters, 'put'>; readonly telemetry: Telemetry },
-  retried: MetricName,
+  retried: CountName,
 ): Promise<Set<DynamoDBRecord>> => {
   const failed = new Set<DynamoDBRecord>();
   const permanent: RecordFailure[] = [];

@@ -1,8 +1,9 @@
 import { DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { describe, expect, test } from 'vitest';
-import { billOf, type Measured, PRICES } from '../../bench/cost.ts';
+import { billOf, type Measured } from '../../bench/cost.ts';
 import { startMeter } from '../../bench/meter.ts';
 import { lagOfCron } from '../../bench/peers.ts';
+import { PRICES } from '../../bench/prices.ts';
 import { textTable } from '../../bench/report.ts';
 import { clockOffset, goByOffset } from '../../local/moved-clock.ts';
 import { startEngines } from '../support/engines.ts';

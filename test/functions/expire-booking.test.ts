@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { UnprocessableError } from '../../functions/adapters/permanent-error.ts';
-import { METRICS } from '../../functions/contract.ts';
+import { COUNTS, METRICS } from '../../functions/contract.ts';
 import type { ExpireOutcome } from '../../functions/core/booking-status.ts';
 import { encodeTimer } from '../../functions/core/expiry-timer.ts';
 import { createHandler, type ExpireBookingPorts, SAME_MOMENT_MS, sameMoments } from '../../functions/expire-booking.ts';
@@ -82,7 +82,7 @@ describe('a timer that comes a little early', () => {
     };
     await createHandler(ports({ store, ...waitingLongEnoughToRead() }))(sqsEvent(body));
     expect(writes).toBe(0);
-    expect(told.counts).toEqual({ [METRICS.settledInTime]: 1 });
+    expect(told.counts).toEqual({ [COUNTS.settledInTime]: 1 });
   });
 
   test('leaves alone a booking that was paid after the read and before the deadline', async () => {
@@ -97,7 +97,7 @@ describe('a timer that comes a little early', () => {
     };
     await createHandler(ports({ store, ...waitingLongEnoughToRead() }))(sqsEvent(body));
     expect((await engines.store.get(bookingId))?.status).toBe('CONFIRMED');
-    expect(told.counts).toEqual({ [METRICS.settledInTime]: 1 });
+    expect(told.counts).toEqual({ [COUNTS.settledInTime]: 1 });
   });
 
   test('expires its booking on time even if the read fails or never comes back', async () => {
@@ -116,7 +116,7 @@ describe('a timer that comes a little early', () => {
     await engines.store.extend(bookingId, 60_000, NOW);
     await createHandler(ports(waitingLongEnoughToRead()))(sqsEvent(body));
     expect((await engines.store.get(bookingId))?.status).toBe('PENDING');
-    expect(told.counts).toEqual({ [METRICS.extended]: 1 });
+    expect(told.counts).toEqual({ [COUNTS.extended]: 1 });
   });
 });
 
@@ -135,8 +135,8 @@ describe('a timer that is late, comes twice or for nothing', () => {
     await handler(sqsEvent(body));
     expect(told.counts).toEqual({
       [METRICS.expiredByTimer]: 1,
-      [METRICS.duplicateTimers]: 1,
-      [METRICS.alreadyExpired]: 1,
+      [COUNTS.duplicateTimers]: 1,
+      [COUNTS.alreadyExpired]: 1,
     });
   });
 
@@ -144,7 +144,7 @@ describe('a timer that is late, comes twice or for nothing', () => {
     const { bookingId, body } = await givenBooking(500);
     await engines.store.confirm(bookingId, NOW);
     await createHandler(ports())(sqsEvent(body, body));
-    expect(told.counts).toEqual({ [METRICS.settledInTime]: 1, [METRICS.duplicateTimers]: 1 });
+    expect(told.counts).toEqual({ [COUNTS.settledInTime]: 1, [COUNTS.duplicateTimers]: 1 });
   });
 
   test('A7: whose refusal nobody can explain has a count of its own', async () => {
@@ -154,7 +154,7 @@ describe('a timer that is late, comes twice or for nothing', () => {
       expire: async (ids) => new Map(ids.map((id): [string, ExpireOutcome] => [id, { kind: 'refused' }])),
     };
     await createHandler(ports({ store }))(sqsEvent(body));
-    expect(told.counts).toEqual({ [METRICS.refused]: 1 });
+    expect(told.counts).toEqual({ [COUNTS.refused]: 1 });
   });
 
   test('G11: expires its booking although the clock steps back between the wait and the write', async () => {
@@ -173,7 +173,7 @@ describe('a timer that is late, comes twice or for nothing', () => {
   test('of a booking that does not exist is acknowledged and counted', async () => {
     const body = encodeTimer({ bookingId: 'nowhere', expiresAtMs: NOW });
     expect((await createHandler(ports())(sqsEvent(body))).batchItemFailures).toEqual([]);
-    expect(told.counts).toEqual({ [METRICS.missing]: 1 });
+    expect(told.counts).toEqual({ [COUNTS.missing]: 1 });
   });
 
   test('much too early is sent again with what remains and acknowledged', async () => {
@@ -189,7 +189,7 @@ describe('a timer that is late, comes twice or for nothing', () => {
     const response = await createHandler(ports({ queue }))(sqsEvent(body));
     expect(response.batchItemFailures).toEqual([]);
     expect(sent).toEqual([59]);
-    expect(told.counts).toEqual({ [METRICS.sentAgain]: 1 });
+    expect(told.counts).toEqual({ [COUNTS.sentAgain]: 1 });
   });
 
   test('much too early that cannot be sent again is reported as failed', async () => {
@@ -214,7 +214,7 @@ describe('a batch', () => {
       { body: '{"v":2}', reason: expect.stringContaining('timer version must be 1, got 2') },
     ]);
     expect((await engines.store.get(good.bookingId))?.status).toBe('EXPIRED');
-    expect(told.counts).toMatchObject({ [METRICS.malformed]: 2, [METRICS.expiredByTimer]: 1 });
+    expect(told.counts).toMatchObject({ [COUNTS.malformed]: 2, [METRICS.expiredByTimer]: 1 });
   });
 
   test('puts a timer whose booking can never be expired into the dead-letter queue, as it came', async () => {
@@ -254,7 +254,7 @@ describe('a batch', () => {
     const response = await createHandler(ports({ queue, store, deadLetters }))({ Records: messages });
     expect(response.batchItemFailures).toHaveLength(4);
     expect(asked.map(({ seconds }) => seconds)).toEqual([0, 1, 8, 60]);
-    expect(told.counts[METRICS.failed]).toBe(3);
+    expect(told.counts[COUNTS.failed]).toBe(3);
   });
 
   test('writes bookings whose deadlines coincide in one round trip, the others each at its own', async () => {

@@ -4,7 +4,7 @@ import type { DynamoDBRecord } from 'aws-lambda';
 import { mockClient } from 'aws-sdk-client-mock';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { EventBus } from '../../functions/adapters/event-bus.ts';
-import { METRICS } from '../../functions/contract.ts';
+import { COUNTS, METRICS } from '../../functions/contract.ts';
 import { createHandler } from '../../functions/publish-events.ts';
 import { LOCAL_CREDENTIALS } from '../../local/engines.ts';
 import { type PublishedEvent, startEventBus } from '../../local/event-bus.ts';
@@ -79,7 +79,7 @@ describe('on a bus that answers', () => {
         },
       },
     ]);
-    expect(told.counts).toEqual({ [METRICS.published]: 1 });
+    expect(told.counts).toEqual({ [COUNTS.published]: 1 });
   });
 
   test('the same record twice gives the same event id', async () => {
@@ -231,7 +231,7 @@ describe('on a bus that fails', () => {
     const failing = expired('b');
     const { batchItemFailures } = await handle(expired('a'), failing, expired('c'));
     expect(batchItemFailures).toEqual([{ itemIdentifier: failing.dynamodb?.SequenceNumber }]);
-    expect(told.counts).toEqual({ [METRICS.published]: 2, [METRICS.publishFailed]: 1 });
+    expect(told.counts).toEqual({ [COUNTS.published]: 2, [COUNTS.publishFailed]: 1 });
   });
 
   test('an event that the bus will never take is a dead letter, and keeps nobody waiting', async () => {
@@ -242,7 +242,7 @@ describe('on a bus that fails', () => {
       return { Entries: Entries.map(() => ({ EventId: 'x' })) };
     });
     expect((await handle(expired('a'), expired('b'), expired('c'))).batchItemFailures).toEqual([]);
-    expect(told.counts).toEqual({ [METRICS.published]: 2, [METRICS.unprocessable]: 1 });
+    expect(told.counts).toEqual({ [COUNTS.published]: 2, [METRICS.unprocessable]: 1 });
     expect(dead.letters).toMatchObject([
       { body: { bookingId: 'b' }, reason: 'ValidationException: Detail is not valid' },
     ]);
@@ -261,7 +261,7 @@ describe('on a bus that fails', () => {
     expect((await handler(records)).batchItemFailures).toHaveLength(1);
     isDown = false;
     expect((await handler(records)).batchItemFailures).toEqual([]);
-    expect(told.counts[METRICS.published]).toBe(2);
+    expect(told.counts[COUNTS.published]).toBe(2);
   });
 
   test('all records are reported when the bus cannot be reached', async () => {

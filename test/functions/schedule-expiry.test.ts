@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { UnprocessableError } from '../../functions/adapters/permanent-error.ts';
-import { METRICS } from '../../functions/contract.ts';
+import { COUNTS, METRICS } from '../../functions/contract.ts';
 import { decodeTimer } from '../../functions/core/expiry-timer.ts';
 import { MINUTE_MS } from '../../functions/core/hold-time.ts';
 import { createHandler, type ScheduleExpiryPorts } from '../../functions/schedule-expiry.ts';
@@ -52,7 +52,7 @@ describe('a batch of stream records', () => {
     const timers = (await engines.drain()).map(decodeTimer);
     expect(timers.map(({ bookingId }) => bookingId).sort()).toEqual(['n1', 'n2']);
     expect(timers[0]?.expiresAtMs).toBe(nowMs);
-    expect(told.counts).toMatchObject({ [METRICS.scheduled]: 2, [METRICS.leftToSweep]: 1 });
+    expect(told.counts).toMatchObject({ [COUNTS.scheduled]: 2, [COUNTS.leftToSweep]: 1 });
   });
 
   test('sends 25 timers in three requests', async () => {
@@ -97,7 +97,7 @@ describe('a batch of stream records', () => {
     const adopted = await engines.store.get(bookingId);
     expect(adopted?.pendingShard).toBeGreaterThanOrEqual(0);
     expect(adopted?.holdStartedAtMs).toBe(nowMs);
-    expect(told.counts[METRICS.adopted]).toBe(1);
+    expect(told.counts[COUNTS.adopted]).toBe(1);
   });
 
   test('reports the record of a timer that could not be sent, and no other', async () => {
@@ -110,7 +110,7 @@ describe('a batch of stream records', () => {
     };
     const response = await handle([streamRecord(near('fine')), failing], { queue });
     expect(response.batchItemFailures).toEqual([{ itemIdentifier: failing.dynamodb?.SequenceNumber }]);
-    expect(told.counts).toMatchObject({ [METRICS.failed]: 1, [METRICS.scheduled]: 1 });
+    expect(told.counts).toMatchObject({ [COUNTS.failed]: 1, [COUNTS.scheduled]: 1 });
   });
 
   test('puts a timer that can never be sent into the dead-letter queue, and its record is done', async () => {
@@ -125,7 +125,7 @@ describe('a batch of stream records', () => {
     expect(dead.letters).toMatchObject([
       { body: { bookingId: 'poison', problem: 'timer not sent' }, reason: 'UnprocessableError: no such message' },
     ]);
-    expect(told.counts).toMatchObject({ [METRICS.unprocessable]: 1, [METRICS.scheduled]: 1 });
+    expect(told.counts).toMatchObject({ [METRICS.unprocessable]: 1, [COUNTS.scheduled]: 1 });
   });
 
   test('repeats a record whose dead letter was not taken: nothing is lost', async () => {

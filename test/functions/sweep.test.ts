@@ -3,7 +3,7 @@ import pMap from 'p-map';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { isPermanent, UnprocessableError } from '../../functions/adapters/permanent-error.ts';
 import { sweepScheduling } from '../../functions/adapters/sweep-scheduling.ts';
-import { METRICS } from '../../functions/contract.ts';
+import { COUNTS, METRICS } from '../../functions/contract.ts';
 import { decodeTimer } from '../../functions/core/expiry-timer.ts';
 import { DAY_MS, MINUTE_MS } from '../../functions/core/hold-time.ts';
 import { LEGAL_SHARDS } from '../../functions/core/pending-shard.ts';
@@ -305,12 +305,12 @@ describe('the sweep Lambda', () => {
       'Successfully expired 1 booking(s)',
     ]);
     expect(told.counts).toEqual({
-      [METRICS.expiredBySweep]: 1,
+      [COUNTS.expiredBySweep]: 1,
       [METRICS.overdueFound]: 1,
-      [METRICS.scheduled]: 0,
-      [METRICS.adopted]: 0,
+      [COUNTS.scheduled]: 0,
+      [COUNTS.adopted]: 0,
       [METRICS.unprocessable]: 0,
-      [METRICS.failed]: 0,
+      [COUNTS.failed]: 0,
       [METRICS.sweepUnfinished]: 0,
     });
   });

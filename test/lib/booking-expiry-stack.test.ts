@@ -1,5 +1,8 @@
-import { Match, type Template } from 'aws-cdk-lib/assertions';
+import { App, Stage } from 'aws-cdk-lib';
+import { Match, Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
+import { BookingExpiryStack } from '../../lib/booking-expiry-stack.ts';
+import { bookingExpirySettings } from '../../lib/settings.ts';
 import { checkSupport, type Template as LocalTemplate } from '../../local/template.ts';
 import { synth } from '../support/stack.ts';
 
@@ -54,7 +57,8 @@ describe('the bookings table', () => {
     expect(development.DeletionPolicy).toBe('Delete');
     expect(development.Properties.DeletionProtectionEnabled).toBe(false);
     const production = synth({ stage: 'prod' }).toJSON().Resources.BookingsTable;
-    expect(production.DeletionPolicy).toBe('Retain');
+    // Not a table that a failed first deployment would leave behind.
+    expect(production.DeletionPolicy).toBe('RetainExceptOnCreate');
     expect(production.Properties.DeletionProtectionEnabled).toBe(true);
   });
 
@@ -67,6 +71,25 @@ describe('the bookings table', () => {
       'booking-expiry:sweep-state-table': { Ref: 'SweepStateTable' },
     });
   });
+});
+
+test('a stack whose tables are kept cannot be deleted by mistake', () => {
+  const protectionOf = (given: Parameters<typeof bookingExpirySettings>[0]) =>
+    new BookingExpiryStack(new App({ context: { 'aws:cdk:bundling-stacks': [] } }), 'any', {
+      settings: bookingExpirySettings(given),
+    }).terminationProtection;
+  expect([protectionOf({ stage: 'dev' }), protectionOf({ stage: 'prod' })]).toEqual([false, true]);
+});
+
+test('the names and the metrics of a stack in a stage of a pipeline are those of the stack as it is deployed', () => {
+  const app = new App({ context: { 'aws:cdk:bundling-stacks': [] } });
+  const stack = new BookingExpiryStack(new Stage(app, 'Production'), 'booking-expiry', {
+    settings: bookingExpirySettings({}),
+  });
+  const { Resources } = Template.fromStack(stack).toJSON();
+  expect(Resources.SweepFunction.Properties.Environment.Variables.POWERTOOLS_SERVICE_NAME).toBe(
+    'Production-booking-expiry',
+  );
 });
 
 describe('the queues', () => {
@@ -192,8 +215,6 @@ describe('the Lambdas', () => {
       'dynamodb:GetShardIterator': stream,
       // To send timers, and to hand over discarded records.
       'sqs:SendMessage': [arnOf('TimerQueue'), arnOf('ScheduleExpiryDeadLetterQueue')],
-      'sqs:GetQueueAttributes': arnOf('ScheduleExpiryDeadLetterQueue'),
-      'sqs:GetQueueUrl': arnOf('ScheduleExpiryDeadLetterQueue'),
     });
   });
 
@@ -213,7 +234,6 @@ describe('the Lambdas', () => {
       'sqs:ChangeMessageVisibility': arnOf('TimerQueue'),
       'sqs:DeleteMessage': arnOf('TimerQueue'),
       'sqs:GetQueueAttributes': arnOf('TimerQueue'),
-      'sqs:GetQueueUrl': arnOf('TimerQueue'),
     });
   });
 
@@ -232,8 +252,7 @@ describe('the Lambdas', () => {
       'dynamodb:UpdateItem': [arnOf('BookingsTable'), arnOf('SweepStateTable')],
       'dynamodb:Scan': arnOf('BookingsTable'),
       'sqs:SendMessage': [arnOf('TimerQueue'), arnOf('SweepDeadLetterQueue')],
-      'sqs:GetQueueAttributes': [arnOf('ScheduleExpiryDeadLetterQueue'), arnOf('SweepDeadLetterQueue')],
-      'sqs:GetQueueUrl': arnOf('SweepDeadLetterQueue'),
+      'sqs:GetQueueAttributes': arnOf('ScheduleExpiryDeadLetterQueue'),
     });
   });
 
@@ -246,8 +265,6 @@ describe('the Lambdas', () => {
       'dynamodb:GetRecords': stream,
       'dynamodb:GetShardIterator': stream,
       'sqs:SendMessage': arnOf('PublishEventsDeadLetterQueue'),
-      'sqs:GetQueueAttributes': arnOf('PublishEventsDeadLetterQueue'),
-      'sqs:GetQueueUrl': arnOf('PublishEventsDeadLetterQueue'),
     });
   });
 
@@ -261,7 +278,6 @@ describe('the Lambdas', () => {
       'dynamodb:UpdateItem': [arnOf('BookingsTable'), arnOf('SweepStateTable')],
       'sqs:SendMessage': arnOf('TimerQueue'),
       'secretsmanager:GetSecretValue': { Ref: 'CronTokenSecret' },
-      'secretsmanager:DescribeSecret': { Ref: 'CronTokenSecret' },
     });
   });
 });
@@ -361,15 +377,40 @@ describe('the HTTP API', () => {
     expect(() => checkSupport(withJwt.toJSON() as LocalTemplate)).not.toThrow();
   });
 
-  test('is throttled, and lets no browser in unless origins are given', () => {
-    template.hasResourceProperties('AWS::ApiGatewayV2::Stage', {
-      DefaultRouteSettings: { ThrottlingRateLimit: 1_000, ThrottlingBurstLimit: 500 },
-      AccessLogSettings: Match.anyValue(),
+  test('is throttled, its open routes far more, and lets no browser in', () => {
+    const few = { ThrottlingRateLimit: 5, ThrottlingBurstLimit: 10 };
+    template.hasResource('AWS::ApiGatewayV2::Stage', {
+      Properties: {
+        DefaultRouteSettings: { ThrottlingRateLimit: 1_000, ThrottlingBurstLimit: 500 },
+        RouteSettings: {
+          'ANY /api/v1/cron/expire-bookings': few,
+          'ANY /api/v1/health': few,
+          'ANY /api/v1/openapi.json': few,
+        },
+      },
+      // API Gateway refuses the settings of a route that is not there yet.
+      DependsOn: Match.arrayWith([
+        Match.stringLikeRegexp('cronexpirebookings'),
+        Match.stringLikeRegexp('health'),
+        Match.stringLikeRegexp('openapijson'),
+      ]),
     });
     template.hasResourceProperties('AWS::ApiGatewayV2::Api', { CorsConfiguration: Match.absent() });
-    synth({ corsOrigins: 'https://shop.example.com' }).hasResourceProperties('AWS::ApiGatewayV2::Api', {
-      CorsConfiguration: Match.objectLike({ AllowOrigins: ['https://shop.example.com'] }),
+  });
+
+  test('logs each request with its path and what the integration said, where no policy can run full', () => {
+    const stage = Object.values(template.findResources('AWS::ApiGatewayV2::Stage'))[0]?.Properties;
+    const format = JSON.parse(stage.AccessLogSettings.Format);
+    expect(format).toMatchObject({
+      path: '$context.path',
+      route: '$context.routeKey',
+      status: '$context.status',
+      latencyMs: '$context.responseLatency',
+      integrationError: '$context.integrationErrorMessage',
     });
+    const [logGroupId] = stage.AccessLogSettings.DestinationArn['Fn::GetAtt'];
+    const { LogGroupName } = template.toJSON().Resources[logGroupId].Properties;
+    expect(LogGroupName).toBe('/aws/vendedlogs/booking-expiry-dev/http-api');
   });
 
   test('may create, read and move bookings, and read its one secret', () => {
@@ -418,6 +459,7 @@ test('every name that an operator or a client needs is an output', () => {
     'ScheduleExpiryFunctionName',
     'SweepDeadLetterQueueUrl',
     'SweepFunctionName',
+    'SweepScheduleName',
     'SweepStateTableName',
     'TimerDeadLetterQueueUrl',
     'TimerQueueUrl',

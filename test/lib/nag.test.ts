@@ -8,6 +8,7 @@ import { AwsSolutionsChecks } from 'cdk-nag';
 import { describe, expect, test } from 'vitest';
 import { BookingExpiryStack } from '../../lib/booking-expiry-stack.ts';
 import { bookingExpirySettings } from '../../lib/settings.ts';
+import { SETTINGS_TO_WALK } from '../support/stack.ts';
 
 /** Findings that nobody has accepted, as `rule construct`. */
 const findingsOf = (
@@ -35,17 +36,7 @@ const findingsOf = (
 };
 
 describe('the stack has no unexplained finding', () => {
-  test.each([
-    { stage: 'dev' },
-    { stage: 'prod' },
-    {
-      stage: 'prod',
-      jwtIssuer: 'https://login.example.com/',
-      jwtAudience: 'web',
-      alarmEmail: 'ops@example.com',
-      publishSettled: 'true',
-    },
-  ])('with %j', (given) => {
+  test.each(SETTINGS_TO_WALK.map((settings) => [settings]))('with %j', (given) => {
     expect(findingsOf(given)).toEqual([]);
   });
 

@@ -17,7 +17,7 @@ describe('a setting', () => {
     ['shardCount', 201, 'got 201'],
     ['jwtIssuer', 'https://login.example.com/', 'jwtIssuer and jwtAudience must be given together'],
     ['jwtIssuer', 'login', 'jwtIssuer must be an https URL, got "login"'],
-    ['corsOrigins', 'shop.example.com', 'corsOrigins must be one or more origins'],
+    ['dashboard', '1', 'dashboard must be true or false, got "1"'],
     ['kmsKeyArn', 'alias/mine', 'kmsKeyArn must be the ARN of a KMS key, got "alias/mine"'],
     ['alarmEmail', 'nobody', 'alarmEmail must be an e-mail address, got "nobody"'],
     ['publishSettled', 'yes', 'publishSettled must be true or false, got "yes"'],
@@ -30,7 +30,7 @@ describe('a setting', () => {
   test('with a name that does not exist fails, with the names that do', () => {
     const app = new App({ context: { sweepInterval: '5' } });
     expect(() => settingsFromContext(app)).toThrow(
-      '-c must set one of stage, sweepIntervalMinutes, timerLeadMs, shardCount, removalPolicy, publishSettled, alarmEmail, kmsKeyArn, jwtIssuer, jwtAudience, corsOrigins, got "sweepInterval"',
+      '-c must set one of stage, sweepIntervalMinutes, timerLeadMs, shardCount, removalPolicy, publishSettled, dashboard, alarmEmail, kmsKeyArn, jwtIssuer, jwtAudience, got "sweepInterval"',
     );
   });
 
@@ -43,6 +43,7 @@ describe('a setting', () => {
       shardCount: 10,
       removalPolicy: 'retain',
       publishSettled: false,
+      dashboard: false,
     });
   });
 });

@@ -1,9 +1,9 @@
-import type { MetricName } from '../../functions/contract.ts';
+import type { CountName } from '../../functions/contract.ts';
 import type { Telemetry } from '../../functions/runtime/telemetry.ts';
 
 /** Telemetry that remembers what it was told. */
 export const recordingTelemetry = () => {
-  const counts: Partial<Record<MetricName, number>> = {};
+  const counts: Partial<Record<CountName, number>> = {};
   const lagsMs: number[] = [];
   const lines: { level: string; message: string; data: Record<string, unknown> }[] = [];
   const log =

@@ -1,0 +1,19 @@
+/** Permissions written out: CDK's own grants allow more actions than the parts of this service use. */
+import { type IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+
+/** Allows exactly these actions on exactly this resource. */
+export const allow = (grantee: IGrantable, resource: string, ...actions: string[]): void => {
+  grantee.grantPrincipal.addToPrincipalPolicy(new PolicyStatement({ actions, resources: [resource] }));
+};
+
+/**
+ * Allows to use what a key encrypts. Who sends to an encrypted queue needs both actions, and so does who receives from it
+ * (Amazon SQS Developer Guide, key management) and who uses an encrypted table (Amazon DynamoDB Developer Guide, encryption
+ * at rest).
+ *
+ * @param key undefined for keys that AWS owns, which need no permission
+ */
+export const allowKey = (grantee: IGrantable, key: IKey | undefined): void => {
+  if (key) allow(grantee, key.keyArn, 'kms:Decrypt', 'kms:GenerateDataKey');
+};
