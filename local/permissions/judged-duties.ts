@@ -5,7 +5,7 @@
 import { LOCAL_ACCOUNT_ID } from '../account.ts';
 import type { Assembly, References } from '../template.ts';
 import { type Duty, dutiesOf } from './duties.ts';
-import { keyNeeds } from './key-needs.ts';
+import { keyNeeds } from './keys.ts';
 import { type Decision, decide, type Statement, statementName } from './policy.ts';
 import type { TemplatePolicies } from './template-policies.ts';
 

@@ -1,8 +1,6 @@
 /** Every policy of the template: what its roles may do, and whom its resources let in. */
 import { type Assembly, type References, resourcesOf, type Template, UnsupportedTemplateError } from '../template.ts';
-import type { Keys } from './key-needs.ts';
-import { keysOf } from './keys.ts';
-import { managedPolicyDocument } from './managed-policies.ts';
+import { type Keys, keysOf } from './keys.ts';
 import { type PolicyKind, parsePolicy, type Statement, UnknownPolicyError } from './policy.ts';
 
 export interface Role {
@@ -146,3 +144,30 @@ interface PermissionProperties {
   readonly SourceArn?: string;
   readonly SourceAccount?: string;
 }
+
+/** The policies that AWS keeps itself and that a role may name (AWS Managed Policy Reference Guide). */
+const LOGS = ['logs:CreateLogGroup', 'logs:CreateLogStream', 'logs:PutLogEvents'];
+
+const ACTIONS_ON_EVERYTHING: Readonly<Record<string, readonly string[]>> = {
+  'service-role/AWSLambdaBasicExecutionRole': LOGS,
+  'service-role/AWSLambdaDynamoDBExecutionRole': [
+    'dynamodb:DescribeStream',
+    'dynamodb:GetRecords',
+    'dynamodb:GetShardIterator',
+    'dynamodb:ListStreams',
+    ...LOGS,
+  ],
+  'service-role/AWSLambdaSQSQueueExecutionRole': [
+    'sqs:ReceiveMessage',
+    'sqs:DeleteMessage',
+    'sqs:GetQueueAttributes',
+    ...LOGS,
+  ],
+};
+
+/** The document of a policy that AWS keeps, by its ARN; undefined if it is not known here. */
+const managedPolicyDocument = (arn: string): object | undefined => {
+  const name = /^arn:[^:]+:iam::aws:policy\/(.+)$/.exec(arn)?.[1] ?? '';
+  const Action = ACTIONS_ON_EVERYTHING[name];
+  return Action && { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action, Resource: '*' }] };
+};
