@@ -85,7 +85,8 @@ export const monthlyBill = (template: BilledTemplate, use: MonthlyUse): BillItem
 const bookingUsd = (timersPerBatch: number): number => {
   const shared = 1 / timersPerBatch;
   const writes = 2 + 2;
-  const reads = 1 + 0.5;
+  // The answer to who asks, and the look before the expiry; both consistent.
+  const reads = 1 + 1;
   const sqsRequests = 3 * shared;
   const apiCalls = 2;
   const streamInvocations = 2 * shared;
