@@ -1,9 +1,10 @@
 /** The template's tables and queues on engines of their own, without the Lambdas: for what drives the code by itself. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
+import { noteNames } from './arns.ts';
 import { type Engine, LOCAL_CREDENTIALS, REGION, startDynamoDb, startSqs } from './engines.ts';
 import { createQueues, createTables } from './resources.ts';
-import { inertResources, References, readAssembly } from './template.ts';
+import { References, readAssembly } from './template.ts';
 
 export interface TemplateEngines {
   readonly dynamodb: Engine;
@@ -22,7 +23,7 @@ export const startTemplateEngines = async (assemblyDirectory: string): Promise<T
   const client = { region: REGION, credentials: LOCAL_CREDENTIALS };
   const assembly = readAssembly(assemblyDirectory);
   const references = new References();
-  for (const logicalId of inertResources(assembly.template)) references.set(logicalId, logicalId);
+  noteNames(assembly, references);
   await createQueues(assembly, new SQSClient({ ...client, endpoint: sqs.endpoint }), sqs.endpoint, REGION, references);
   await createTables(assembly, new DynamoDBClient({ ...client, endpoint: dynamodb.endpoint }), references);
   return {

@@ -180,10 +180,6 @@ export const checkSupport = (template: Template): void => {
   if (problems.length > 0) throw new UnsupportedTemplateError(problems);
 };
 
-/** Logical ids of the resources that are left aside whole. Others may refer to them all the same. */
-export const inertResources = (template: Template): string[] =>
-  Object.entries(template.Resources).flatMap(([logicalId, { Type }]) => (Type in INERT_TYPES ? [logicalId] : []));
-
 /** All resources of a type, with their logical ids. */
 export const resourcesOf = (
   template: Template,
