@@ -9,6 +9,7 @@ import { MissingPermissionError } from '../../local/permissions/judged-duties.ts
 import { checkPermissions } from '../../local/permissions/runtime-permissions.ts';
 import { References, resourcesOf, type Template, UnsupportedTemplateError } from '../../local/template.ts';
 import { KEY, SETTINGS_TO_WALK, synth } from '../support/stack.ts';
+import { grantedBy } from './granted.ts';
 
 interface PolicyStatement {
   readonly Effect: string;
@@ -86,17 +87,11 @@ describe.each(SETTINGS_TO_WALK.map((settings) => [JSON.stringify(settings), sett
   },
 );
 
-/** Every role's statements, as the template has them; less those about keys. */
+/** What the roles are granted, less what is about keys. */
 const grantsOf = (template: Template): string[] =>
-  resourcesOf(template, 'AWS::IAM::Policy')
-    .flatMap(([logicalId]) =>
-      statementsOf(template, logicalId).flatMap((statement) =>
-        actionsOf(statement).flatMap((action) =>
-          [statement.Resource].flat().map((resource) => `${logicalId} ${action} ${JSON.stringify(resource)}`),
-        ),
-      ),
-    )
-    .filter((grant) => !grant.includes(' kms:'))
+  grantedBy(template)
+    .map(({ name }) => name)
+    .filter((name) => !name.includes(' kms:'))
     .sort();
 
 test('no setting but the key changes what a role may do', () => {
