@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { SQSClient } from '@aws-sdk/client-sqs';
+import type { AlarmChange, AlarmState } from './alarms.ts';
 import { noteNames } from './arns.ts';
 import type { CheckpointStore } from './checkpoints.ts';
 import { isAlive, lockDataDirectory } from './data-directory.ts';
@@ -28,9 +29,10 @@ import { type PublishedEvent, startEventBus } from './event-bus.ts';
 import { startEventSourceMappings } from './event-source-mappings.ts';
 import type { LambdaHost } from './lambda-host.ts';
 import { loadLambdas } from './lambdas.ts';
+import { Monitoring } from './monitoring.ts';
 import type { ClockOffset } from './moved-clock.ts';
 import { type AccessSeen, checkPermissions } from './permissions/runtime-permissions.ts';
-import { createQueues, createTables } from './resources.ts';
+import { createQueues, createTables, deleteQueues, deleteTables, tableTags, withNamesOfItsOwn } from './resources.ts';
 import { expectFreeRuntimeFile, removeRuntimeFile, writeRuntimeFile } from './runtime-file.ts';
 import { startSecrets } from './secrets.ts';
 import { PROJECT_DIRECTORY, synthesize } from './synth.ts';
@@ -56,6 +58,8 @@ export interface RuntimeOptions {
   readonly schedulePeriodMs?: number | 'never';
   /** Most execution environments of one Lambda at once, in place of an account's limit. @default 50 */
   readonly maxConcurrency?: number;
+  /** Whether tables and queues have names of their own and are deleted on stop, where others use the same engines. @default false */
+  readonly isolated?: boolean;
   /** Whether to write `.local/runtime.json`, or the file that RUNTIME_FILE names. @default false */
   readonly announce?: boolean;
   /** Changes a Lambda's environment before it is loaded: to put a fault between it and an engine. @default - unchanged */
@@ -70,6 +74,10 @@ export interface RuntimeOptions {
   readonly onInvocation?: (invocation: InvocationDone) => void;
   /** What a Lambda's clock goes by, to move it or to let it go wrong. @default - the system's clock */
   readonly clockOffsetOf?: (logicalId: string) => ClockOffset | undefined;
+  /** What the alarms' minutes go by. @default - the system's clock */
+  readonly clock?: () => number;
+  /** Called when an alarm of the template goes off or back. */
+  readonly onAlarm?: (change: AlarmChange) => void;
   /** Called with every event that is published on the bus. */
   readonly onEvent?: (event: PublishedEvent) => void;
   /** Called with what goes wrong outside the Lambdas' own logs. */
@@ -95,6 +103,8 @@ export interface LocalRuntime {
   /** The template's outputs, resolved. */
   readonly outputs: Readonly<Record<string, string>>;
   readonly lambdas: ReadonlyMap<string, LambdaHost>;
+  /** Evaluates every alarm of the template, now. */
+  checkAlarms(): Promise<readonly AlarmState[]>;
   /** Fires every schedule once, now. Resolves when the invocations are through. */
   fireSchedules(): Promise<void>;
   /** Lets what is in flight finish and stops everything. */
@@ -143,7 +153,15 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
 
   const references = new References();
   noteNames(assembly, references);
-  await createQueues(assembly, sqsClient, sqs.endpoint, REGION, references);
+  if (options.isolated) {
+    stops.push(() =>
+      Promise.all([deleteTables(assembly, dynamodbClient), deleteQueues(assembly, sqsClient, sqs.endpoint)]).then(
+        () => {},
+        (error) => onProblem(`could not delete the tables and queues of ${assembly.stackName}: ${error}`),
+      ),
+    );
+  }
+  await createQueues(assembly, sqsClient, sqs.endpoint, references);
   await createTables(assembly, dynamodbClient, references);
 
   const cronToken = options.cronToken || randomBytes(24).toString('base64url');
@@ -165,6 +183,19 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   });
   stops.push(() => eventBus.stop());
 
+  const monitoring = new Monitoring(assembly.template, references, {
+    clock: options.clock ?? Date.now,
+    onAlarm: options.onAlarm ?? (() => {}),
+    onProblem,
+  });
+  const onLogLine = (logicalId: string, line: string): void => {
+    monitoring.logLine(line);
+    options.onLogLine?.(logicalId, line);
+  };
+  const onInvocation = (invocation: InvocationDone): void => {
+    monitoring.invoked(String(references.resolve({ Ref: invocation.logicalId })));
+    options.onInvocation?.(invocation);
+  };
   const permissions = checkPermissions(assembly, references, options);
   const endpoints = {
     AWS_ENDPOINT_URL_DYNAMODB: dynamodb.directEndpoint,
@@ -172,20 +203,30 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
     AWS_ENDPOINT_URL_EVENTBRIDGE: eventBus.endpoint,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsManager.endpoint,
   };
-  const lambdas = await loadLambdas(assembly, references, options, endpoints, permissions);
+  const lambdas = await loadLambdas(
+    assembly,
+    references,
+    { ...options, onLogLine, onInvocation },
+    endpoints,
+    permissions,
+  );
   stops.push(() => Promise.all([...lambdas.values()].map((lambda) => lambda.stop())).then(() => {}));
 
   const wiring = new Wiring(assembly, references, lambdas, sqsClient, streamsClient, onProblem);
-  const { sources: eventSources, mappings } = wiring.eventSources(checkpointStore(dynamodb, dataDir));
-  const mappingsServer = await startEventSourceMappings(mappings);
+  const { sources: eventSources, mappings } = wiring.eventSources(
+    options.isolated ? undefined : checkpointStore(dynamodb, dataDir),
+  );
+  const mappingsServer = await startEventSourceMappings(mappings, () => monitoring.alarms.states);
   stops.push(() => mappingsServer.stop());
   const schedules = wiring.schedules(options.schedulePeriodMs);
   const deployments = wiring.deployments(options.schedulePeriodMs);
-  const api = wiring.httpApi();
+  const api = wiring.httpApi((apiId, status) => monitoring.answered(apiId, status));
   if (api) {
     references.set(api.logicalId, api.logicalId, { ApiEndpoint: await api.server.listen(apiPort) });
     stops.push(() => api.server.stop());
   }
+  monitoring.start(sqsClient, mappings);
+  stops.push(() => monitoring.stop());
   const outputs = Object.fromEntries(
     Object.entries(assembly.template.Outputs ?? {}).map(([name, { Value }]) => [
       name,
@@ -199,11 +240,13 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   if (options.announce) {
     // Another one may have been quicker.
     await expectFreeRuntimeFile();
+    const bookingsTable = outputs.BookingsTableName ?? '';
     writeRuntimeFile({
       dynamodb: dynamodb.endpoint,
       sqs: sqs.endpoint,
       api: outputs.ApiUrl ?? null,
-      bookingsTable: outputs.BookingsTableName ?? '',
+      bookingsTable,
+      tags: tableTags(assembly, references, bookingsTable),
       timerQueueUrl: outputs.TimerQueueUrl ?? '',
       timerDeadLetterQueueUrl: outputs.TimerDeadLetterQueueUrl ?? '',
       eventSourceMappings: mappingsServer.endpoint,
@@ -218,6 +261,10 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
     eventsUrl: `${eventBus.endpoint}/events`,
     outputs,
     lambdas,
+    checkAlarms: async () => {
+      await monitoring.check();
+      return monitoring.alarms.states;
+    },
     fireSchedules: async () => {
       await Promise.all(schedules.map((schedule) => schedule.fire()));
     },
@@ -236,7 +283,8 @@ const checkpointStore = (
 
 type Stops = (() => Promise<void> | void)[];
 
-const assemble = async ({ assemblyDirectory, context }: RuntimeOptions, stops: Stops): Promise<Assembly> => {
+const assemble = async (options: RuntimeOptions, stops: Stops): Promise<Assembly> => {
+  const { assemblyDirectory, context, isolated } = options;
   const directory = assemblyDirectory ?? join(PROJECT_DIRECTORY, '.local', `cdk.out-${process.pid}`);
   if (assemblyDirectory === undefined) {
     removeAbandonedAssemblies();
@@ -245,7 +293,7 @@ const assemble = async ({ assemblyDirectory, context }: RuntimeOptions, stops: S
   }
   const assembly = readAssembly(directory);
   checkSupport(assembly.template);
-  return assembly;
+  return isolated ? withNamesOfItsOwn(assembly) : assembly;
 };
 
 /** A runtime that was killed leaves its assembly behind. */

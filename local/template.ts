@@ -42,14 +42,13 @@ interface Support {
 }
 
 const NO_CALLERS = 'whoever reaches loopback may call: identities of callers from outside are not checked';
-const NO_ALARMS = 'whoever runs it sees its log lines; nobody is paged';
+const NOBODY_PAGED = 'alarms are printed; nobody is paged';
 /** Resource types that are left aside whole, and why that changes nothing. */
 const INERT_TYPES: Record<string, string> = {
   'AWS::ApiGatewayV2::Authorizer': NO_CALLERS,
-  'AWS::SNS::Topic': NO_ALARMS,
-  'AWS::SNS::Subscription': NO_ALARMS,
-  'AWS::CloudWatch::Alarm': NO_ALARMS,
-  'AWS::CloudWatch::Dashboard': NO_ALARMS,
+  'AWS::SNS::Topic': NOBODY_PAGED,
+  'AWS::SNS::Subscription': NOBODY_PAGED,
+  'AWS::CloudWatch::Dashboard': NOBODY_PAGED,
   'AWS::Logs::LogGroup': 'logs go to the terminal and to .local/logs',
 };
 
@@ -66,6 +65,27 @@ const SUPPORTED_TYPES: Record<string, Support> = {
   'AWS::SQS::QueuePolicy': { used: ['PolicyDocument', 'Queues'] },
   'AWS::SNS::TopicPolicy': { used: ['PolicyDocument', 'Topics'] },
   'AWS::Lambda::Permission': { used: ['Action', 'FunctionName', 'Principal', 'SourceAccount', 'SourceArn'] },
+  'AWS::CloudWatch::Alarm': {
+    used: [
+      'AlarmActions',
+      'AlarmDescription',
+      'AlarmName',
+      'ComparisonOperator',
+      'DatapointsToAlarm',
+      'Dimensions',
+      'EvaluationPeriods',
+      'ExtendedStatistic',
+      'MetricName',
+      'Metrics',
+      'Namespace',
+      'Period',
+      'Statistic',
+      'Threshold',
+      'TreatMissingData',
+      'Unit',
+    ],
+    inert: ['Tags'],
+  },
   'AWS::ApiGatewayV2::Api': { used: ['ProtocolType'], inert: ['Name', 'Tags'] },
   'AWS::ApiGatewayV2::Route': { used: ['ApiId', 'RouteKey', 'Target'], inert: ['AuthorizationType', 'AuthorizerId'] },
   'AWS::ApiGatewayV2::Integration': { used: ['ApiId', 'IntegrationType', 'IntegrationUri', 'PayloadFormatVersion'] },
