@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
-import { lagHistogram } from '../local/lag-report.ts';
+import { lagHistogram, percentile } from '../local/lag-report.ts';
 import { PROJECT_DIRECTORY, synthesize } from '../local/synth.ts';
 import { billOf } from './cost.ts';
 import { measureCpu } from './cpu.ts';
@@ -15,6 +15,7 @@ import { type LagResult, measureLag, percentilesOf, startWarmService } from './l
 import { measureLoading } from './loading.ts';
 import { readOptions, SECTIONS, type Section } from './options.ts';
 import { lagOfCron, measurePeers } from './peers.ts';
+import { compareRequests, compareServices } from './permissions.ts';
 import { withProgress } from './progress.ts';
 import { distribution, drawLines, type Series, textTable } from './report.ts';
 import { runSections } from './sections.ts';
@@ -310,6 +311,35 @@ const cpuSection = async (): Promise<void> => {
   figures.cpu = { handlers: cpu, bundles: loading };
 };
 
+const CHECKED_REQUESTS = 'Ten statements in one request, by turns';
+const CHECKED_SERVICES = '50/s, spread: three loads on each of two services, by turns';
+
+/** What it costs that each request of a Lambda is checked against its role: everywhere else in this benchmark it is. */
+const permissionsSection = async (): Promise<void> => {
+  const found: Record<string, unknown> = {};
+  figures.permissions = found;
+  const requestRows = tableOf(['the check is', 'requests', 'p50 ms', 'p99 ms', 'CPU µs a request'], CHECKED_REQUESTS);
+  const requests = await progress('requests, unchecked and checked', 30, () => compareRequests(2_000, 6));
+  for (const [name, { latenciesMs, cpuMicros }] of Object.entries(requests)) {
+    const [p50, p99] = [percentile(latenciesMs, 0.5), percentile(latenciesMs, 0.99)];
+    requestRows.push([name, latenciesMs.length, p50, p99, cpuMicros]);
+    found[`requests, ${name}`] = { requests: latenciesMs.length, p50, p99, cpuMicros };
+  }
+  requestRows.push(['on / off', '', '', '', requests.on.cpuMicros / requests.off.cpuMicros]);
+
+  const given = load(50, 'spread', 0, Math.min(seconds, 15));
+  const rows = tableOf(['the check is', 'expired', 'p50 ms', 'p99 ms', 'max ms', 'CPU µs a booking'], CHECKED_SERVICES);
+  const services = await progress('services, unchecked and checked', 6 * (given.seconds + 15), () =>
+    compareServices(assemblyDirectory, given, 3),
+  );
+  for (const [name, { lagsMs, cpuMicros }] of Object.entries(services)) {
+    const { p50, p99, max } = percentilesOf(lagsMs);
+    rows.push([name, lagsMs.length, p50, p99, max, cpuMicros]);
+    found[`services, ${name}`] = { expired: lagsMs.length, ...percentilesOf(lagsMs), cpuMicros };
+  }
+  rows.push(['on / off', '', '', '', '', services.on.cpuMicros / services.off.cpuMicros]);
+};
+
 const simulationSection = async (): Promise<void> => {
   const { text, figures: simulated, plot } = await progress('simulation', 60, () => simulate(seed));
   say(`\n${text}`);
@@ -342,6 +372,7 @@ const RUN: Record<Section, () => Promise<void>> = {
   tuning: tuningSection,
   sweep: sweepSection,
   cpu: cpuSection,
+  permissions: permissionsSection,
   simulation: simulationSection,
   peers: peersSection,
 };
@@ -360,8 +391,9 @@ figures.machine = {
   node: process.version,
   cpu: `${cpus().length} × ${cpus()[0]?.model}`,
   memoryGb: Math.round(totalmem() / 1e9),
+  permissions: 'checked',
 };
-say(`${cpus().length} cores, ${cpus()[0]?.model}; Node ${process.version}; commit ${commit}`);
+say(`${cpus().length} cores, ${cpus()[0]?.model}; Node ${process.version}; commit ${commit}; permissions are checked`);
 await synthesize(assemblyDirectory, { stage: 'bench', shardCount: '10', removalPolicy: 'destroy' });
 const failures: Record<string, string[]> = {};
 await runSections(

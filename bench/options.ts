@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { PROJECT_DIRECTORY } from '../local/synth.ts';
 import { endIfUsage, parseOptions, UsageError } from '../local/usage.ts';
 
-export const SECTIONS = ['lag', 'cost', 'tuning', 'sweep', 'cpu', 'simulation', 'peers'] as const;
+export const SECTIONS = ['lag', 'cost', 'tuning', 'sweep', 'cpu', 'permissions', 'simulation', 'peers'] as const;
 export type Section = (typeof SECTIONS)[number];
 
 const USAGE = `Usage: npm run bench -- [options]

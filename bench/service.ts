@@ -24,6 +24,8 @@ export interface ServiceOptions {
   readonly onWritten?: (bookingId: string, atMs: number) => void;
   /** What every clock goes by. */
   readonly clockOffset?: ClockOffset;
+  /** Whether the Lambdas may do only what the template allows: off, only to find out what the check costs. @default true */
+  readonly enforcePermissions?: boolean;
 }
 
 /** What one batch of timers came to. */
@@ -75,7 +77,14 @@ const stopAll = async (stops: Stops): Promise<void> => {
 };
 
 const start = async (
-  { metered = false, assemblyDirectory, environment = {}, onWritten, clockOffset }: ServiceOptions,
+  {
+    metered = false,
+    assemblyDirectory,
+    environment = {},
+    onWritten,
+    clockOffset,
+    enforcePermissions = true,
+  }: ServiceOptions,
   stops: Stops,
 ): Promise<Service> => {
   const batches: BatchSeen[] = [];
@@ -107,6 +116,7 @@ const start = async (
     assemblyDirectory,
     changeEnvironment: (before) => ({ ...before, ...environment }),
     clockOffsetOf: () => clockOffset,
+    enforcePermissions,
     onProblem: (problem) => problems.push(problem),
     onInvocation: ({ logicalId, durationMs, memorySizeMb }) => {
       const sum = use.get(logicalId) ?? { invocations: 0, billedMs: 0, gbSeconds: 0 };

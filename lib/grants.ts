@@ -8,9 +8,9 @@ export const allow = (grantee: IGrantable, resource: string, ...actions: string[
 };
 
 /**
- * Allows to use what a key encrypts. Who sends to an encrypted queue needs both actions, and so does who receives from it
- * (Amazon SQS Developer Guide, key management) and who uses an encrypted table (Amazon DynamoDB Developer Guide, encryption
- * at rest).
+ * Allows to use what a key encrypts. Who sends to an encrypted queue needs both actions, and every role here does, if only dead
+ * letters; who receives from it (Amazon SQS Developer Guide, key management), uses an encrypted table (Amazon DynamoDB
+ * Developer Guide, encryption at rest) or reads a secret needs to decrypt.
  *
  * @param key undefined for keys that AWS owns, which need no permission
  */

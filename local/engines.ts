@@ -7,17 +7,13 @@ import { createServer } from 'node:net';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { buildApp } from 'fauxqs';
+import { LOCAL_ACCOUNT_ID } from './account.ts';
 import { startDynamoDbGuard } from './dynamodb-guard.ts';
 import { LOOPBACK_NAMES, REFUSED, refusalBody, whyRefused } from './page-guard.ts';
 
 const HOST = '127.0.0.1';
 
-/** The region that all clients of the engines sign for. */
-export const REGION = 'us-east-1';
-/** The engines check no signature, but the SDKs want to sign. */
-export const LOCAL_CREDENTIALS = { accessKeyId: 'local', secretAccessKey: 'local' };
-/** The account that the embedded engines' ARNs and queue URLs name. */
-export const LOCAL_ACCOUNT_ID = '000000000000';
+export { LOCAL_ACCOUNT_ID, LOCAL_CREDENTIALS, REGION } from './account.ts';
 
 /** An engine that serves an AWS protocol at an endpoint. */
 export interface Engine {

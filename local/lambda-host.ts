@@ -8,6 +8,8 @@ import type { Readable } from 'node:stream';
 import { Worker } from 'node:worker_threads';
 import type { Invocation, WorkerMessage, WorkerSettings } from './lambda-worker.ts';
 import type { ClockOffset } from './moved-clock.ts';
+import type { Caller } from './permissions/caller.ts';
+import type { Access } from './permissions/gate.ts';
 
 export interface LambdaSettings {
   /** The short id by which logs and messages name it. */
@@ -25,6 +27,10 @@ export interface LambdaSettings {
   readonly onInvocation?: (durationMs: number) => void;
   /** What its clocks go by. @default - the system's clock */
   readonly clockOffset?: ClockOffset | undefined;
+  /** Whom its requests to AWS are checked for. @default - they are not checked */
+  readonly caller?: Caller | undefined;
+  /** Called with each permission that its requests need, once for each of its environments. */
+  readonly onAccess?: (access: Access) => void;
 }
 
 /** Thrown when an invocation failed: the function threw, crashed or ran out of time. */
@@ -145,8 +151,9 @@ export class LambdaHost {
   }
 
   async #start(): Promise<Environment> {
-    const { bundle, handlerName, functionName, memorySizeMb, environment: env, onLogLine, clockOffset } = this.settings;
-    const workerData: WorkerSettings = { bundle, handlerName, functionName, memorySizeMb, clockOffset };
+    const { environment: env, onLogLine, onAccess, ...settings } = this.settings;
+    const { bundle, handlerName, functionName, memorySizeMb, clockOffset, caller } = settings;
+    const workerData: WorkerSettings = { bundle, handlerName, functionName, memorySizeMb, clockOffset, caller };
     this.#starting += 1;
     const worker = new Worker(new URL('./lambda-worker.ts', import.meta.url), {
       workerData,
@@ -163,7 +170,10 @@ export class LambdaHost {
       environment.onAnswer = undefined;
       tell?.(message);
     };
-    worker.on('message', answer);
+    worker.on('message', (message: WorkerMessage) => {
+      if (message.kind === 'access') onAccess?.(message.access);
+      else answer(message);
+    });
     worker.on('error', (error) => onLogLine(JSON.stringify({ level: 'ERROR', message: String(error) })));
     worker.on('exit', () => {
       const place = this.#idle.indexOf(environment);

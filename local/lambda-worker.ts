@@ -7,7 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
+import { LOCAL_CREDENTIALS } from './account.ts';
 import { type ClockOffset, goByOffset } from './moved-clock.ts';
+import type { Caller } from './permissions/caller.ts';
+import type { Access } from './permissions/gate.ts';
 
 export interface WorkerSettings {
   /** The bundle's file. */
@@ -18,6 +21,8 @@ export interface WorkerSettings {
   readonly memorySizeMb: number;
   /** @default - the system's clock */
   readonly clockOffset?: ClockOffset | undefined;
+  /** Whom its requests to AWS are checked for. @default - they are not checked */
+  readonly caller?: Caller | undefined;
 }
 
 /** From the host: one invocation. */
@@ -28,9 +33,13 @@ export interface Invocation {
   readonly timeoutMs: number;
 }
 
-/** To the host: `ready` once, or `failed` if the bundle cannot be loaded; then one answer per invocation. */
+/**
+ * To the host: `ready` once, or `failed` if the bundle cannot be loaded; then one answer per invocation. Between them
+ * `access`, once for each permission that a request needed.
+ */
 export type WorkerMessage =
   | { readonly kind: 'ready' }
+  | { readonly kind: 'access'; readonly access: Access }
   | { readonly kind: 'done'; readonly result: string | undefined }
   | { readonly kind: 'failed'; readonly errorType: string; readonly errorMessage: string; readonly stack: string };
 
@@ -65,6 +74,10 @@ if (settings.clockOffset) goByOffset(settings.clockOffset);
 
 // The second environment of a Lambda, and every later run, loads the code that the first one compiled.
 enableCompileCache(join(tmpdir(), 'booking-expiry-compile-cache'));
+if (settings.caller) {
+  const { guardRequests } = await import('./permissions/guarded-requests.ts');
+  guardRequests(settings.caller, LOCAL_CREDENTIALS.accessKeyId, (access) => tell({ kind: 'access', access }));
+}
 try {
   const bundle = await import(pathToFileURL(settings.bundle).href);
   const handler = bundle[settings.handlerName] ?? bundle.default?.[settings.handlerName];

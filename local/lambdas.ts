@@ -1,12 +1,14 @@
 /** Makes a host for each Lambda of the template, with its bundle and the environment that the template gives it. */
 import { join } from 'node:path';
-import { LOCAL_ACCOUNT_ID, LOCAL_CREDENTIALS, REGION } from './engines.ts';
+import { LOCAL_CREDENTIALS, REGION } from './account.ts';
 import { LambdaHost } from './lambda-host.ts';
+import type { RuntimePermissions } from './permissions/runtime-permissions.ts';
 import type { RuntimeOptions } from './runtime.ts';
 import { type Assembly, bundleDirectory, type References, resourcesOf, UnsupportedTemplateError } from './template.ts';
 
 /**
  * @param endpoints environment variables that tell the SDK where each service is
+ * @param permissions what each Lambda's requests are checked by
  * @throws UnsupportedTemplateError if a Lambda wants another runtime than this one
  */
 export const loadLambdas = async (
@@ -20,16 +22,14 @@ export const loadLambdas = async (
     clockOffsetOf = () => undefined,
   }: RuntimeOptions,
   endpoints: Record<string, string>,
+  { callers, onAccess }: RuntimePermissions,
 ): Promise<Map<string, LambdaHost>> => {
   const lambdas = new Map<string, LambdaHost>();
   const problems: string[] = [];
   const ownRuntime = `nodejs${process.versions.node.split('.')[0]}.x`;
   for (const [logicalId, properties] of resourcesOf(assembly.template, 'AWS::Lambda::Function')) {
-    const functionName =
-      typeof properties.FunctionName === 'string' ? properties.FunctionName : `${assembly.stackName}-${logicalId}`;
-    references.set(logicalId, functionName, {
-      Arn: `arn:aws:lambda:${REGION}:${LOCAL_ACCOUNT_ID}:function:${functionName}`,
-    });
+    const functionName = String(references.resolve({ Ref: logicalId }));
+    const caller = callers.get(logicalId);
     const { Code, Handler, Runtime, Timeout, MemorySize, Environment, ReservedConcurrentExecutions } =
       references.resolve(properties) as LambdaFunction;
     if (Runtime !== ownRuntime)
@@ -48,6 +48,8 @@ export const loadLambdas = async (
         onLogLine: (line) => onLogLine(logicalId, line),
         onInvocation: (durationMs) => onInvocation({ logicalId, durationMs, memorySizeMb: MemorySize ?? 128 }),
         clockOffset: clockOffsetOf(logicalId),
+        caller,
+        onAccess: (access) => onAccess(logicalId, access),
         environment: changeEnvironment(
           {
             // What Lambda sets, and endpoints: nothing in a bundle knows that it runs here.
@@ -55,7 +57,7 @@ export const loadLambdas = async (
             TZ: 'UTC',
             AWS_REGION: REGION,
             AWS_DEFAULT_REGION: REGION,
-            AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId,
+            AWS_ACCESS_KEY_ID: caller?.accessKeyId ?? LOCAL_CREDENTIALS.accessKeyId,
             AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey,
             AWS_LAMBDA_FUNCTION_NAME: functionName,
             AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(MemorySize ?? 128),

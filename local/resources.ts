@@ -22,7 +22,7 @@ import {
 import { type Assembly, type References, resourcesOf } from './template.ts';
 
 /** Physical names as CloudFormation makes them, less its random part. */
-const physicalName = ({ stackName }: Assembly, logicalId: string, given: unknown): string =>
+export const physicalName = ({ stackName }: Assembly, logicalId: string, given: unknown): string =>
   typeof given === 'string' ? given : `${stackName}-${logicalId}`;
 
 /** The same app under another stack's name: its tables and queues meet nobody else's on the same engine. */

@@ -10,6 +10,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import type { AlarmChange, AlarmState } from './alarms.ts';
+import { noteNames } from './arns.ts';
 import type { CheckpointStore } from './checkpoints.ts';
 import { isAlive, lockDataDirectory } from './data-directory.ts';
 import {
@@ -30,11 +31,12 @@ import type { LambdaHost } from './lambda-host.ts';
 import { loadLambdas } from './lambdas.ts';
 import { Monitoring } from './monitoring.ts';
 import type { ClockOffset } from './moved-clock.ts';
+import { type AccessSeen, checkPermissions } from './permissions/runtime-permissions.ts';
 import { createQueues, createTables, deleteQueues, deleteTables, tableTags, withNamesOfItsOwn } from './resources.ts';
 import { expectFreeRuntimeFile, removeRuntimeFile, writeRuntimeFile } from './runtime-file.ts';
 import { startSecrets } from './secrets.ts';
 import { PROJECT_DIRECTORY, synthesize } from './synth.ts';
-import { type Assembly, checkSupport, inertResources, References, readAssembly, resourcesOf } from './template.ts';
+import { type Assembly, checkSupport, References, readAssembly, resourcesOf } from './template.ts';
 import { Wiring } from './wiring.ts';
 
 export interface RuntimeOptions {
@@ -62,6 +64,10 @@ export interface RuntimeOptions {
   readonly announce?: boolean;
   /** Changes a Lambda's environment before it is loaded: to put a fault between it and an engine. @default - unchanged */
   readonly changeEnvironment?: (environment: Record<string, string>, logicalId: string) => Record<string, string>;
+  /** Whether the Lambdas may do only what the template's policies allow. @default true */
+  readonly enforcePermissions?: boolean;
+  /** Called with each permission that is needed, the first time that it is. */
+  readonly onAccess?: (access: AccessSeen) => void;
   /** Called with every line that a Lambda prints. */
   readonly onLogLine?: (logicalId: string, line: string) => void;
   /** Called after every invocation of a Lambda. */
@@ -109,7 +115,8 @@ export interface LocalRuntime {
  * Starts the runtime.
  *
  * @throws EngineError if an engine cannot be started, UnsupportedTemplateError if the template holds what is not
- *   supported, InvocationError if a bundle cannot be loaded, RuntimeFileError if another runtime is announced
+ *   supported, MissingPermissionError if AWS would refuse what it needs, InvocationError if a bundle cannot be loaded,
+ *   RuntimeFileError if another runtime is announced
  */
 export const startRuntime = async (options: RuntimeOptions = {}): Promise<LocalRuntime> => {
   const stops: Stops = [];
@@ -145,16 +152,7 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   });
 
   const references = new References();
-  references.set('AWS::Region', REGION);
-  references.set('AWS::Partition', 'aws');
-  references.set('AWS::AccountId', LOCAL_ACCOUNT_ID);
-  references.set(
-    'AWS::StackId',
-    `arn:aws:cloudformation:${REGION}:${LOCAL_ACCOUNT_ID}:stack/${assembly.stackName}/local`,
-  );
-  for (const logicalId of inertResources(assembly.template)) {
-    references.set(logicalId, logicalId, { Arn: `arn:aws:inert:${REGION}:${LOCAL_ACCOUNT_ID}:${logicalId}` });
-  }
+  noteNames(assembly, references);
   if (options.isolated) {
     stops.push(() =>
       Promise.all([deleteTables(assembly, dynamodbClient), deleteQueues(assembly, sqsClient, sqs.endpoint)]).then(
@@ -169,21 +167,14 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   const cronToken = options.cronToken || randomBytes(24).toString('base64url');
   const secrets = new Map<string, string>();
   for (const [logicalId] of resourcesOf(assembly.template, 'AWS::SecretsManager::Secret')) {
-    const arn = `arn:aws:secretsmanager:${REGION}:${LOCAL_ACCOUNT_ID}:secret:${logicalId}`;
-    references.set(logicalId, arn, { Id: arn });
-    secrets.set(arn, cronToken);
+    secrets.set(references.arnOf(logicalId), cronToken);
   }
   const secretsManager = await startSecrets(secrets);
   stops.push(() => secretsManager.stop());
 
-  const busNames = resourcesOf(assembly.template, 'AWS::Events::EventBus').map(([logicalId, { Name }]) => {
-    const busName = String(Name ?? logicalId);
-    references.set(logicalId, busName, {
-      Name: busName,
-      Arn: `arn:aws:events:${REGION}:${LOCAL_ACCOUNT_ID}:event-bus/${busName}`,
-    });
-    return busName;
-  });
+  const busNames = resourcesOf(assembly.template, 'AWS::Events::EventBus').map(([logicalId]) =>
+    String(references.resolve({ Ref: logicalId })),
+  );
   const eventBus = await startEventBus({
     region: REGION,
     account: LOCAL_ACCOUNT_ID,
@@ -205,16 +196,19 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
     monitoring.invoked(String(references.resolve({ Ref: invocation.logicalId })));
     options.onInvocation?.(invocation);
   };
+  const permissions = checkPermissions(assembly, references, options);
+  const endpoints = {
+    AWS_ENDPOINT_URL_DYNAMODB: dynamodb.directEndpoint,
+    AWS_ENDPOINT_URL_SQS: sqs.endpoint,
+    AWS_ENDPOINT_URL_EVENTBRIDGE: eventBus.endpoint,
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsManager.endpoint,
+  };
   const lambdas = await loadLambdas(
     assembly,
     references,
     { ...options, onLogLine, onInvocation },
-    {
-      AWS_ENDPOINT_URL_DYNAMODB: dynamodb.directEndpoint,
-      AWS_ENDPOINT_URL_SQS: sqs.endpoint,
-      AWS_ENDPOINT_URL_EVENTBRIDGE: eventBus.endpoint,
-      AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsManager.endpoint,
-    },
+    endpoints,
+    permissions,
   );
   stops.push(() => Promise.all([...lambdas.values()].map((lambda) => lambda.stop())).then(() => {}));
 

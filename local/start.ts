@@ -6,6 +6,7 @@ import { EngineError, REGION } from './engines.ts';
 import { InvocationError } from './lambda-host.ts';
 import { readableLogLine } from './log-lines.ts';
 import { enginesInWords } from './open-engines.ts';
+import { MissingPermissionError } from './permissions/judged-duties.ts';
 import { type LocalRuntime, startRuntime } from './runtime.ts';
 import { RuntimeFileError, shownRuntimeFile } from './runtime-file.ts';
 import { PROJECT_DIRECTORY } from './synth.ts';
@@ -153,9 +154,14 @@ const run = async (): Promise<void> => {
 };
 
 run().catch((error) => {
-  const expected = [UsageError, EngineError, RuntimeFileError, UnsupportedTemplateError, InvocationError].some(
-    (known) => error instanceof known,
-  );
+  const expected = [
+    UsageError,
+    EngineError,
+    RuntimeFileError,
+    UnsupportedTemplateError,
+    MissingPermissionError,
+    InvocationError,
+  ].some((known) => error instanceof known);
   console.error(`npm start: ${expected || !(error instanceof Error) ? (error.message ?? error) : error.stack}`);
   if (error instanceof UsageError) console.error(seeHelp('npm start'));
   process.exit(error instanceof UsageError ? WRONG_USAGE : 1);

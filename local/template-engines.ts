@@ -1,10 +1,11 @@
 /** The template's tables and queues, without the Lambdas: for what drives the code by itself. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
+import { noteNames } from './arns.ts';
 import { type Engine, LOCAL_CREDENTIALS, REGION } from './engines.ts';
 import { openDynamoDb, openSqs } from './open-engines.ts';
 import { createQueues, createTables, deleteQueues, deleteTables, withNamesOfItsOwn } from './resources.ts';
-import { inertResources, References, readAssembly } from './template.ts';
+import { References, readAssembly } from './template.ts';
 
 export interface TemplateEngines {
   readonly dynamodb: Engine;
@@ -27,7 +28,7 @@ export const startTemplateEngines = async (assemblyDirectory: string): Promise<T
   const sqsClient = new SQSClient({ ...client, endpoint: sqs.endpoint });
   const assembly = withNamesOfItsOwn(readAssembly(assemblyDirectory));
   const references = new References();
-  for (const logicalId of inertResources(assembly.template)) references.set(logicalId, logicalId);
+  noteNames(assembly, references);
   await createQueues(assembly, sqsClient, sqs.endpoint, references);
   await createTables(assembly, dynamodbClient, references);
   return {

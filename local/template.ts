@@ -41,23 +41,30 @@ interface Support {
   readonly inert?: readonly string[];
 }
 
-const NO_IAM = 'nothing is shared on one machine: no identity is checked';
+const NO_CALLERS = 'whoever reaches loopback may call: identities of callers from outside are not checked';
 const NOBODY_PAGED = 'alarms are printed; nobody is paged';
 /** Resource types that are left aside whole, and why that changes nothing. */
 const INERT_TYPES: Record<string, string> = {
-  'AWS::IAM::Role': NO_IAM,
-  'AWS::IAM::Policy': NO_IAM,
-  'AWS::SQS::QueuePolicy': NO_IAM,
-  'AWS::Lambda::Permission': NO_IAM,
-  'AWS::ApiGatewayV2::Authorizer': NO_IAM,
+  'AWS::ApiGatewayV2::Authorizer': NO_CALLERS,
   'AWS::SNS::Topic': NOBODY_PAGED,
-  'AWS::SNS::TopicPolicy': NOBODY_PAGED,
   'AWS::SNS::Subscription': NOBODY_PAGED,
   'AWS::CloudWatch::Dashboard': NOBODY_PAGED,
   'AWS::Logs::LogGroup': 'logs go to the terminal and to .local/logs',
 };
 
 const SUPPORTED_TYPES: Record<string, Support> = {
+  'AWS::IAM::Role': {
+    used: ['AssumeRolePolicyDocument', 'ManagedPolicyArns', 'Policies', 'RoleName'],
+    inert: ['Description', 'MaxSessionDuration', 'Tags'],
+  },
+  'AWS::IAM::Policy': { used: ['PolicyDocument', 'Roles'], inert: ['PolicyName'] },
+  'AWS::IAM::ManagedPolicy': {
+    used: ['ManagedPolicyName', 'PolicyDocument', 'Roles'],
+    inert: ['Description'],
+  },
+  'AWS::SQS::QueuePolicy': { used: ['PolicyDocument', 'Queues'] },
+  'AWS::SNS::TopicPolicy': { used: ['PolicyDocument', 'Topics'] },
+  'AWS::Lambda::Permission': { used: ['Action', 'FunctionName', 'Principal', 'SourceAccount', 'SourceArn'] },
   'AWS::CloudWatch::Alarm': {
     used: [
       'AlarmActions',
@@ -88,7 +95,7 @@ const SUPPORTED_TYPES: Record<string, Support> = {
   },
   'AWS::Events::Rule': { used: ['EventPattern', 'State', 'Targets'], inert: ['Description', 'Tags'] },
   'AWS::Events::EventBus': { used: ['Name'], inert: ['Description', 'Tags'] },
-  'AWS::SecretsManager::Secret': { used: ['GenerateSecretString'], inert: ['Description', 'KmsKeyId', 'Tags'] },
+  'AWS::SecretsManager::Secret': { used: ['GenerateSecretString', 'KmsKeyId'], inert: ['Description', 'Tags'] },
   'AWS::DynamoDB::Table': {
     used: [
       'TableName',
@@ -96,22 +103,24 @@ const SUPPORTED_TYPES: Record<string, Support> = {
       'AttributeDefinitions',
       'GlobalSecondaryIndexes',
       'BillingMode',
+      'SSESpecification',
       'StreamSpecification',
       'Tags',
     ],
-    inert: ['PointInTimeRecoverySpecification', 'SSESpecification', 'DeletionProtectionEnabled'],
+    inert: ['PointInTimeRecoverySpecification', 'DeletionProtectionEnabled'],
   },
   'AWS::SQS::Queue': {
     used: [
       'QueueName',
       'DelaySeconds',
+      'KmsMasterKeyId',
       'MaximumMessageSize',
       'MessageRetentionPeriod',
       'ReceiveMessageWaitTimeSeconds',
       'VisibilityTimeout',
       'RedrivePolicy',
     ],
-    inert: ['SqsManagedSseEnabled', 'KmsMasterKeyId', 'Tags'],
+    inert: ['SqsManagedSseEnabled', 'Tags'],
   },
   'AWS::Lambda::Function': {
     used: [
@@ -119,12 +128,14 @@ const SUPPORTED_TYPES: Record<string, Support> = {
       'Code',
       'Environment',
       'Handler',
+      'LoggingConfig',
       'MemorySize',
+      'Role',
       'Runtime',
       'Timeout',
       'ReservedConcurrentExecutions',
     ],
-    inert: ['Architectures', 'Description', 'LoggingConfig', 'Role', 'Tags'],
+    inert: ['Architectures', 'Description', 'Tags'],
   },
   'AWS::Lambda::EventSourceMapping': {
     used: [
@@ -189,10 +200,6 @@ export const checkSupport = (template: Template): void => {
   if (problems.length > 0) throw new UnsupportedTemplateError(problems);
 };
 
-/** Logical ids of the resources that are left aside whole. Others may refer to them all the same. */
-export const inertResources = (template: Template): string[] =>
-  Object.entries(template.Resources).flatMap(([logicalId, { Type }]) => (Type in INERT_TYPES ? [logicalId] : []));
-
 /** All resources of a type, with their logical ids. */
 export const resourcesOf = (
   template: Template,
@@ -224,6 +231,11 @@ export class References {
   ownerOf(value: string): string | undefined {
     for (const [key, candidate] of this.#values) if (candidate === value) return key.split('.')[0];
     return undefined;
+  }
+
+  /** The ARN of a resource: its attribute, or what `Ref` gives where that is one. */
+  arnOf(logicalId: string): string {
+    return this.#values.get(`${logicalId}.Arn`) ?? this.#lookUp(logicalId);
   }
 
   /**

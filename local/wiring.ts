@@ -121,7 +121,6 @@ export class Wiring {
   /** @param period fires at this many ms instead of the template's rate, or never by itself */
   schedules(period: number | 'never' | undefined): LocalSchedule[] {
     return resourcesOf(this.#template, 'AWS::Scheduler::Schedule').map(([logicalId, properties]) => {
-      this.#references.set(logicalId, logicalId);
       const schedule = this.#references.resolve(properties) as Schedule;
       if (schedule.FlexibleTimeWindow?.Mode !== 'OFF') {
         throw new UnsupportedTemplateError([`flexible time window of ${logicalId}`]);

@@ -32,7 +32,7 @@ export const STEPS: Readonly<Record<string, readonly string[]>> = {
   strangers: tests('test/strangers'),
   races: tests('test/races'),
   patrol: tests('test/core/left-out.test.ts'),
-  store: tests('test/adapters'),
+  store: tests('test/adapters', 'test/table'),
 };
 
 /** What the steps are told beside where the engines are. */
@@ -49,6 +49,8 @@ export const LEFT_OUT: Readonly<Record<string, string>> = {
     'it is about what the runtime makes of the Lambdas’ metrics, and moves their clocks by hours',
   'test/flow/restart.test.ts': 'DATA_DIR is where the embedded engines keep their data',
   'test/flow/second-runtime.test.ts': 'each of its runtimes starts engines of its own',
+  'test/permissions/needed.test.ts': 'permissions are checked before a request reaches an engine',
+  'test/permissions/refused.test.ts': 'permissions are checked before a request reaches an engine',
   'test/schedules': 'it plays days of sweeps; the histories take the same handlers to the other engines',
   'test/local/page-guard.test.ts': 'it is about the guards before the embedded engines',
   'test/local/template.test.ts': 'of engines, it is about the ports of the embedded ones only',
@@ -61,6 +63,8 @@ export const NO_ENGINE: readonly string[] = [
   'test/bin',
   'test/core',
   'test/engines',
+  'test/explorer',
   'test/lib',
   'test/local',
+  'test/permissions',
 ];

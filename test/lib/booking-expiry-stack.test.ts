@@ -319,6 +319,19 @@ describe('the schedule', () => {
     });
   });
 
+  test('may invoke the one function, and put what it could not into its dead-letter queue', () => {
+    const roleIds = Object.values(template.findResources('AWS::Scheduler::Schedule')).map(
+      ({ Properties }) => Properties.Target.RoleArn['Fn::GetAtt'][0],
+    );
+    const policies = Object.values(template.findResources('AWS::IAM::Policy')).filter(({ Properties }) =>
+      Properties.Roles.some(({ Ref }: { Ref: string }) => roleIds.includes(Ref)),
+    );
+    expect(policies.flatMap(({ Properties }) => Properties.PolicyDocument.Statement)).toEqual([
+      { Effect: 'Allow', Action: 'lambda:InvokeFunction', Resource: arnOf('SweepFunction') },
+      { Effect: 'Allow', Action: 'sqs:SendMessage', Resource: arnOf('SweepDeadLetterQueue') },
+    ]);
+  });
+
   test('is not waited for after a deployment, nor after one that is rolled back', () => {
     template.hasResourceProperties('AWS::Events::Rule', {
       EventPattern: {

@@ -13,9 +13,11 @@ export const startFaultyEngine = async (target = 'http://127.0.0.1:1') => {
   let { hostname, port } = new URL(target);
   const agent = new Agent({ keepAlive: true });
   let mode: Mode = 'well';
+  let failing: string | undefined;
   let failures = 0;
   const { endpoint, server, stop } = await listenOnLoopback(async (incoming, response) => {
-    const now = mode;
+    const isToFail = failing === undefined || String(incoming.headers['x-amz-target']).endsWith(`.${failing}`);
+    const now = isToFail ? mode : 'well';
     if (now !== 'well') failures += 1;
     if (now === 'unreachable') {
       incoming.socket.destroy();
@@ -47,8 +49,10 @@ export const startFaultyEngine = async (target = 'http://127.0.0.1:1') => {
       ({ hostname, port } = new URL(endpoint));
     },
     failures: () => failures,
-    become: (next: Mode) => {
+    /** @param operation the only one that fails; all of them if absent */
+    become: (next: Mode, operation?: string) => {
       mode = next;
+      failing = operation;
       // Whoever waits in a long poll meets the fault too.
       if (next === 'unreachable') server.closeAllConnections();
     },

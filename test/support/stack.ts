@@ -10,7 +10,7 @@ export const synth = (given: Parameters<typeof bookingExpirySettings>[0] = {}): 
   return Template.fromStack(new BookingExpiryStack(app, `booking-expiry-${settings.stage}`, { settings }));
 };
 
-const KEY = 'arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555';
+export const KEY = 'arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555';
 
 /** Every setting that changes what is in the template, alone and together: for tests that walk all of them. */
 export const SETTINGS_TO_WALK: readonly Parameters<typeof bookingExpirySettings>[0][] = [
