@@ -173,6 +173,7 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
     onEvent: options.onEvent ?? (() => {}),
   });
   stops.push(() => eventBus.stop());
+  const eventsUrl = `${eventBus.endpoint}/events`;
 
   const lambdas = await loadLambdas(assembly, references, options, {
     AWS_ENDPOINT_URL_DYNAMODB: dynamodb.directEndpoint,
@@ -214,6 +215,9 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
       timerQueueUrl: outputs.TimerQueueUrl ?? '',
       timerDeadLetterQueueUrl: outputs.TimerDeadLetterQueueUrl ?? '',
       eventSourceMappings: mappingsServer.endpoint,
+      events: eventsUrl,
+      secretsManager: secretsManager.endpoint,
+      outputs,
       pid: process.pid,
     });
     stops.push(removeRuntimeFile);
@@ -222,7 +226,7 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
     dynamodbEndpoint: dynamodb.endpoint,
     sqsEndpoint: sqs.endpoint,
     cronToken,
-    eventsUrl: `${eventBus.endpoint}/events`,
+    eventsUrl,
     outputs,
     lambdas,
     fireSchedules: async () => {
