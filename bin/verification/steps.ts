@@ -1,5 +1,6 @@
 /** All steps, in their order. docs/unverified.md says what each of them verifies. */
 import { alarm, metrics } from './alarm-steps.ts';
+import { batchWrite } from './batch-step.ts';
 import { apiBooking, bareBooking, extendedBooking, paidBooking } from './booking-steps.ts';
 import { event } from './event-step.ts';
 import type { Step } from './step.ts';
@@ -14,6 +15,7 @@ export const STEPS: readonly Step[] = [
   bareBooking,
   paidBooking,
   extendedBooking,
+  batchWrite,
   event,
   // Before the sweeps that the command asks for: they leave the same note.
   scheduledSweep,
