@@ -37,7 +37,7 @@ export const scheduledSweep: Step = {
         `no sweep has finished for ${Math.round((settings.sweepIntervalMs + SCHEDULE_PRECISION_MS + patienceMs) / SECOND_MS)} s: ` +
           'docs/runbook.md#sweep-not-running',
       );
-      await pause(SECOND_MS);
+      await pause(2 * SECOND_MS);
     }
   },
 };
@@ -78,7 +78,8 @@ export const foundBySweep: Step = {
       await sweepByWebhook(verification, token);
       const expired = await Promise.all(written.map((id) => bookings.expired(id, systemClock() + patienceMs)));
       const bySweep = expired.filter(({ expiredBy }) => expiredBy === 'sweep').length;
-      if (bySweep > 0) return `${bySweep} of ${written.length} bookings, that no timer had expired`;
+      if (bySweep > 0)
+        return `${bySweep} of ${written.length} overdue bookings were expired by the sweep, before a timer came`;
     }
     throw new NotChecked(
       `not shown: in ${RACES} races the timers came before the sweep each time; --far shows what only a sweep can do`,
