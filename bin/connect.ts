@@ -62,6 +62,8 @@ export interface Connection {
   /** The bookings' own timers; absent where the table's tags do not tell. */
   readonly queue?: TimerQueue;
   readonly timerQueueUrl?: string;
+  /** What the names of the service's alarms begin with; absent where the table's tags do not tell. */
+  readonly alarmPrefix?: string;
   /** URLs of the dead-letter queues, by the names that their alarms and the runbook use. */
   readonly deadLetterQueueUrls: ReadonlyMap<string, string>;
 }
@@ -78,11 +80,11 @@ export const connect = async (options: ConnectOptions, purpose: 'write' | 'look'
   if (givenShardCount !== undefined && !/^([1-9]\d?|1\d\d|200)$/.test(givenShardCount)) {
     throw new UsageError(`--shard-count must be a whole number from 1 to 200, got ${givenShardCount}`);
   }
-  const { table, dynamodb, sqs, eventSources, runtimePid } = findTable(options);
+  const { table, dynamodb, sqs, eventSources, runtimePid, knownTags } = findTable(options);
   const impatient = new DynamoDBClient({ maxAttempts: 2, ...dynamodb });
   const readPlace = watchPlace(impatient, table);
   const clockDifference = watchClock(impatient);
-  const { tags, streamArn } = await readTable(impatient, table).catch(async (error) => {
+  const { tags, streamArn } = await readTable(impatient, table, knownTags).catch(async (error) => {
     const hint = runtimePid === undefined ? '' : ' (is npm start still running?)';
     throw new Error(`cannot reach the ${placeText(await readPlace())}: ${reasonOf(error)}${hint}`, { cause: error });
   });
@@ -116,6 +118,7 @@ export const connect = async (options: ConnectOptions, purpose: 'write' | 'look'
     ...(streamArn && { streamArn }),
     ...(eventSources && mayAsk(eventSources, place) && { eventSources }),
     ...(queueUrl && { timerQueueUrl: queueUrl }),
+    ...(tags.get(TABLE_TAGS.alarmPrefix) && { alarmPrefix: tags.get(TABLE_TAGS.alarmPrefix) ?? '' }),
     deadLetterQueueUrls: new Map(
       [...tags]
         .filter(([name]) => name.startsWith(DEAD_LETTERS_TAG_PREFIX))
@@ -136,6 +139,7 @@ interface Found {
   readonly eventSources?: EventSourceAccess;
   /** Process of the local runtime, where the table is its own. */
   readonly runtimePid?: number;
+  readonly knownTags?: Readonly<Record<string, string>> | undefined;
 }
 
 const findTable = (options: ConnectOptions): Found => {
@@ -164,22 +168,24 @@ const findTable = (options: ConnectOptions): Found => {
     sqs: { ...signing, endpoint: local.sqs },
     ...(local.eventSourceMappings && { eventSources: { ...signing, endpoint: local.eventSourceMappings } }),
     runtimePid: local.pid,
+    knownTags: local.tags,
   };
 };
 
+/** @param knownTags what the local runtime's file says that they are, so that an engine without tags will do */
 const readTable = async (
   client: DynamoDBClient,
   table: string,
+  knownTags: Readonly<Record<string, string>> | undefined,
 ): Promise<{ readonly tags: ReadonlyMap<string, string>; readonly streamArn: string | undefined }> => {
   const { Table } = await client.send(new DescribeTableCommand({ TableName: table }));
+  const streamArn = Table?.LatestStreamArn;
+  if (knownTags !== undefined) return { tags: new Map(Object.entries(knownTags)), streamArn };
   const { Tags = [] } = await client
     .send(new ListTagsOfResourceCommand({ ResourceArn: Table?.TableArn }))
     // Not every engine has tags, and not every operator may read them.
     .catch(() => ({ Tags: [] }));
-  return {
-    tags: new Map(Tags.map(({ Key = '', Value = '' }) => [Key, Value])),
-    streamArn: Table?.LatestStreamArn,
-  };
+  return { tags: new Map(Tags.map(({ Key = '', Value = '' }) => [Key, Value])), streamArn };
 };
 
 /** The last reason in an error's chain of causes is the one that helps; some errors of the SDK have only a name. */

@@ -7,6 +7,7 @@ import { isLeftOut } from '../functions/core/left-out.ts';
 import { iso, systemClock } from '../functions/runtime/clock.ts';
 import type { Item } from '../functions/table/item.ts';
 import { parseOptions, UsageError } from '../local/usage.ts';
+import { type AlarmLooked, alarmProblems, lookAtAlarms } from './alarms.ts';
 import { CONNECT_OPTIONS, CONNECT_USAGE, type Connection, connect, reasonOf, runCommand } from './connect.ts';
 import { lookAtReaders, type Reader, readerProblems } from './event-sources.ts';
 
@@ -54,7 +55,7 @@ const lookAt = async (connection: Connection, next: number, wholeTable: boolean)
   const { index, settings, scheduling } = connection;
   const nowMs = systemClock();
   const deadLetters: Record<string, number> = {};
-  const [pending, overdue, oldest, upcoming, leftOut, state, timers, readers] = await Promise.all([
+  const [pending, overdue, oldest, upcoming, leftOut, state, timers, readers, alarms] = await Promise.all([
     index.countPending(nowMs + 1, LATEST_DEADLINE_MS),
     index.countPending(0, nowMs),
     index.listPending({ fromMs: 0, throughMs: nowMs, limit: 1, after: {} }),
@@ -65,6 +66,7 @@ const lookAt = async (connection: Connection, next: number, wholeTable: boolean)
     scheduling?.readState(),
     connection.timerQueueUrl === undefined ? undefined : messagesIn(connection, connection.timerQueueUrl),
     readersOf(connection, nowMs),
+    alarmsOf(connection),
     ...Array.from(connection.deadLetterQueueUrls, async ([name, url]) => {
       const { visible, inFlight } = await messagesIn(connection, url);
       deadLetters[name] = visible + inFlight;
@@ -86,6 +88,7 @@ const lookAt = async (connection: Connection, next: number, wholeTable: boolean)
   for (const [name, count] of Object.entries(deadLetters))
     if (count > 0) problems.push(`${count} dead letter(s) of ${name}`);
   if (Array.isArray(readers)) problems.push(...readerProblems(readers, OLD_RECORD_MS));
+  if (Array.isArray(alarms)) problems.push(...alarmProblems(alarms, nowMs));
   if (scheduling && lastSweepMs === undefined) problems.push('no sweep has finished yet');
   if (lastSweepMs !== undefined && nowMs - lastSweepMs > INTERVALS_WITHOUT_A_SWEEP * settings.sweepIntervalMs) {
     problems.push(`the last sweep that finished began ${seconds(nowMs - lastSweepMs)} ago`);
@@ -100,6 +103,7 @@ const lookAt = async (connection: Connection, next: number, wholeTable: boolean)
     timers,
     deadLetters,
     readers,
+    alarms,
     lastSweepAt: lastSweepMs === undefined ? null : iso(lastSweepMs),
     lastSweepAgoMs: lastSweepMs === undefined ? null : nowMs - lastSweepMs,
     nextDeadlines: upcoming.bookings.map(({ bookingId, expiresAtMs = 0 }) => ({
@@ -141,6 +145,16 @@ const readersOf = async (
   }
 };
 
+/** The alarms of the service; why they are not known, where they cannot be asked for. */
+const alarmsOf = async ({ eventSources, alarmPrefix }: Connection): Promise<readonly AlarmLooked[] | string> => {
+  if (eventSources === undefined || alarmPrefix === undefined) return 'an engine of one’s own tells nothing of them';
+  try {
+    return await lookAtAlarms(eventSources, alarmPrefix);
+  } catch (error) {
+    return reasonOf(error);
+  }
+};
+
 const arnOf = async (sqsClient: SQSClient, QueueUrl: string): Promise<string | undefined> =>
   (await sqsClient.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['QueueArn'] }))).Attributes
     ?.QueueArn;
@@ -148,6 +162,12 @@ const arnOf = async (sqsClient: SQSClient, QueueUrl: string): Promise<string | u
 const readerText = ({ functionName, reads, state, behindMs }: Reader): string => {
   const behind = behindMs === undefined ? '' : `, ${seconds(behindMs)} behind`;
   return `${functionName} ${state}${reads === 'stream' ? behind : ''}`;
+};
+
+const alarmsText = (alarms: readonly AlarmLooked[] | string): string => {
+  if (typeof alarms === 'string') return `not known: ${alarms}`;
+  const on = alarms.filter(({ state }) => state === 'ALARM').map(({ name }) => name);
+  return `${alarms.length}, ${on.length === 0 ? 'none of them on' : `on: ${on.join(', ')}`}`;
 };
 
 const seconds = (ms: number): string => `${(ms / SECOND_MS).toFixed(1)} s`;
@@ -165,7 +185,7 @@ runCommand('status', async () => {
     console.log(JSON.stringify(status));
     return;
   }
-  const { timers, deadLetters, readers, lastSweepAgoMs, nextDeadlines, problems } = status;
+  const { timers, deadLetters, readers, alarms, lastSweepAgoMs, nextDeadlines, problems } = status;
   const reading = Array.isArray(readers) ? readers.map(readerText) : [`not known: ${readers}`];
   const dead = Object.entries(deadLetters).map(([name, count]) => `${name} ${count}`);
   console.log(`${connection.placeText.replace(/^table /, 'table          ')}
@@ -175,6 +195,7 @@ in no index    ${status.inNoIndex}${status.wholeTableLookedAt ? '' : ' among the
 timers         ${timers ? `${timers.delayed} delayed, ${timers.visible} waiting, ${timers.inFlight} in flight` : 'not known'}
 dead letters   ${dead.join(', ') || 'not known'}
 readers        ${reading.join('\n               ')}
+alarms         ${alarmsText(alarms)}
 last sweep     ${lastSweepAgoMs === null ? 'not known' : `began ${seconds(lastSweepAgoMs)} ago`}`);
   for (const [index, { bookingId, expiresAt, inMs }] of nextDeadlines.entries()) {
     console.log(`${index === 0 ? 'next deadlines' : ''.padEnd(14)} ${expiresAt}  in ${seconds(inMs)}  ${bookingId}`);

@@ -56,6 +56,7 @@ export const TABLE_TAGS = {
   timerLeadMs: 'booking-expiry:timer-lead-ms',
   timerQueueUrl: 'booking-expiry:timer-queue-url',
   sweepStateTable: 'booking-expiry:sweep-state-table',
+  alarmPrefix: 'booking-expiry:alarm-prefix',
 } as const;
 
 /** Begins the tag of each dead-letter queue; what follows is the name that its alarm and the runbook use. */

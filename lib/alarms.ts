@@ -140,9 +140,10 @@ export class Alarms extends Construct {
         description: `Something could not be processed and waits in a dead-letter queue: ${Object.keys(deadLetterQueues).join(', ')}.`,
         section: 'dead-letters',
         metric: new MathExpression({
-          expression: Object.keys(deadLetters)
+          // SUM leaves out what is missing. A plus would make all of it missing where one queue has been idle.
+          expression: `SUM([${Object.keys(deadLetters)
             .map((id) => `FILL(${id}, 0)`)
-            .join(' + '),
+            .join(', ')}])`,
           usingMetrics: deadLetters,
           period: MINUTE,
           label: 'dead letters',
@@ -162,7 +163,15 @@ export class Alarms extends Construct {
         name: 'sweep-not-running',
         description: 'No sweep has run for three intervals: what the timers miss is marked by nobody.',
         section: 'sweep-not-running',
-        metric: props.sweep.metricInvocations({ statistic: Stats.SUM, period: props.sweepInterval }),
+        // Without FILL, CloudWatch would look further back for what it misses, and go off some intervals later.
+        metric: new MathExpression({
+          expression: 'FILL(sweeps, 0)',
+          usingMetrics: {
+            sweeps: props.sweep.metricInvocations({ statistic: Stats.SUM, period: props.sweepInterval }),
+          },
+          period: props.sweepInterval,
+          label: 'sweeps',
+        }),
         threshold: 1,
         comparison: ComparisonOperator.LESS_THAN_THRESHOLD,
         evaluationPeriods: 3,

@@ -1,6 +1,6 @@
 /**
  * `npm run demo`: the main job, live. Some hundred bookings with short holds are written, paid, cancelled, extended, paid
- * too late and attacked in the ways that happen, on a local runtime in memory; then the four promises are checked.
+ * too late and attacked in the ways that happen, on a local runtime of its own; then the four promises are checked.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -17,6 +17,7 @@ import { judge, verdictText } from './demo-verdict.ts';
 import { LOCAL_CREDENTIALS, REGION } from './engines.ts';
 import { percentile } from './lag-report.ts';
 import { startLossyQueue } from './lossy-queue.ts';
+import { enginesInWords } from './open-engines.ts';
 import { canShowBars, progressBarWithLog } from './progress-bar.ts';
 import { type LocalRuntime, startRuntime } from './runtime.ts';
 import { endIfUsage, parseOptions } from './usage.ts';
@@ -120,9 +121,11 @@ const tell = (text: string): void => {
 const errors = new DemoErrors(tell);
 
 const run = async (): Promise<boolean> => {
-  say('Synthesizing the CDK app, starting DynamoDB and SQS in memory, loading the Lambdas…');
+  say(`Synthesizing the CDK app, loading the Lambdas; ${enginesInWords()}…`);
   const lossyQueue = await startLossyQueue((body) => body.includes('"demo-timer-lost-'));
   const runtime = await startRuntime({
+    // Engines of one's own may hold the bookings of an earlier demo, or of npm start.
+    isolated: true,
     schedulePeriodMs: SWEEP_PERIOD_MS,
     context: { stage: 'dev', shardCount: String(SHARD_COUNT) },
     changeEnvironment: (environment) => ({

@@ -27,17 +27,25 @@ interface CompiledRoute extends HttpRoute {
 export class LocalHttpApi {
   readonly #routes: CompiledRoute[];
   readonly #onProblem: (problem: string) => void;
+  readonly #onAnswer: (status: number) => void;
   #server: LoopbackServer | undefined;
   readonly #inFlight = new Set<Promise<void>>();
 
-  constructor(routes: readonly HttpRoute[], onProblem: (problem: string) => void) {
+  /** @param onAnswer told the status of each answer */
+  constructor(
+    routes: readonly HttpRoute[],
+    onProblem: (problem: string) => void,
+    onAnswer: (status: number) => void = () => {},
+  ) {
     this.#routes = routes.map(compileRoute).sort((a, b) => b.rank - a.rank);
     this.#onProblem = onProblem;
+    this.#onAnswer = onAnswer;
   }
 
   /** @returns where it listens */
   async listen(port: number): Promise<string> {
     this.#server = await listenOnLoopback((request, response) => {
+      response.once('finish', () => this.#onAnswer(response.statusCode));
       const answer = this.#serve(request, response).finally(() => this.#inFlight.delete(answer));
       this.#inFlight.add(answer);
     }, port);

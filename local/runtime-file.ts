@@ -14,6 +14,8 @@ export interface RuntimeFile {
   /** The HTTP API, where the template has one. */
   readonly api: string | null;
   readonly bookingsTable: string;
+  /** The bookings table's tags, which not every engine keeps. Absent from files that version 0.1.0 wrote. */
+  readonly tags?: Readonly<Record<string, string>>;
   readonly timerQueueUrl: string;
   readonly timerDeadLetterQueueUrl: string;
   /** Where Lambda and CloudWatch tell how far behind the readers are; absent in a file of an older version. */

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { SQSClient } from '@aws-sdk/client-sqs';
+import type { AlarmChange, AlarmState } from './alarms.ts';
 import type { CheckpointStore } from './checkpoints.ts';
 import { isAlive, lockDataDirectory } from './data-directory.ts';
 import {
@@ -27,8 +28,9 @@ import { type PublishedEvent, startEventBus } from './event-bus.ts';
 import { startEventSourceMappings } from './event-source-mappings.ts';
 import type { LambdaHost } from './lambda-host.ts';
 import { loadLambdas } from './lambdas.ts';
+import { Monitoring } from './monitoring.ts';
 import type { ClockOffset } from './moved-clock.ts';
-import { createQueues, createTables } from './resources.ts';
+import { createQueues, createTables, deleteQueues, deleteTables, tableTags, withNamesOfItsOwn } from './resources.ts';
 import { expectFreeRuntimeFile, removeRuntimeFile, writeRuntimeFile } from './runtime-file.ts';
 import { startSecrets } from './secrets.ts';
 import { PROJECT_DIRECTORY, synthesize } from './synth.ts';
@@ -54,6 +56,8 @@ export interface RuntimeOptions {
   readonly schedulePeriodMs?: number | 'never';
   /** Most execution environments of one Lambda at once, in place of an account's limit. @default 50 */
   readonly maxConcurrency?: number;
+  /** Whether tables and queues have names of their own and are deleted on stop, where others use the same engines. @default false */
+  readonly isolated?: boolean;
   /** Whether to write `.local/runtime.json`, or the file that RUNTIME_FILE names. @default false */
   readonly announce?: boolean;
   /** Changes a Lambda's environment before it is loaded: to put a fault between it and an engine. @default - unchanged */
@@ -64,6 +68,10 @@ export interface RuntimeOptions {
   readonly onInvocation?: (invocation: InvocationDone) => void;
   /** What a Lambda's clock goes by, to move it or to let it go wrong. @default - the system's clock */
   readonly clockOffsetOf?: (logicalId: string) => ClockOffset | undefined;
+  /** What the alarms' minutes go by. @default - the system's clock */
+  readonly clock?: () => number;
+  /** Called when an alarm of the template goes off or back. */
+  readonly onAlarm?: (change: AlarmChange) => void;
   /** Called with every event that is published on the bus. */
   readonly onEvent?: (event: PublishedEvent) => void;
   /** Called with what goes wrong outside the Lambdas' own logs. */
@@ -89,6 +97,8 @@ export interface LocalRuntime {
   /** The template's outputs, resolved. */
   readonly outputs: Readonly<Record<string, string>>;
   readonly lambdas: ReadonlyMap<string, LambdaHost>;
+  /** Evaluates every alarm of the template, now. */
+  checkAlarms(): Promise<readonly AlarmState[]>;
   /** Fires every schedule once, now. Resolves when the invocations are through. */
   fireSchedules(): Promise<void>;
   /** Lets what is in flight finish and stops everything. */
@@ -145,7 +155,15 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   for (const logicalId of inertResources(assembly.template)) {
     references.set(logicalId, logicalId, { Arn: `arn:aws:inert:${REGION}:${LOCAL_ACCOUNT_ID}:${logicalId}` });
   }
-  await createQueues(assembly, sqsClient, sqs.endpoint, REGION, references);
+  if (options.isolated) {
+    stops.push(() =>
+      Promise.all([deleteTables(assembly, dynamodbClient), deleteQueues(assembly, sqsClient, sqs.endpoint)]).then(
+        () => {},
+        (error) => onProblem(`could not delete the tables and queues of ${assembly.stackName}: ${error}`),
+      ),
+    );
+  }
+  await createQueues(assembly, sqsClient, sqs.endpoint, references);
   await createTables(assembly, dynamodbClient, references);
 
   const cronToken = options.cronToken || randomBytes(24).toString('base64url');
@@ -175,25 +193,47 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   stops.push(() => eventBus.stop());
   const eventsUrl = `${eventBus.endpoint}/events`;
 
-  const lambdas = await loadLambdas(assembly, references, options, {
-    AWS_ENDPOINT_URL_DYNAMODB: dynamodb.directEndpoint,
-    AWS_ENDPOINT_URL_SQS: sqs.endpoint,
-    AWS_ENDPOINT_URL_EVENTBRIDGE: eventBus.endpoint,
-    AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsManager.endpoint,
+  const monitoring = new Monitoring(assembly.template, references, {
+    clock: options.clock ?? Date.now,
+    onAlarm: options.onAlarm ?? (() => {}),
+    onProblem,
   });
+  const onLogLine = (logicalId: string, line: string): void => {
+    monitoring.logLine(line);
+    options.onLogLine?.(logicalId, line);
+  };
+  const onInvocation = (invocation: InvocationDone): void => {
+    monitoring.invoked(String(references.resolve({ Ref: invocation.logicalId })));
+    options.onInvocation?.(invocation);
+  };
+  const lambdas = await loadLambdas(
+    assembly,
+    references,
+    { ...options, onLogLine, onInvocation },
+    {
+      AWS_ENDPOINT_URL_DYNAMODB: dynamodb.directEndpoint,
+      AWS_ENDPOINT_URL_SQS: sqs.endpoint,
+      AWS_ENDPOINT_URL_EVENTBRIDGE: eventBus.endpoint,
+      AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsManager.endpoint,
+    },
+  );
   stops.push(() => Promise.all([...lambdas.values()].map((lambda) => lambda.stop())).then(() => {}));
 
   const wiring = new Wiring(assembly, references, lambdas, sqsClient, streamsClient, onProblem);
-  const { sources: eventSources, mappings } = wiring.eventSources(checkpointStore(dynamodb, dataDir));
-  const mappingsServer = await startEventSourceMappings(mappings);
+  const { sources: eventSources, mappings } = wiring.eventSources(
+    options.isolated ? undefined : checkpointStore(dynamodb, dataDir),
+  );
+  const mappingsServer = await startEventSourceMappings(mappings, () => monitoring.alarms.states);
   stops.push(() => mappingsServer.stop());
   const schedules = wiring.schedules(options.schedulePeriodMs);
   const deployments = wiring.deployments(options.schedulePeriodMs);
-  const api = wiring.httpApi();
+  const api = wiring.httpApi((apiId, status) => monitoring.answered(apiId, status));
   if (api) {
     references.set(api.logicalId, api.logicalId, { ApiEndpoint: await api.server.listen(apiPort) });
     stops.push(() => api.server.stop());
   }
+  monitoring.start(sqsClient, mappings);
+  stops.push(() => monitoring.stop());
   const outputs = Object.fromEntries(
     Object.entries(assembly.template.Outputs ?? {}).map(([name, { Value }]) => [
       name,
@@ -207,11 +247,13 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   if (options.announce) {
     // Another one may have been quicker.
     await expectFreeRuntimeFile();
+    const bookingsTable = outputs.BookingsTableName ?? '';
     writeRuntimeFile({
       dynamodb: dynamodb.endpoint,
       sqs: sqs.endpoint,
       api: outputs.ApiUrl ?? null,
-      bookingsTable: outputs.BookingsTableName ?? '',
+      bookingsTable,
+      tags: tableTags(assembly, references, bookingsTable),
       timerQueueUrl: outputs.TimerQueueUrl ?? '',
       timerDeadLetterQueueUrl: outputs.TimerDeadLetterQueueUrl ?? '',
       eventSourceMappings: mappingsServer.endpoint,
@@ -229,6 +271,10 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
     eventsUrl,
     outputs,
     lambdas,
+    checkAlarms: async () => {
+      await monitoring.check();
+      return monitoring.alarms.states;
+    },
     fireSchedules: async () => {
       await Promise.all(schedules.map((schedule) => schedule.fire()));
     },
@@ -247,7 +293,8 @@ const checkpointStore = (
 
 type Stops = (() => Promise<void> | void)[];
 
-const assemble = async ({ assemblyDirectory, context }: RuntimeOptions, stops: Stops): Promise<Assembly> => {
+const assemble = async (options: RuntimeOptions, stops: Stops): Promise<Assembly> => {
+  const { assemblyDirectory, context, isolated } = options;
   const directory = assemblyDirectory ?? join(PROJECT_DIRECTORY, '.local', `cdk.out-${process.pid}`);
   if (assemblyDirectory === undefined) {
     removeAbandonedAssemblies();
@@ -256,7 +303,7 @@ const assemble = async ({ assemblyDirectory, context }: RuntimeOptions, stops: S
   }
   const assembly = readAssembly(directory);
   checkSupport(assembly.template);
-  return assembly;
+  return isolated ? withNamesOfItsOwn(assembly) : assembly;
 };
 
 /** A runtime that was killed leaves its assembly behind. */

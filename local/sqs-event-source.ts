@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DeleteMessageBatchCommand, type Message, ReceiveMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { SQSEvent } from 'aws-lambda';
 import { compileFilters } from './event-filter.ts';
+import type { ReaderProgress } from './event-source-mappings.ts';
 import type { LambdaHost } from './lambda-host.ts';
 
 export interface SqsEventSourceSettings {
@@ -18,6 +19,8 @@ export interface SqsEventSourceSettings {
   readonly filterPatterns: readonly string[];
   /** Most invocations at once. */
   readonly maxConcurrency: number;
+  /** Whether the queue goes on without the runtime. @default false */
+  readonly outlivesRuntime?: boolean;
   readonly onProblem: (problem: string) => void;
 }
 
@@ -27,6 +30,11 @@ const CONCURRENCY_STEP = 5;
 const SCALING_PERIOD_MS = 1_000;
 /** Longest wait of one poll, the most that SQS allows. */
 const POLL_SECONDS = 20;
+/**
+ * The same where the queue outlives the runtime, whose end then waits for the poll: an engine hands messages to a poll that
+ * was cut off as to any other, and nobody sees them until their visibility timeout.
+ */
+const SHORT_POLL_SECONDS = 2;
 /** Most messages of one ReceiveMessage. */
 const MAX_RECEIVED = 10;
 
@@ -43,6 +51,8 @@ export class SqsEventSource {
   #polled = 0;
   #wantsMore = false;
   #slotFreed: (() => void) | undefined;
+  /** When messages came last, on the clock that only counts. */
+  #lastReadMs: number | undefined;
   #polling: Promise<void> | undefined;
 
   constructor(client: SQSClient, lambda: LambdaHost, settings: SqsEventSourceSettings) {
@@ -67,6 +77,11 @@ export class SqsEventSource {
     await Promise.all(this.#inFlight);
   }
 
+  /** When it last got messages. */
+  progress(nowMs: number): ReaderProgress {
+    return this.#lastReadMs === undefined ? {} : { lastReadAtMs: nowMs - (performance.now() - this.#lastReadMs) };
+  }
+
   get #stopped(): boolean {
     return this.#stopping.signal.aborted;
   }
@@ -81,6 +96,7 @@ export class SqsEventSource {
       }
       const messages = await this.#receive();
       if (messages.length === 0) continue;
+      this.#lastReadMs = performance.now();
       this.#polls += 1;
       this.#polled += messages.length;
       // A full batch with no slot left means that messages wait in the queue: time for more concurrency.
@@ -112,17 +128,17 @@ export class SqsEventSource {
   }
 
   async #receive(): Promise<Message[]> {
-    const { queueUrl, batchSize } = this.#settings;
+    const { queueUrl, batchSize, outlivesRuntime = false } = this.#settings;
     try {
       const { Messages = [] } = await this.#client.send(
         new ReceiveMessageCommand({
           QueueUrl: queueUrl,
           MaxNumberOfMessages: Math.min(batchSize, MAX_RECEIVED),
-          WaitTimeSeconds: POLL_SECONDS,
+          WaitTimeSeconds: outlivesRuntime ? SHORT_POLL_SECONDS : POLL_SECONDS,
           MessageSystemAttributeNames: ['All'],
           MessageAttributeNames: ['All'],
         }),
-        { abortSignal: this.#stopping.signal },
+        outlivesRuntime ? {} : { abortSignal: this.#stopping.signal },
       );
       return Messages;
     } catch (error) {

@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { EngineError, REGION } from './engines.ts';
 import { InvocationError } from './lambda-host.ts';
 import { readableLogLine } from './log-lines.ts';
+import { enginesInWords } from './open-engines.ts';
 import { type LocalRuntime, startRuntime } from './runtime.ts';
 import { RuntimeFileError, shownRuntimeFile } from './runtime-file.ts';
 import { PROJECT_DIRECTORY } from './synth.ts';
@@ -70,9 +71,10 @@ const portFrom = (variable: string, fallback: number): number => {
 
 const greet = (runtime: LocalRuntime, dataDir: string | undefined): void => {
   const { dynamodbEndpoint, sqsEndpoint, outputs } = runtime;
+  const engines = enginesInWords(dataDir);
   const variable = process.env.RUNTIME_FILE ? `RUNTIME_FILE=${shownRuntimeFile()} ` : '';
   console.log(`
-booking-expiry is running; ${dataDir ? `bookings and timers are kept in ${dataDir}` : 'bookings and timers are in memory (DATA_DIR=… keeps them)'}
+booking-expiry is running; ${engines}${engines.includes('in memory') ? ' (DATA_DIR=… keeps what is in it)' : ''}
 
   HTTP API   ${outputs.ApiUrl}   cron token ${runtime.cronToken}
   DynamoDB   ${dynamodbEndpoint}   table ${outputs.BookingsTableName}
@@ -125,6 +127,10 @@ const run = async (): Promise<void> => {
     onLogLine: openLogs(),
     onEvent: ({ time, 'detail-type': type, detail }) =>
       console.log(`${time.slice(11, 23)} ${'event'.padEnd(16)} ${type} ${JSON.stringify(detail)}`),
+    onAlarm: ({ name, state, description }) =>
+      console.log(
+        `${new Date().toISOString().slice(11, 23)} ${'alarm'.padEnd(16)} ${name} ${state === 'ALARM' ? `is on: ${description}` : 'is off again'}`,
+      ),
     onProblem: (problem) => console.error(`${new Date().toISOString().slice(11, 23)} runtime          ${problem}`),
   });
   greet(runtime, options.dataDir);

@@ -88,9 +88,9 @@ export class StreamEventSource {
   }
 
   /** How old the record is that it works on, and what became of the last invocation. */
-  progress(): ReaderProgress {
+  progress(nowMs: number): ReaderProgress {
     const ages = [...this.#underWork.values()].map(
-      ({ dynamodb }) => Date.now() - dynamodb.ApproximateCreationDateTime * 1_000,
+      ({ dynamodb }) => nowMs - dynamodb.ApproximateCreationDateTime * 1_000,
     );
     return { lastProcessingResult: this.#lastResult, iteratorAgeMs: Math.max(0, ...ages) };
   }
@@ -154,6 +154,13 @@ export class StreamEventSource {
         if (records.length < batchSize) await this.#pause(POLL_INTERVAL_MS);
       } catch (error) {
         if (this.#stopped) return;
+        if (wasTrimmed(error) && checkpoints.get(shardId) === undefined) {
+          // For DynamoDB Local a position before the first record is out of date once another table has been written
+          // to. Nothing has been read yet: the oldest record is the next.
+          await this.#pause(POLL_INTERVAL_MS);
+          iterator = await this.#iteratorAt(shardId, true);
+          continue;
+        }
         // Iterators expire, and engines restart: go on behind what was done last.
         this.#report(`could not read shard ${shardId}`, error);
         await this.#pause(1_000);

@@ -1,8 +1,9 @@
-/** The template's tables and queues on engines of their own, without the Lambdas: for what drives the code by itself. */
+/** The template's tables and queues, without the Lambdas: for what drives the code by itself. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import { type Engine, LOCAL_CREDENTIALS, REGION, startDynamoDb, startSqs } from './engines.ts';
-import { createQueues, createTables } from './resources.ts';
+import { type Engine, LOCAL_CREDENTIALS, REGION } from './engines.ts';
+import { openDynamoDb, openSqs } from './open-engines.ts';
+import { createQueues, createTables, deleteQueues, deleteTables, withNamesOfItsOwn } from './resources.ts';
 import { inertResources, References, readAssembly } from './template.ts';
 
 export interface TemplateEngines {
@@ -10,26 +11,34 @@ export interface TemplateEngines {
   readonly sqs: Engine;
   /** Name of a table, or URL of a queue, by its logical id. */
   nameOf(logicalId: string): string;
+  /** Ends the engines that were started; on the operator's own, deletes the tables and queues. */
   stop(): Promise<void>;
 }
 
-/** @param assemblyDirectory where the app was synthesized into */
+/**
+ * Tables and queues get names of their own, so that any number of these can share the engines that the environment names.
+ *
+ * @param assemblyDirectory where the app was synthesized into
+ */
 export const startTemplateEngines = async (assemblyDirectory: string): Promise<TemplateEngines> => {
-  const [dynamodb, sqs] = await Promise.all([
-    startDynamoDb({ port: 0, portVariable: 'DYNAMODB_PORT' }),
-    startSqs({ port: 0, portVariable: 'SQS_PORT' }),
-  ]);
+  const [dynamodb, sqs] = await Promise.all([openDynamoDb(), openSqs()]);
   const client = { region: REGION, credentials: LOCAL_CREDENTIALS };
-  const assembly = readAssembly(assemblyDirectory);
+  const dynamodbClient = new DynamoDBClient({ ...client, endpoint: dynamodb.endpoint });
+  const sqsClient = new SQSClient({ ...client, endpoint: sqs.endpoint });
+  const assembly = withNamesOfItsOwn(readAssembly(assemblyDirectory));
   const references = new References();
   for (const logicalId of inertResources(assembly.template)) references.set(logicalId, logicalId);
-  await createQueues(assembly, new SQSClient({ ...client, endpoint: sqs.endpoint }), sqs.endpoint, REGION, references);
-  await createTables(assembly, new DynamoDBClient({ ...client, endpoint: dynamodb.endpoint }), references);
+  await createQueues(assembly, sqsClient, sqs.endpoint, references);
+  await createTables(assembly, dynamodbClient, references);
   return {
     dynamodb,
     sqs,
     nameOf: (logicalId) => String(references.resolve({ Ref: logicalId })),
     stop: async () => {
+      if (dynamodb.isExternal) await deleteTables(assembly, dynamodbClient);
+      if (sqs.isExternal) await deleteQueues(assembly, sqsClient, sqs.endpoint);
+      dynamodbClient.destroy();
+      sqsClient.destroy();
       await Promise.all([dynamodb.stop(), sqs.stop()]);
     },
   };

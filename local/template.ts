@@ -42,7 +42,7 @@ interface Support {
 }
 
 const NO_IAM = 'nothing is shared on one machine: no identity is checked';
-const NO_ALARMS = 'whoever runs it sees its log lines; nobody is paged';
+const NOBODY_PAGED = 'alarms are printed; nobody is paged';
 /** Resource types that are left aside whole, and why that changes nothing. */
 const INERT_TYPES: Record<string, string> = {
   'AWS::IAM::Role': NO_IAM,
@@ -50,15 +50,35 @@ const INERT_TYPES: Record<string, string> = {
   'AWS::SQS::QueuePolicy': NO_IAM,
   'AWS::Lambda::Permission': NO_IAM,
   'AWS::ApiGatewayV2::Authorizer': NO_IAM,
-  'AWS::SNS::Topic': NO_ALARMS,
-  'AWS::SNS::TopicPolicy': NO_ALARMS,
-  'AWS::SNS::Subscription': NO_ALARMS,
-  'AWS::CloudWatch::Alarm': NO_ALARMS,
-  'AWS::CloudWatch::Dashboard': NO_ALARMS,
+  'AWS::SNS::Topic': NOBODY_PAGED,
+  'AWS::SNS::TopicPolicy': NOBODY_PAGED,
+  'AWS::SNS::Subscription': NOBODY_PAGED,
+  'AWS::CloudWatch::Dashboard': NOBODY_PAGED,
   'AWS::Logs::LogGroup': 'logs go to the terminal and to .local/logs',
 };
 
 const SUPPORTED_TYPES: Record<string, Support> = {
+  'AWS::CloudWatch::Alarm': {
+    used: [
+      'AlarmActions',
+      'AlarmDescription',
+      'AlarmName',
+      'ComparisonOperator',
+      'DatapointsToAlarm',
+      'Dimensions',
+      'EvaluationPeriods',
+      'ExtendedStatistic',
+      'MetricName',
+      'Metrics',
+      'Namespace',
+      'Period',
+      'Statistic',
+      'Threshold',
+      'TreatMissingData',
+      'Unit',
+    ],
+    inert: ['Tags'],
+  },
   'AWS::ApiGatewayV2::Api': { used: ['ProtocolType'], inert: ['Name', 'Tags'] },
   'AWS::ApiGatewayV2::Route': { used: ['ApiId', 'RouteKey', 'Target'], inert: ['AuthorizationType', 'AuthorizerId'] },
   'AWS::ApiGatewayV2::Integration': { used: ['ApiId', 'IntegrationType', 'IntegrationUri', 'PayloadFormatVersion'] },

@@ -6,6 +6,7 @@ import { REGION } from './engines.ts';
 import type { EventSourceMapping } from './event-source-mappings.ts';
 import { LocalHttpApi } from './http-api.ts';
 import type { LambdaHost } from './lambda-host.ts';
+import { isExternal } from './open-engines.ts';
 import { LocalSchedule, ratePeriodMs } from './schedule.ts';
 import { CONCURRENCY_AT_FIRST, SqsEventSource } from './sqs-event-source.ts';
 import { StreamEventSource } from './stream-event-source.ts';
@@ -68,7 +69,7 @@ export class Wiring {
         uuid: logicalId,
         eventSourceArn: mapping.EventSourceArn,
         functionName,
-        progress: source && (() => (source instanceof StreamEventSource ? source.progress() : {})),
+        progress: source && ((nowMs) => source.progress(nowMs)),
       });
     }
     return { sources, mappings };
@@ -98,6 +99,7 @@ export class Wiring {
         ...common,
         queueUrl: this.#queueUrlOf(EventSourceArn),
         queueArn: EventSourceArn,
+        outlivesRuntime: isExternal('SQS'),
         maxConcurrency: Math.min(mapping.ScalingConfig?.MaximumConcurrency ?? maxConcurrency, maxConcurrency),
       });
     }
@@ -167,8 +169,14 @@ export class Wiring {
     });
   }
 
-  /** The template's one HTTP API with the Lambda of each route; undefined if it has none. */
-  httpApi(): { readonly logicalId: string; readonly server: LocalHttpApi } | undefined {
+  /**
+   * The template's one HTTP API with the Lambda of each route; undefined if it has none.
+   *
+   * @param onAnswer told of each answer
+   */
+  httpApi(
+    onAnswer: (apiId: string, status: number) => void,
+  ): { readonly logicalId: string; readonly server: LocalHttpApi } | undefined {
     const [[logicalId, properties] = [undefined], ...others] = resourcesOf(this.#template, 'AWS::ApiGatewayV2::Api');
     if (logicalId === undefined) return undefined;
     if (others.length > 0 || properties?.ProtocolType !== 'HTTP') {
@@ -193,7 +201,7 @@ export class Wiring {
       if (lambda === undefined) throw new UnsupportedTemplateError([`target ${target} of ${routeId}`]);
       return { routeKey: String(RouteKey), lambda };
     });
-    return { logicalId, server: new LocalHttpApi(routes, this.#onProblem) };
+    return { logicalId, server: new LocalHttpApi(routes, this.#onProblem, (status) => onAnswer(logicalId, status)) };
   }
 
   /** Sends descriptions of discarded events to their destination, a queue of the template. */

@@ -22,7 +22,7 @@ export const metrics: Step = {
   name: 'metrics',
   title: 'CloudWatch makes metrics of the Lambdas’ logs, under the dimension that the alarms look at',
   run: async ({ deployment, pause, patienceMs }) => {
-    const stackName = onlyOnAws(deployment, 'no CloudWatch makes metrics of the logs');
+    const stackName = onlyOnAws(deployment, 'the local runtime makes metrics of the log lines itself');
     const cloudWatch = deployment.ledger.watch('CloudWatch', new CloudWatchClient(deployment.client));
     const untilMs = systemClock() + UNTIL_METRICS_MS + patienceMs;
     for (;;) {

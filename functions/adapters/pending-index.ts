@@ -2,6 +2,7 @@
 import pMap from 'p-map';
 import { PENDING_INDEX } from '../contract.ts';
 import type { Booking } from '../core/booking-status.ts';
+import { wholePart } from '../core/decimal.ts';
 import { EARLIEST_DEADLINE_MS, readDeadline } from '../core/hold-time.ts';
 import { LEGAL_SHARDS } from '../core/pending-shard.ts';
 import { type Item, readBooking } from '../table/item.ts';
@@ -99,8 +100,9 @@ export class PendingIndex {
         const [digits, bookingId] = after[shard] ?? [];
         const position = readDeadline(digits);
         if (position.valid && position.expiresAtMs > throughMs) return { items: [], isLast: true };
-        // A position before the range, because time has gone on, is none: DynamoDB refuses to start outside of it.
-        const isWithin = digits !== undefined && position.valid && Number(digits) >= fromMs;
+        // A position before the range, because time has gone on, is none: DynamoDB refuses to start outside of it. All
+        // digits count there, as many as a double does not hold.
+        const isWithin = digits !== undefined && position.valid && (wholePart(digits)?.floor ?? 0) >= fromMs;
         const cursor =
           isWithin && bookingId !== undefined
             ? { bookingId: { S: bookingId }, expiresAtMs: { N: digits }, pendingShard: { N: String(shard) } }

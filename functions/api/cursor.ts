@@ -5,6 +5,7 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import * as v from 'valibot';
 import type { ShardPositions } from '../adapters/pending-index.ts';
+import { readDeadline } from '../core/hold-time.ts';
 import { LISTED_STATUSES } from './schemas.ts';
 
 type ListedStatus = (typeof LISTED_STATUSES)[number];
@@ -12,8 +13,15 @@ type ListedStatus = (typeof LISTED_STATUSES)[number];
 const positions = v.record(
   v.pipe(v.string(), v.regex(/^\d{1,3}$/)),
   v.strictTuple([
-    // A number in the cursors of version 0.1.0.
-    v.pipe(v.union([v.string(), v.number()]), v.transform(String), v.regex(/^\d{1,15}(\.\d{1,38})?$/)),
+    v.pipe(
+      // A number in the cursors of version 0.1.0.
+      v.union([v.string(), v.number()]),
+      v.transform(String),
+      v.regex(/^\d+(\.\d+)?$/),
+      // A number of DynamoDB has at most 38 digits.
+      v.maxLength(39),
+      v.check((digits) => readDeadline(digits).valid),
+    ),
     v.pipe(v.string(), v.minLength(1), v.maxBytes(2048)),
   ]),
 );

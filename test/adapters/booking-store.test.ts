@@ -1,9 +1,14 @@
 import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { BookingStore } from '../../functions/adapters/booking-store.ts';
+import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
 import { isPermanent } from '../../functions/adapters/permanent-error.ts';
 import { BOOKING_STATUSES, type Booking, effectiveStatus } from '../../functions/core/booking-status.ts';
-import { type Engines, startEngines } from '../support/engines.ts';
+import { NO_CAPACITY_OF_BATCHES, tellsCapacityOfBatches } from '../support/abilities.ts';
+import { answerBatches, BATCH_ANSWERS } from '../support/batch-answers.ts';
+import { type Engines, SHARD_COUNT, startEngines } from '../support/engines.ts';
+import { patientClient } from '../support/store.ts';
 
 const NOW = 1_790_000_000_000;
 let engines: Engines;
@@ -163,24 +168,71 @@ describe('two writers at once', () => {
   });
 });
 
-describe('a batch of expiries', () => {
-  test('gives each of 60 bookings its own outcome', async () => {
-    const given = await Promise.all(
-      Array.from({ length: 60 }, (_, index) => givenBooking(index % 3 === 0 ? 'CONFIRMED' : 'PENDING')),
-    );
-    const outcomes = await engines.store.expire([...given.map(({ bookingId }) => bookingId), 'nowhere'], 'timer', AT);
-    expect(outcomes.get('nowhere')).toEqual({ kind: 'missing' });
-    for (const { bookingId, status } of given) {
-      expect(outcomes.get(bookingId)?.kind).toBe(status === 'PENDING' ? 'expired' : 'settled');
-    }
-    expect(await engines.store.get('nowhere')).toBeUndefined();
+describe.each(BATCH_ANSWERS)('a batch of expiries, whose failed conditions are answered %s,', (answers) => {
+  let store: BookingStore;
+  beforeAll(() => {
+    const client = patientClient(engines.dynamodb.endpoint);
+    answerBatches(client, answers, engines.table, engines.rawClient);
+    store = new BookingStore(new DynamoDbTable(client, engines.table), SHARD_COUNT);
   });
 
-  test('costs two write units for an expiry and one for a refusal', async () => {
+  test('gives each of 60 bookings its own outcome', async () => {
+    const statuses = ['PENDING', 'CONFIRMED', 'PENDING', 'EXPIRED'] as const;
+    const given = await Promise.all(Array.from({ length: 60 }, (_, index) => givenBooking(statuses[index % 4] ?? '')));
+    const nowhere = `${answers} nowhere`;
+    const outcomes = await store.expire([...given.map(({ bookingId }) => bookingId), nowhere], 'timer', AT);
+    expect(outcomes.get(nowhere)).toEqual({ kind: 'missing' });
+    const kinds: Record<string, string> = { PENDING: 'expired', CONFIRMED: 'settled', EXPIRED: 'already-expired' };
+    for (const { bookingId, status } of given) expect(outcomes.get(bookingId)?.kind).toBe(kinds[status]);
+    expect(await store.get(nowhere)).toBeUndefined();
+  });
+
+  test('says which bookings were extended, and which are not to be expired at all', async () => {
+    const extended = await givenBooking('PENDING', { expiresAtMs: AT + 1 });
+    const inSeconds = await givenBooking('PENDING', { expiresAtMs: 1_790_000_000 });
+    const outcomes = await store.expire([extended.bookingId, inSeconds.bookingId], 'sweep', AT);
+    expect(outcomes.get(extended.bookingId)).toEqual({ kind: 'extended', expiresAtMs: AT + 1 });
+    expect(outcomes.get(inSeconds.bookingId)?.kind).toBe('invalid-deadline');
+  });
+
+  test('counts each booking for one of two sweeps at one millisecond', async () => {
+    const given = await Promise.all(Array.from({ length: 50 }, () => givenBooking('PENDING')));
+    const ids = given.map(({ bookingId }) => bookingId);
+    const both = await Promise.all([1, 2].map(() => store.expire(ids, 'sweep', AT)));
+    const kinds = ids.map((id) => both.map((outcomes) => outcomes.get(id)?.kind).sort());
+    expect(kinds).toEqual(ids.map(() => ['already-expired', 'expired']));
+  });
+
+  test('puts what it is to adopt into the index, as it is now', async () => {
+    const seen = await givenBooking('PENDING', { pendingShard: 900 });
+    await engines.store.extend(seen.bookingId, 90_000, NOW);
+    await engines.documents.send(
+      new UpdateCommand({
+        TableName: engines.table,
+        Key: { bookingId: seen.bookingId },
+        UpdateExpression: 'REMOVE pendingShard',
+      }),
+    );
+    const adoption = { bookingId: seen.bookingId, seenExpiresAtMs: { stored: { N: String(NOW + 60_000) } } };
+    const outcomes = await store.adopt([{ ...adoption, pendingShard: 4 }], () => ({
+      ...adoption,
+      seenExpiresAtMs: { stored: { N: String(NOW + 90_000) } },
+      pendingShard: 5,
+    }));
+    expect(outcomes.get(seen.bookingId)?.kind).toBe('adopted');
+    expect(await engines.store.get(seen.bookingId)).toMatchObject({ pendingShard: 5, expiresAtMs: NOW + 90_000 });
+  });
+});
+
+describe('a batch of expiries', () => {
+  test('costs two write units for an expiry and one for a refusal', async ({ skip }) => {
+    skip(!(await tellsCapacityOfBatches(engines.rawClient, engines.table)), NO_CAPACITY_OF_BATCHES);
     const pending = await givenBooking('PENDING');
     const settled = await givenBooking('CONFIRMED');
     let units = 0;
-    engines.rawClient.middlewareStack.add(
+    const client = patientClient(engines.dynamodb.endpoint);
+    const store = new BookingStore(new DynamoDbTable(client, engines.table), SHARD_COUNT);
+    client.middlewareStack.add(
       (next) => async (args) => {
         Object.assign(args.input, { ReturnConsumedCapacity: 'TOTAL' });
         const result = await next(args);
@@ -192,10 +244,9 @@ describe('a batch of expiries', () => {
       },
       { step: 'initialize', name: 'capacity', priority: 'high' },
     );
-    await engines.store.expire([pending.bookingId], 'timer', AT);
+    await store.expire([pending.bookingId], 'timer', AT);
     expect(units).toBe(2);
-    await engines.store.expire([settled.bookingId], 'timer', AT);
-    engines.rawClient.middlewareStack.remove('capacity');
+    await store.expire([settled.bookingId], 'timer', AT);
     expect(units).toBe(3);
   });
 

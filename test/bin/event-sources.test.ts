@@ -31,7 +31,7 @@ const expire: EventSourceMapping = {
 const another: EventSourceMapping = { ...publish, uuid: 'd', eventSourceArn: `${STREAM}-of-another-table` };
 
 const lookAt = async (...mappings: EventSourceMapping[]) => {
-  const { endpoint, stop } = await startEventSourceMappings(mappings);
+  const { endpoint, stop } = await startEventSourceMappings(mappings, () => []);
   try {
     return await lookAtReaders({ region: REGION, endpoint, credentials: LOCAL_CREDENTIALS }, STREAM, QUEUE, Date.now());
   } finally {

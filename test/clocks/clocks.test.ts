@@ -4,11 +4,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { decideOnTimer, decideOnWrite, type SeenBooking } from '../../functions/core/expiry-decisions.ts';
 import { clockOffset } from '../../local/moved-clock.ts';
-import { type LocalRuntime, startRuntime } from '../../local/runtime.ts';
+import type { LocalRuntime } from '../../local/runtime.ts';
 import { type Engines, SHARD_COUNT, startEngines } from '../support/engines.ts';
 import { eventually } from '../support/lambda.ts';
+import { startTestRuntime } from '../support/runtime.ts';
 import { bookingStoreAt } from '../support/store.ts';
-import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 
 const SETTINGS = { timerLeadMs: 1_000, sweepIntervalMs: 300_000 };
 const SKEW_MS = 1_500;
@@ -21,8 +21,7 @@ describe.each([
   let store: BookingStore;
   beforeAll(async () => {
     const offsets: Record<string, number> = { ExpireBookingFunction: expireMs, ScheduleExpiryFunction: scheduleMs };
-    runtime = await startRuntime({
-      assemblyDirectory: TEST_ASSEMBLY,
+    runtime = await startTestRuntime({
       schedulePeriodMs: 'never',
       clockOffsetOf: (logicalId) => clockOffset(offsets[logicalId] ?? 0),
     });

@@ -4,14 +4,20 @@ import { fileURLToPath } from 'node:url';
 import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { PurgeQueueCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Engines, startEngines } from '../support/engines.ts';
+import { keepsTags, NO_TAGS } from '../support/abilities.ts';
+import { type Engines, SHARD_COUNT, startEngines } from '../support/engines.ts';
 import { eventually } from '../support/lambda.ts';
 
 let engines: Engines;
+let hasTags: boolean;
 beforeAll(async () => {
   engines = await startEngines();
+  hasTags = await keepsTags(engines.rawClient, engines.table);
 });
 afterAll(() => engines.stop());
+
+/** The table, and what its tags would say if the engine keeps none. */
+const onTable = () => ['--table', engines.table, ...(hasTags ? [] : ['--shard-count', String(SHARD_COUNT)])];
 
 /** The ordinary AWS configuration, pointed at the engines; and not the runtime that a developer may have running here. */
 const awsConfiguration = () => ({
@@ -47,7 +53,7 @@ const expectUsageError = ({ code, err }: { code: number | null; err: string }, r
   expect(more).toEqual([]);
   expect(code).toBe(2);
 };
-const expireBookings = (...args: string[]) => run('bin/expire-bookings.ts', ['--table', engines.table, ...args]);
+const expireBookings = (...args: string[]) => run('bin/expire-bookings.ts', [...onTable(), ...args]);
 
 const givenOverdue = async (count: number) => {
   const nowMs = Date.now();
@@ -59,7 +65,8 @@ const givenOverdue = async (count: number) => {
 };
 
 describe('npm run expire-bookings', () => {
-  test('schedules what comes near as the sweep does: the table’s tags tell where', async () => {
+  test('schedules what comes near as the sweep does: the table’s tags tell where', async ({ skip }) => {
+    skip(!hasTags, NO_TAGS);
     await engines.store.create({ bookingId: 'far', holdMs: 86_400_000 }, Date.now() - 86_400_000 + 120_000);
     expect(JSON.parse((await expireBookings('--json')).out)).toMatchObject({ scheduled: 1 });
     // Else it would be overdue by the time that a later test looks.
@@ -79,7 +86,7 @@ describe('npm run expire-bookings', () => {
     await givenOverdue(2);
     const { code, out } = await expireBookings('--dry-run');
     expect(code).toBe(0);
-    expect(out).toMatch(/overdue 5\d\.\d{3} s {2}overdue-/);
+    expect(out).toMatch(/overdue \d+\.\d{3} s {2}overdue-/);
     expect(out).toContain('Would expire 2 booking(s)');
     const { out: json } = await expireBookings('--dry-run', '--json');
     expect(JSON.parse(json).wouldExpire).toHaveLength(2);
@@ -128,7 +135,7 @@ describe('what is in no index', () => {
   test('is told by status, with exit code 1, and taken in by --whole-table: expired, or put into the index', async () => {
     await writeBare('bare-overdue', -60_000);
     await writeBare('bare-running', 3_600_000);
-    const before = await run('bin/status.ts', ['--table', engines.table, '--json']);
+    const before = await run('bin/status.ts', [...onTable(), '--json']);
     expect(JSON.parse(before.out)).toMatchObject({ inNoIndex: 2, wholeTableLookedAt: true });
     expect(before.out).toContain('2 in no index, where no sweep sees them');
     expect(before.code).toBe(1);
@@ -140,7 +147,7 @@ describe('what is in no index', () => {
     expect(code).toBe(0);
     expect((await engines.store.get('bare-overdue'))?.status).toBe('EXPIRED');
     expect((await engines.store.get('bare-running'))?.pendingShard).toBeGreaterThanOrEqual(0);
-    const after = await run('bin/status.ts', ['--table', engines.table, '--json']);
+    const after = await run('bin/status.ts', [...onTable(), '--json']);
     expect(JSON.parse(after.out)).toMatchObject({ inNoIndex: 0 });
   });
 
@@ -152,7 +159,7 @@ describe('what is in no index', () => {
 
 describe('G3: a machine whose clock is wrong', () => {
   const withClock = (aheadMs: number, script: string, ...args: string[]) =>
-    run(script, [...args, '--table', engines.table], {
+    run(script, [...args, ...onTable()], {
       NODE_OPTIONS: `--import ${new URL('../support/wrong-clock.ts', import.meta.url)}`,
       CLOCK_AHEAD_MS: String(aheadMs),
     });
@@ -188,7 +195,7 @@ describe('npm run expire-bookings -- --every', () => {
   /** Starts the worker, waits until it has printed something, tells it to stop. */
   const startWorker = (args: string[], environment: Record<string, string> = {}) => {
     const script = fileURLToPath(new URL('../../bin/expire-bookings.ts', import.meta.url));
-    const child = spawn(process.execPath, [script, '--table', engines.table, ...args], {
+    const child = spawn(process.execPath, [script, ...onTable(), ...args], {
       env: { ...process.env, ...awsConfiguration(), ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -246,7 +253,7 @@ describe('npm run expire-bookings -- --every', () => {
 });
 
 describe('npm run bookings', () => {
-  const bookings = (...args: string[]) => run('bin/bookings.ts', [...args, '--table', engines.table]);
+  const bookings = (...args: string[]) => run('bin/bookings.ts', [...args, ...onTable()]);
 
   test('creates, shows, extends, lists, confirms and cancels', async () => {
     const created = await bookings('create', 'by-hand', '--hold-seconds', '600', '--details', '{"seat":1}', '--json');
@@ -289,7 +296,7 @@ describe('npm run bookings', () => {
 });
 
 describe('npm run status', () => {
-  const status = (...args: string[]) => run('bin/status.ts', ['--table', engines.table, ...args]);
+  const status = (...args: string[]) => run('bin/status.ts', [...onTable(), ...args]);
   const problemsNow = async () => {
     const { out, code } = await status('--json');
     return { problems: JSON.parse(out).problems.join('; '), code };
@@ -309,14 +316,15 @@ describe('npm run status', () => {
   test('says what is overdue, and ends with exit code 1 until it is swept', async () => {
     await givenOverdue(2);
     expect(await problemsNow()).toMatchObject({
-      problems: expect.stringMatching(/^2 overdue, the oldest for 5\d\.\d s$/),
+      problems: expect.stringMatching(/^2 overdue, the oldest for \d+\.\d s$/),
       code: 1,
     });
     await expireBookings();
     expect(await problemsNow()).toEqual({ problems: '', code: 0 });
   });
 
-  test('says which dead letters wait', async () => {
+  test('says which dead letters wait', async ({ skip }) => {
+    skip(!hasTags, NO_TAGS);
     const QueueUrl = engines.timerQueueUrl.replace('TimerQueue', 'TimerDeadLetterQueue');
     await engines.sqsClient.send(new SendMessageCommand({ QueueUrl, MessageBody: 'dead' }));
     expect(await problemsNow()).toEqual({ problems: '1 dead letter(s) of timer', code: 1 });
@@ -342,7 +350,11 @@ describe('npm start', () => {
 
   test('says which variable chooses another port when one is in use', async () => {
     const port = new URL(engines.dynamodb.endpoint).port;
-    const { code, err } = await run('local/start.ts', [], { DYNAMODB_PORT: port, SQS_PORT: '0' });
+    const { code, err } = await run('local/start.ts', [], {
+      DYNAMODB_ENDPOINT: '',
+      DYNAMODB_PORT: port,
+      SQS_PORT: '0',
+    });
     expect(err).toContain(`port ${port} is in use: set DYNAMODB_PORT to another`);
     expect(code).toBe(1);
   });
@@ -356,7 +368,7 @@ describe('npm start', () => {
 
 describe('npm run measure-lag', () => {
   const measureLag = (...args: string[]) =>
-    run('bin/measure-lag.ts', ['--table', engines.table, '--per-second', '200', '--hold-seconds', '5', ...args]);
+    run('bin/measure-lag.ts', [...onTable(), '--per-second', '200', '--hold-seconds', '5', ...args]);
 
   test('says how many of its bookings are not expired, where nothing expires them', async () => {
     const { code, out } = await measureLag('--bookings', '3', '--patience', '1', '--json');

@@ -5,11 +5,11 @@
 import { type DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { BookingStore } from '../../functions/adapters/booking-store.ts';
-import { type LocalRuntime, startRuntime } from '../../local/runtime.ts';
+import type { LocalRuntime } from '../../local/runtime.ts';
 import { startFaultyEngine } from '../support/faulty-engine.ts';
 import { eventually } from '../support/lambda.ts';
+import { startTestRuntime } from '../support/runtime.ts';
 import { bookingStoreAt, patientClient } from '../support/store.ts';
-import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 
 let runtime: LocalRuntime;
 let store: BookingStore;
@@ -21,8 +21,7 @@ const sweeps: { expired: number; adopted?: number; leftOut?: number }[] = [];
 const start = async () => {
   const [dynamodb, sqs] = [await startFaultyEngine(), await startFaultyEngine()];
   ways = [dynamodb, sqs];
-  runtime = await startRuntime({
-    assemblyDirectory: TEST_ASSEMBLY,
+  runtime = await startTestRuntime({
     schedulePeriodMs: 'never',
     changeEnvironment: (environment, logicalId) => {
       if (logicalId !== 'ScheduleExpiryFunction') return environment;

@@ -1,13 +1,13 @@
 /** An engine fails for a while, in every way that we can make, while deadlines lapse; then it comes back. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { afterEach, describe, expect, test } from 'vitest';
-import { LOCAL_CREDENTIALS, REGION, startDynamoDb, startSqs } from '../../local/engines.ts';
-import { startRuntime } from '../../local/runtime.ts';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
+import { openDynamoDb, openSqs } from '../../local/open-engines.ts';
 import { type Mode, startFaultyEngine } from '../support/faulty-engine.ts';
 import { eventually } from '../support/lambda.ts';
+import { startTestRuntime } from '../support/runtime.ts';
 import { bookingStoreAt } from '../support/store.ts';
-import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 
 const MODES: Mode[] = ['unreachable', 'throttling', 'answering 500', 'slow'];
 const OUTAGE_MS = 3_000;
@@ -15,14 +15,12 @@ const BOOKINGS = 6;
 
 const stops: (() => Promise<void>)[] = [];
 afterEach(async () => {
-  delete process.env.DYNAMODB_ENDPOINT;
-  delete process.env.SQS_ENDPOINT;
+  vi.unstubAllEnvs();
   for (const stop of stops.splice(0).reverse()) await stop();
 });
 
 const startFaultyService = async () => {
-  const dynamodb = await startDynamoDb({ port: 0, portVariable: 'DYNAMODB_PORT' });
-  const sqs = await startSqs({ port: 0, portVariable: 'SQS_PORT' });
+  const [dynamodb, sqs] = await Promise.all([openDynamoDb(), openSqs()]);
   const faulty = { DynamoDB: await startFaultyEngine(dynamodb.endpoint), SQS: await startFaultyEngine(sqs.endpoint) };
   stops.push(
     () => dynamodb.stop(),
@@ -30,10 +28,10 @@ const startFaultyService = async () => {
     () => faulty.DynamoDB.stop(),
     () => faulty.SQS.stop(),
   );
-  process.env.DYNAMODB_ENDPOINT = faulty.DynamoDB.endpoint;
-  process.env.SQS_ENDPOINT = faulty.SQS.endpoint;
+  vi.stubEnv('DYNAMODB_ENDPOINT', faulty.DynamoDB.endpoint);
+  vi.stubEnv('SQS_ENDPOINT', faulty.SQS.endpoint);
   // A timer whose receive got lost with its connection is in flight for two minutes: the sweep is quicker.
-  const runtime = await startRuntime({ assemblyDirectory: TEST_ASSEMBLY, schedulePeriodMs: 5_000 });
+  const runtime = await startTestRuntime({ schedulePeriodMs: 5_000 });
   stops.push(() => runtime.stop());
   const client = { region: REGION, credentials: LOCAL_CREDENTIALS };
   // The application reaches its own engines: what is tested is the service.

@@ -4,16 +4,16 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type LocalRuntime, startRuntime } from '../../local/runtime.ts';
+import type { LocalRuntime } from '../../local/runtime.ts';
 import { PROJECT_DIRECTORY } from '../../local/synth.ts';
-import { TEST_ASSEMBLY } from '../support/synthesize.ts';
+import { startTestRuntime } from '../support/runtime.ts';
 
 const readme = readFileSync(join(PROJECT_DIRECTORY, 'README.md'), 'utf8');
 const blocks = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block = '']) => block);
 
 let runtime: LocalRuntime;
 beforeAll(async () => {
-  runtime = await startRuntime({ assemblyDirectory: TEST_ASSEMBLY, schedulePeriodMs: 'never' });
+  runtime = await startTestRuntime({ schedulePeriodMs: 'never' });
 });
 afterAll(() => runtime.stop());
 

@@ -26,7 +26,8 @@ afterEach(() => {
 
 const start = async (): Promise<BookingStore> => {
   const child = spawn(process.execPath, [SCRIPT], {
-    env: { ...process.env, DATA_DIR: dataDir },
+    // The folder is the embedded engines'.
+    env: { ...process.env, DATA_DIR: dataDir, DYNAMODB_ENDPOINT: '', SQS_ENDPOINT: '' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   process_ = child;

@@ -16,7 +16,15 @@ afterAll(() => {
 
 const start = (script: string, runtimeFile: string, args: string[] = [], port = '0') => {
   const child = spawn(process.execPath, [join(PROJECT_DIRECTORY, script), ...args], {
-    env: { ...process.env, RUNTIME_FILE: runtimeFile, PORT: '0', DYNAMODB_PORT: port, SQS_PORT: '0' },
+    env: {
+      ...process.env,
+      RUNTIME_FILE: runtimeFile,
+      PORT: '0',
+      DYNAMODB_ENDPOINT: '',
+      DYNAMODB_PORT: port,
+      SQS_ENDPOINT: '',
+      SQS_PORT: '0',
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   running.add(child);

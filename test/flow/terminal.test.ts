@@ -3,7 +3,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PROJECT_DIRECTORY } from '../../local/synth.ts';
-import { type Engines, startEngines } from '../support/engines.ts';
+import { type Engines, SHARD_COUNT, startEngines } from '../support/engines.ts';
 import { eventually } from '../support/lambda.ts';
 
 const hasScript = ((): boolean => {
@@ -31,6 +31,9 @@ afterAll(async () => {
   for (const child of running) child.kill('SIGKILL');
   await engines.stop();
 });
+
+/** The table, with what its tags need not tell. */
+const onTable = () => ['--table', engines.table, '--shard-count', String(SHARD_COUNT)];
 
 /** Runs a script of the project in a terminal of its own. */
 const inTerminal = (script: string, ...args: string[]) => {
@@ -135,7 +138,7 @@ describe('Ctrl-C in the middle of a bar ends the command and leaves the terminal
   });
 
   onTerminal('of npm run measure-lag', async () => {
-    const measureLag = inTerminal('bin/measure-lag.ts', '--table', engines.table, '--bookings', '10000');
+    const measureLag = inTerminal('bin/measure-lag.ts', ...onTable(), '--bookings', '10000');
     await measureLag.bar();
     measureLag.press(CTRL_C);
     expect(await measureLag.ended).toBe(130);
@@ -149,7 +152,7 @@ describe('Ctrl-C in the middle of a bar ends the command and leaves the terminal
       const some = ids.slice(first, first + 50);
       await Promise.all(some.map((bookingId) => engines.store.create({ bookingId, holdMs: 5_000 }, nowMs - 60_000)));
     }
-    const expireBookings = inTerminal('bin/expire-bookings.ts', '--table', engines.table);
+    const expireBookings = inTerminal('bin/expire-bookings.ts', ...onTable());
     await expireBookings.bar();
     expireBookings.press(CTRL_C);
     expect(await expireBookings.ended).toBe(0);

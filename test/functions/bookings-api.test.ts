@@ -8,7 +8,9 @@ import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { cronTokenCheck } from '../../functions/adapters/cron-token.ts';
 import { isPermanent } from '../../functions/adapters/permanent-error.ts';
 import { type BookingsApiPorts, createBookingsApi, type RequestBindings } from '../../functions/api/bookings-api.ts';
+import { encodeCursor } from '../../functions/api/cursor.ts';
 import { DAY_MS, MINUTE_MS } from '../../functions/core/hold-time.ts';
+import { LEGAL_SHARDS } from '../../functions/core/pending-shard.ts';
 import type { Item } from '../../functions/table/item.ts';
 import { type Engines, startEngines } from '../support/engines.ts';
 import { recordingTelemetry } from '../support/telemetry.ts';
@@ -444,6 +446,26 @@ describe('lists', () => {
     const next = await call('GET', `/bookings?limit=2&cursor=${body.cursor}`);
     expect(next.status).toBe(200);
     expect(next.body.bookings.map(({ bookingId }: { bookingId: string }) => bookingId)).toEqual(['going-4']);
+  });
+
+  test.each([
+    ['a fraction of a millisecond before the clock', () => `${nowMs}.9999999999`],
+    ['at the clock', () => String(nowMs)],
+    ['of 38 digits', () => `${nowMs + 30_000}.${'1'.repeat(25)}`],
+  ])('go on from a position %s, whose booking is gone', async (_, digits) => {
+    await create(`${sequence}-listed`, 60);
+    const positions = Object.fromEntries(LEGAL_SHARDS.map((shard) => [shard, [digits(), 'gone'] as [string, string]]));
+    const { status, body } = await call('GET', `/bookings?cursor=${encodeCursor(positions)}`);
+    expect(status).toBe(200);
+    expect(body.bookings.map(({ bookingId }: { bookingId: string }) => bookingId)).toEqual([`${sequence}-listed`]);
+  });
+
+  test.each([
+    ['of more digits than a number may have', () => `${nowMs + 30_000}.${'1'.repeat(26)}`],
+    ['beyond every deadline', () => '999999999999999'],
+  ])('refuse a cursor with a position %s', async (_, digits) => {
+    const cursor = encodeCursor({ 0: [digits(), 'gone'] });
+    expect((await call('GET', `/bookings?cursor=${cursor}`)).status).toBe(400);
   });
 
   test('refuse a cursor that another list gave', async () => {

@@ -47,12 +47,24 @@ const givenBooking = async (inMs: number) => {
 };
 
 /** Waiting that lets a read made meanwhile come back first, as in real time it would. */
-const waitingLongEnoughToRead = (): Partial<ExpireBookingPorts> => ({
-  waitUntil: async (timeMs) => {
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    await time.waitUntil(timeMs);
-  },
-});
+/** The deadline comes when the read has been answered, however long that takes. */
+const waitingForTheRead = (store: ExpireBookingPorts['store']): Pick<ExpireBookingPorts, 'store' | 'waitUntil'> => {
+  let reading: Promise<unknown> = Promise.resolve();
+  return {
+    store: {
+      expire: (...args) => store.expire(...args),
+      glimpse: (ids) => {
+        const glimpsed = store.glimpse(ids);
+        reading = glimpsed;
+        return glimpsed;
+      },
+    },
+    waitUntil: async (timeMs) => {
+      await reading;
+      await time.waitUntil(timeMs);
+    },
+  };
+};
 
 describe('a timer that comes a little early', () => {
   test('waits and expires its booking at the deadline, not before', async () => {
@@ -80,7 +92,7 @@ describe('a timer that comes a little early', () => {
         return engines.store.expire(...args);
       },
     };
-    await createHandler(ports({ store, ...waitingLongEnoughToRead() }))(sqsEvent(body));
+    await createHandler(ports(waitingForTheRead(store)))(sqsEvent(body));
     expect(writes).toBe(0);
     expect(told.counts).toEqual({ [COUNTS.settledInTime]: 1 });
   });
@@ -95,7 +107,7 @@ describe('a timer that comes a little early', () => {
       },
       expire: (...args) => engines.store.expire(...args),
     };
-    await createHandler(ports({ store, ...waitingLongEnoughToRead() }))(sqsEvent(body));
+    await createHandler(ports(waitingForTheRead(store)))(sqsEvent(body));
     expect((await engines.store.get(bookingId))?.status).toBe('CONFIRMED');
     expect(told.counts).toEqual({ [COUNTS.settledInTime]: 1 });
   });
@@ -114,7 +126,7 @@ describe('a timer that comes a little early', () => {
   test('of a booking that was extended does nothing: the extension has its own timer', async () => {
     const { bookingId, body } = await givenBooking(1_500);
     await engines.store.extend(bookingId, 60_000, NOW);
-    await createHandler(ports(waitingLongEnoughToRead()))(sqsEvent(body));
+    await createHandler(ports(waitingForTheRead(engines.store)))(sqsEvent(body));
     expect((await engines.store.get(bookingId))?.status).toBe('PENDING');
     expect(told.counts).toEqual({ [COUNTS.extended]: 1 });
   });

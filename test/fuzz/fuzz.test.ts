@@ -322,7 +322,10 @@ describe('cursors', () => {
   test('are what they were after encoding and decoding', () => {
     const positions = fc.dictionary(
       fc.nat(199).map(String),
-      fc.tuple(fc.integer({ min: 0, max: LATEST_DEADLINE_MS }).map(String), fc.string({ minLength: 1, maxLength: 50 })),
+      fc.tuple(
+        fc.integer({ min: EARLIEST_DEADLINE_MS, max: LATEST_DEADLINE_MS }).map(String),
+        fc.string({ minLength: 1, maxLength: 50 }),
+      ),
     );
     fc.assert(
       fc.property(positions, (after) => {

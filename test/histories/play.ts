@@ -6,7 +6,8 @@ import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { type Booking, effectiveStatus } from '../../functions/core/booking-status.ts';
 import { LATEST_DEADLINE_MS } from '../../functions/core/hold-time.ts';
 import { type Item, readBooking } from '../../functions/table/item.ts';
-import { type Engine, LOCAL_CREDENTIALS, REGION, startDynamoDb } from '../../local/engines.ts';
+import { type Engine, LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
+import { openDynamoDb } from '../../local/open-engines.ts';
 import { readAssembly } from '../../local/template.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 import { effective, type ModelBooking, type ModelMove, moved } from './model.ts';
@@ -340,7 +341,9 @@ export class Player {
    * @throws BrokenPromise if a promise does not hold
    */
   readonly play = async (history: readonly Step[], lambdasAheadMs = 0): Promise<void> => {
-    const world = new World(await this.#ready(), lambdasAheadMs);
+    // Both answers are met, each history always with the same one.
+    const batchAnswers = history.length % 2 === 0 ? 'with the item' : 'without the item';
+    const world = new World(await this.#ready(), lambdasAheadMs, batchAnswers);
     await world.begin();
     const play = new Play(world);
     try {
@@ -354,7 +357,7 @@ export class Player {
   async #ready() {
     if (this.#played % HISTORIES_PER_ENGINE === 0) {
       await this.stop();
-      this.#engine = await startDynamoDb({ port: 0, portVariable: 'DYNAMODB_PORT' });
+      this.#engine = await openDynamoDb();
       const { endpoint } = this.#engine;
       const client = { region: REGION, credentials: LOCAL_CREDENTIALS, endpoint };
       this.#clients = {

@@ -40,6 +40,7 @@ import { type Item, readBooking } from '../../functions/table/item.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { createTables } from '../../local/resources.ts';
 import { type Assembly, References } from '../../local/template.ts';
+import { answerBatches, type BatchAnswers } from '../support/batch-answers.ts';
 import { timerMessage } from '../support/records.ts';
 import { recordingTelemetry } from '../support/telemetry.ts';
 import { UnreliableRequests } from '../support/unreliable-requests.ts';
@@ -93,11 +94,16 @@ export class World {
   readonly #delivered = { timers: 0, events: 0 };
   #iterator: string | undefined;
   readonly #lambdasAheadMs: number;
+  readonly #batchAnswers: BatchAnswers;
 
-  /** @param lambdasAheadMs how far the Lambdas' clocks are ahead of everybody else's */
-  constructor(clients: Clients, lambdasAheadMs: number) {
+  /**
+   * @param lambdasAheadMs how far the Lambdas' clocks are ahead of everybody else's
+   * @param batchAnswers what a failed condition of a batch tells
+   */
+  constructor(clients: Clients, lambdasAheadMs: number, batchAnswers: BatchAnswers) {
     this.#clients = clients;
     this.#lambdasAheadMs = lambdasAheadMs;
+    this.#batchAnswers = batchAnswers;
     this.#client = new DynamoDBClient({
       region: REGION,
       credentials: LOCAL_CREDENTIALS,
@@ -117,9 +123,15 @@ export class World {
   readonly #lambdaClock = (): number => this.nowMs + this.#lambdasAheadMs;
 
   async begin(): Promise<void> {
-    const { raw, streams } = this.#clients;
+    const { raw } = this.#clients;
     // Names of its own: a table that is made again under its name goes on with the engine's old stream.
     await createTables({ ...this.#clients.assembly, stackName: randomUUID() }, raw, this.#references);
+    answerBatches(this.#client, this.#batchAnswers, this.#table(), raw);
+  }
+
+  /** Before the oldest record of the table's stream. */
+  async #toTheBeginning(): Promise<void> {
+    const { raw, streams } = this.#clients;
     const { Table } = await raw.send(new DescribeTableCommand({ TableName: this.#table() }));
     const StreamArn = Table?.LatestStreamArn;
     const { StreamDescription } = await streams.send(new DescribeStreamCommand({ StreamArn }));
@@ -377,6 +389,8 @@ export class World {
   }
 
   async #readStream(): Promise<void> {
+    // For DynamoDB Local a position before the first record is out of date once another table has been written to.
+    if (this.#records.length === 0) await this.#toTheBeginning();
     for (let more = true; more && this.#iterator !== undefined; ) {
       const answer = await this.#clients.streams.send(new GetRecordsCommand({ ShardIterator: this.#iterator }));
       this.#iterator = answer.NextShardIterator;

@@ -73,7 +73,7 @@ describe('the alarms', () => {
     );
     // What a queue that has been empty for long does not send counts as none.
     expect(Metrics.find(({ Expression }: { Expression?: string }) => Expression).Expression).toBe(
-      'FILL(q0, 0) + FILL(q1, 0) + FILL(q2, 0) + FILL(q3, 0)',
+      'SUM([FILL(q0, 0), FILL(q1, 0), FILL(q2, 0), FILL(q3, 0)])',
     );
   });
 

@@ -71,7 +71,7 @@ describe('a position that the stream does not keep any more', () => {
   const streams = mockClient(DynamoDBStreamsClient);
   afterEach(() => streams.reset());
   const trimmed = () => new TrimmedDataAccessException({ message: 'trimmed', $metadata: {} });
-  const recordsFrom = async () => {
+  const recordsFrom = async (position: Record<string, string>, problems: string[] = []) => {
     const seen: string[] = [];
     const source = new StreamEventSource(
       new DynamoDBStreamsClient({ region: 'us-east-1' }),
@@ -89,8 +89,8 @@ describe('a position that the stream does not keep any more', () => {
         maxRetryAttempts: 3,
         maxRecordAgeSeconds: -1,
         onDiscarded: undefined,
-        checkpoints: new Map([['shard', '42']]),
-        onProblem: () => {},
+        checkpoints: new Map(Object.entries(position)),
+        onProblem: (problem) => problems.push(problem),
       },
     );
     source.start();
@@ -118,7 +118,26 @@ describe('a position that the stream does not keep any more', () => {
           NextShardIterator: 'oldest',
         })
         .resolves({ Records: [], NextShardIterator: 'oldest' });
-      expect(await recordsFrom()).toEqual(['kept']);
+      expect(await recordsFrom({ shard: '42' })).toEqual(['kept']);
     },
   );
+
+  test('is no problem before the first record: DynamoDB Local says so of an empty stream', async () => {
+    streams.on(DescribeStreamCommand).resolves({ StreamDescription: { Shards: [{ ShardId: 'shard' }] } });
+    streams
+      .on(GetShardIteratorCommand, { ShardIteratorType: 'TRIM_HORIZON' })
+      .resolvesOnce({ ShardIterator: 'out of date' })
+      .resolves({ ShardIterator: 'oldest' });
+    streams.on(GetRecordsCommand, { ShardIterator: 'out of date' }).rejects(trimmed());
+    streams
+      .on(GetRecordsCommand, { ShardIterator: 'oldest' })
+      .resolvesOnce({
+        Records: [{ eventID: 'first', eventName: 'INSERT', dynamodb: { SequenceNumber: '1' } }],
+        NextShardIterator: 'oldest',
+      })
+      .resolves({ Records: [], NextShardIterator: 'oldest' });
+    const problems: string[] = [];
+    expect(await recordsFrom({}, problems)).toEqual(['first']);
+    expect(problems).toEqual([]);
+  });
 });

@@ -7,11 +7,11 @@ import { ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
-import { type LocalRuntime, startRuntime } from '../../local/runtime.ts';
+import type { LocalRuntime } from '../../local/runtime.ts';
 import { itemBytes, MAX_ITEM_BYTES, type StrangeItem, strangeItem } from '../histories/strangers.ts';
 import { eventually } from '../support/lambda.ts';
+import { startTestRuntime } from '../support/runtime.ts';
 import { patientClient } from '../support/store.ts';
-import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 
 /** FUZZ=10 tries ten times as many items. */
 const ITEMS = 150 * Number(process.env.FUZZ ?? 1);
@@ -22,8 +22,7 @@ let client: DynamoDBClient;
 const problems: string[] = [];
 
 beforeAll(async () => {
-  runtime = await startRuntime({
-    assemblyDirectory: TEST_ASSEMBLY,
+  runtime = await startTestRuntime({
     schedulePeriodMs: 'never',
     onProblem: (problem) => problems.push(problem),
   });

@@ -9,6 +9,7 @@ import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
 import { sweepScheduling } from '../../functions/adapters/sweep-scheduling.ts';
 import { adoptionOf } from '../../functions/core/expiry-decisions.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
+import { answerBatches, BATCH_ANSWERS } from '../support/batch-answers.ts';
 import { type Engines, SHARD_COUNT, startEngines } from '../support/engines.ts';
 import { UnreliableRequests } from '../support/unreliable-requests.ts';
 
@@ -79,7 +80,9 @@ describe('A3: a late duplicate of an extension', () => {
   });
 });
 
-describe('A4: an expiry whose answer was lost', () => {
+describe.each(BATCH_ANSWERS)('A4: an expiry whose answer was lost, where failed conditions come %s,', (answers) => {
+  beforeEach(() => answerBatches(client, answers, engines.table, engines.rawClient));
+
   test('in a batch counts as made by this very call, each of its bookings', async () => {
     const ids = Array.from({ length: 30 }, (_, index) => `${id}-${index}`);
     await Promise.all(ids.map((bookingId) => engines.store.create({ bookingId, holdMs: 1_000 }, NOW)));

@@ -8,11 +8,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import type { PublishedEvent } from '../../local/event-bus.ts';
-import { type LocalRuntime, startRuntime } from '../../local/runtime.ts';
+import type { LocalRuntime } from '../../local/runtime.ts';
 import { itemBytes, MAX_ITEM_BYTES } from '../histories/strangers.ts';
 import { eventually } from '../support/lambda.ts';
+import { startTestRuntime } from '../support/runtime.ts';
 import { bookingStoreAt, patientClient } from '../support/store.ts';
-import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 
 const LONG_ENOUGH_MS = 60_000;
 let runtime: LocalRuntime;
@@ -25,8 +25,7 @@ const events: PublishedEvent[] = [];
 const metrics: Record<string, number> = {};
 
 beforeAll(async () => {
-  runtime = await startRuntime({
-    assemblyDirectory: TEST_ASSEMBLY,
+  runtime = await startTestRuntime({
     schedulePeriodMs: 'never',
     onEvent: (event) => events.push(event),
     onLogLine: (_, line) => {

@@ -1,5 +1,4 @@
 /** Real engines for a test file: DynamoDB and SQS over HTTP, with the tables and queues of the synthesized template. */
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
@@ -10,6 +9,7 @@ import { PendingIndex } from '../../functions/adapters/pending-index.ts';
 import { TimerQueue } from '../../functions/adapters/timer-queue.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { startTemplateEngines } from '../../local/template-engines.ts';
+import { patientClient } from './store.ts';
 import { TEST_ASSEMBLY } from './synthesize.ts';
 
 export const SHARD_COUNT = 10;
@@ -17,8 +17,7 @@ export const SHARD_COUNT = 10;
 export const startEngines = async () => {
   const { dynamodb, sqs, nameOf, stop } = await startTemplateEngines(TEST_ASSEMBLY);
   const client = { region: REGION, credentials: LOCAL_CREDENTIALS };
-  const dynamodbConfig = { ...client, endpoint: dynamodb.endpoint };
-  const rawClient = new DynamoDBClient(dynamodbConfig);
+  const rawClient = patientClient(dynamodb.endpoint);
   const documents = DynamoDBDocumentClient.from(rawClient, { marshallOptions: { removeUndefinedValues: true } });
   const sqsClient = new SQSClient({ ...client, endpoint: sqs.endpoint });
   const table = nameOf('BookingsTable');

@@ -1,0 +1,69 @@
+/** What runs on the other engines, and what does not. */
+
+const tests = (...files: string[]): string[] => [
+  'node_modules/vitest/vitest.mjs',
+  'run',
+  // The one that tells why a test was skipped.
+  '--reporter=verbose',
+  ...files,
+];
+
+/**
+ * What Node runs in each step, the longest first. Each step has engines of its own: DynamoDB Local gets slower with every
+ * stream record that it keeps.
+ */
+export const STEPS: Readonly<Record<string, readonly string[]>> = {
+  functions: tests('test/functions', 'test/upgrades'),
+  terminal: tests('test/flow/terminal.test.ts'),
+  flow: tests(
+    'test/flow/booking-expiry.test.ts',
+    'test/flow/external-engine.test.ts',
+    'test/flow/left-out.test.ts',
+    'test/flow/other-engines.test.ts',
+    'test/flow/readme.test.ts',
+  ),
+  histories: tests('test/histories'),
+  demo: ['local/demo.ts'],
+  outages: tests('test/flow/outages.test.ts'),
+  commands: tests('test/flow/commands.test.ts'),
+  fuzz: tests('test/fuzz', 'test/bench/bench.test.ts'),
+  clocks: tests('test/clocks'),
+  local: tests('test/local/event-sources.test.ts', 'test/local/resources.test.ts'),
+  strangers: tests('test/strangers'),
+  races: tests('test/races'),
+  patrol: tests('test/core/left-out.test.ts'),
+  store: tests('test/adapters'),
+};
+
+/** What the steps are told beside where the engines are. */
+export const ENVIRONMENT: Readonly<Record<string, string>> = {
+  // The app has been synthesized once for all of them.
+  TEST_ASSEMBLY: 'ready',
+  // A third of what npm test plays: each sweep reads 200 shards, for which DynamoDB Local takes half a second.
+  HISTORIES: '50',
+};
+
+/** Tests that need engines and run on the embedded ones only, and why. */
+export const LEFT_OUT: Readonly<Record<string, string>> = {
+  'test/flow/alarms.test.ts':
+    'it is about what the runtime makes of the Lambdas’ metrics, and moves their clocks by hours',
+  'test/flow/restart.test.ts': 'DATA_DIR is where the embedded engines keep their data',
+  'test/flow/second-runtime.test.ts': 'each of its runtimes starts engines of its own',
+  'test/flow/verify-deployment.test.ts':
+    'it breaks runtimes of its own, and the command has the same steps whatever the engine is',
+  'test/local/page-guard.test.ts': 'it is about the guards before the embedded engines',
+  'test/local/template.test.ts': 'of engines, it is about the ports of the embedded ones only',
+};
+
+/** Tests that need no engine. */
+export const NO_ENGINE: readonly string[] = [
+  'test/bench/sections.test.ts',
+  'test/bench/simulation.test.ts',
+  'test/bin',
+  'test/core',
+  'test/engines',
+  'test/flow/documented-commands.test.ts',
+  'test/flow/outside-tools.test.ts',
+  'test/lib',
+  'test/local',
+];

@@ -1,0 +1,107 @@
+/** `npm start` and the commands on engines that differ from the embedded ones. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { RuntimeFile } from '../../local/runtime-file.ts';
+import { eventually } from '../support/lambda.ts';
+import { OTHER_ACCOUNT_ID, startDynamoDbWithoutTags, startSqsOfAnotherAccount } from '../support/other-makes.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'booking-expiry-'));
+const runtimeFile = join(directory, 'runtime.json');
+const stops: (() => Promise<void>)[] = [];
+let environment: NodeJS.ProcessEnv;
+let service: ChildProcess | undefined;
+let printed = '';
+
+beforeAll(async () => {
+  const dynamodb = await startDynamoDbWithoutTags();
+  stops.push(dynamodb.stop);
+  const sqs = await startSqsOfAnotherAccount();
+  stops.push(sqs.stop);
+  environment = {
+    ...process.env,
+    DYNAMODB_ENDPOINT: dynamodb.endpoint,
+    SQS_ENDPOINT: sqs.endpoint,
+    RUNTIME_FILE: runtimeFile,
+    PORT: '0',
+  };
+});
+afterAll(async () => {
+  service?.kill('SIGKILL');
+  for (const stop of stops.reverse()) await stop();
+  rmSync(directory, { recursive: true });
+});
+
+const start = (script: string, ...args: string[]) => {
+  const path = fileURLToPath(new URL(`../../${script}`, import.meta.url));
+  return spawn(process.execPath, [path, ...args], { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+};
+const run = async (script: string, ...args: string[]): Promise<{ code: number | null; out: string; err: string }> => {
+  const child = start(script, ...args);
+  const code = new Promise<number | null>((resolve) => child.once('close', resolve));
+  const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  return { code: await code, out, err };
+};
+
+describe('on a DynamoDB without tags and an SQS of another account', () => {
+  test('npm start runs, with the queues where SQS_ENDPOINT says', async () => {
+    // Others may run their own stages on the same engines.
+    service = start('local/start.ts', '--context', `stage=t${directory.slice(-6).toLowerCase()}`);
+    for (const stream of [service.stdout, service.stderr]) {
+      stream?.on('data', (chunk) => {
+        printed += chunk;
+      });
+    }
+    await eventually(
+      () => printed,
+      () => printed.includes('booking-expiry is running') || service?.exitCode !== null,
+      60_000,
+    );
+    expect(printed).toContain('booking-expiry is running');
+    const { timerQueueUrl, tags } = JSON.parse(readFileSync(runtimeFile, 'utf8')) as RuntimeFile;
+    expect(timerQueueUrl).toContain(`${environment.SQS_ENDPOINT}/${OTHER_ACCOUNT_ID}/`);
+    expect(tags).toMatchObject({ 'booking-expiry:timer-queue-url': timerQueueUrl });
+  }, 90_000);
+
+  test('a booking expires by its timer', async () => {
+    const created = await run('bin/bookings.ts', 'create', 'here', '--hold-seconds', '2');
+    expect(created).toMatchObject({ code: 0 });
+    const { out } = await eventually(
+      () => run('bin/bookings.ts', 'get', 'here', '--json'),
+      (answer) => JSON.parse(answer.out).expiredBy !== undefined,
+    );
+    expect(JSON.parse(out)).toMatchObject({ status: 'EXPIRED', expiredBy: 'timer' });
+  });
+
+  test('npm run status knows the queues and the sweep', async () => {
+    await run('bin/bookings.ts', 'create', 'far', '--hold-seconds', '86400');
+    const { code, out } = await run('bin/status.ts', '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({
+      pending: 1,
+      timers: { visible: 0 },
+      deadLetters: { timer: 0, sweep: 0 },
+      problems: [],
+    });
+  });
+
+  test('npm run expire-bookings schedules too, and notes how far', async () => {
+    const lastSweepAt = async (): Promise<string> => JSON.parse((await run('bin/status.ts', '--json')).out).lastSweepAt;
+    const before = await lastSweepAt();
+    const { code, out } = await run('bin/expire-bookings.ts', '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ errors: [], remaining: false });
+    expect(Date.parse(await lastSweepAt())).toBeGreaterThan(Date.parse(before));
+  });
+
+  test('npm start ends with exit code 0 when it is told to stop', async () => {
+    const code = new Promise<number | null>((resolve) => service?.once('exit', resolve));
+    service?.kill('SIGTERM');
+    expect(await code).toBe(0);
+    expect(printed).not.toContain('could not');
+  });
+});
