@@ -87,7 +87,7 @@ const IMPOSSIBLE_HERE = ['authorization', 'metrics', 'alarm'];
 describe('on a local runtime that works', () => {
   test('every step passes that has a counterpart here, nothing else is counted, and nothing is left behind', async () => {
     const working = await givenRuntime({ schedulePeriodMs: 2_000 });
-    const { code, out } = await run(['--json', '--hold-seconds', '2']);
+    const { code, out } = await run(['--json', '--hold-seconds', '5']);
     const report: Report = JSON.parse(out);
     expect(outcomesOf(report)).toEqual(
       Object.fromEntries(
@@ -144,7 +144,7 @@ describe('on a local runtime that works', () => {
       AWS_ENDPOINT_URL_SECRETS_MANAGER: readRuntimeFile()?.secretsManager ?? '',
     };
     const steps = skipAllBut('open-routes', 'api-booking', 'bare-booking', 'cron-webhook', 'dead-letters');
-    const { code, out } = await run(['--json', '--stack', 'booking-expiry-test', '--hold-seconds', '2', ...steps], aws);
+    const { code, out } = await run(['--json', '--stack', 'booking-expiry-test', '--hold-seconds', '5', ...steps], aws);
     const report = JSON.parse(out);
     expect(report.deployment).toBe(`stack booking-expiry-test in region ${REGION}`);
     expect(report.steps.filter(({ outcome }: { outcome: string }) => outcome === 'passed')).toHaveLength(5);
