@@ -102,9 +102,17 @@ const show = (booking: BookingJson, { json }: Options, { place }: Connection): v
   console.log(`${status.padEnd(9)}  ${expiresAt ?? 'no valid deadline'.padEnd(24)}  ${bookingId}${left}`);
 };
 
-const showMove = (outcome: MoveOutcome, bookingId: string, options: Options, connection: Connection): void => {
+/** Makes a move, and shows what the booking is by the clock of the move: by a later one nothing would be sure. */
+const makeMove = async (
+  move: (nowMs: number) => Promise<MoveOutcome>,
+  bookingId: string,
+  options: Options,
+  connection: Connection,
+): Promise<void> => {
+  const nowMs = systemClock();
+  const outcome = await move(nowMs);
   if (outcome.kind === 'missing') throw new Error(`there is no booking ${bookingId}`);
-  show(bookingJson(outcome.booking, systemClock()), options, connection);
+  show(bookingJson(outcome.booking, nowMs), options, connection);
   if (outcome.kind === 'refused') throw new Error(`refused: the booking is ${outcome.found}`);
 };
 
@@ -130,7 +138,7 @@ const COMMANDS: Record<string, { readonly takesId: 'always' | 'maybe' | 'never';
           { bookingId, holdMs: holdMsOf(request, nowMs), ...(request.details && { details: request.details }) },
           nowMs,
         );
-        if (outcome.booking) show(bookingJson(outcome.booking, systemClock()), options, connection);
+        if (outcome.booking) show(bookingJson(outcome.booking, nowMs), options, connection);
         if (outcome.kind === 'exists') throw new Error(`there is a booking ${bookingId} already`);
       };
     },
@@ -169,12 +177,12 @@ const COMMANDS: Record<string, { readonly takesId: 'always' | 'maybe' | 'never';
   confirm: {
     takesId: 'always',
     command: (bookingId, options) => async (connection) =>
-      showMove(await connection.store.confirm(bookingId, systemClock()), bookingId, options, connection),
+      makeMove((nowMs) => connection.store.confirm(bookingId, nowMs), bookingId, options, connection),
   },
   cancel: {
     takesId: 'always',
     command: (bookingId, options) => async (connection) =>
-      showMove(await connection.store.cancel(bookingId, systemClock()), bookingId, options, connection),
+      makeMove((nowMs) => connection.store.cancel(bookingId, nowMs), bookingId, options, connection),
   },
   extend: {
     takesId: 'always',
@@ -182,9 +190,8 @@ const COMMANDS: Record<string, { readonly takesId: 'always' | 'maybe' | 'never';
       const request = parse(extendRequest, holdOf(options));
       holdMsOf(request, systemClock());
       return async (connection) => {
-        const nowMs = systemClock();
-        const outcome = await connection.store.extend(bookingId, holdMsOf(request, nowMs), nowMs);
-        showMove(outcome, bookingId, options, connection);
+        const extend = (nowMs: number) => connection.store.extend(bookingId, holdMsOf(request, nowMs), nowMs);
+        await makeMove(extend, bookingId, options, connection);
       };
     },
   },

@@ -22,6 +22,12 @@ export interface SweepHandlerPorts extends SweepPorts {
   readonly settings: TimerSettings;
 }
 
+/** What the Lambda is invoked with. The schedule's own event has nothing in it that matters. */
+export interface SweepRequested {
+  /** Whether a deployment, or its rollback, has just ended. */
+  readonly isDeployment?: boolean;
+}
+
 /** What the Lambda answers whoever invoked it. */
 export interface SweepAnswer {
   readonly expired: number;
@@ -33,11 +39,12 @@ export interface SweepAnswer {
 /** @throws Error after the sweep has done what it could, if anything failed: so that the invocation counts as failed */
 export const createHandler =
   (ports: SweepHandlerPorts) =>
-  async (_event: unknown, context: Pick<Context, 'getRemainingTimeInMillis'>): Promise<SweepAnswer> => {
+  async (event: SweepRequested, context: Pick<Context, 'getRemainingTimeInMillis'>): Promise<SweepAnswer> => {
     const { telemetry, settings } = ports;
     telemetry.info(SWEEP_STARTED);
     const mayContinue = () => context.getRemainingTimeInMillis() > TIME_TO_END_MS;
-    const report = await sweep(ports, { overdueAfterMs: OVERDUE_AFTER_MS, settings, mayContinue });
+    const anew = event.isDeployment === true;
+    const report = await sweep(ports, { overdueAfterMs: OVERDUE_AFTER_MS, settings, anew, mayContinue });
     const leftOut = mayContinue() ? await look(ports, mayContinue) : NOT_LOOKED;
     tell(report, leftOut, telemetry);
     const errors = [...report.errors, ...leftOut.errors];

@@ -1,5 +1,5 @@
 import { Duration, Stack } from 'aws-cdk-lib';
-import { Rule } from 'aws-cdk-lib/aws-events';
+import { Rule, RuleTargetInput } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
@@ -8,6 +8,7 @@ import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets';
 import type { IQueue, Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { ENV } from '../functions/contract.ts';
+import type { SweepRequested } from '../functions/sweep.ts';
 import type { BookingTable } from './booking-table.ts';
 import { allow, allowKey } from './grants.ts';
 import { acceptFinding } from './names.ts';
@@ -87,6 +88,7 @@ export class Sweep extends Construct {
 
     // Whatever a deployment changes (the interval above all), the next sweep of the new version does not wait for its turn;
     // nor does the old one's, where it is rolled back.
+    const deployed: SweepRequested = { isDeployment: true };
     new Rule(this, 'Deployed', {
       description: 'Sweeps once after each deployment',
       eventPattern: {
@@ -98,7 +100,12 @@ export class Sweep extends Construct {
         },
       },
       targets: [
-        new LambdaFunction(lambda, { retryAttempts: 3, maxEventAge: interval, deadLetterQueue: this.deadLetterQueue }),
+        new LambdaFunction(lambda, {
+          event: RuleTargetInput.fromObject(deployed),
+          retryAttempts: 3,
+          maxEventAge: interval,
+          deadLetterQueue: this.deadLetterQueue,
+        }),
       ],
     });
   }

@@ -67,7 +67,7 @@ export class BookingStore {
   }
 
   /**
-   * Creates a PENDING booking whose hold starts now.
+   * Creates a PENDING booking whose hold starts now. One that exists already is reported as a read reports it.
    *
    * @throws InvalidHoldError if the hold is too short or too long
    */
@@ -83,7 +83,9 @@ export class BookingStore {
       ...(details && { details: jsonAttribute(details as Json) }),
     };
     const answer = await this.#table.create(item, 'bookingId');
-    if (answer.kind === 'refused') return { kind: 'exists', booking: readBooking(answer.found) };
+    if (answer.kind === 'refused') {
+      return { kind: 'exists', booking: readBooking(await this.#madeTrue(bookingId, answer.found, nowMs)) };
+    }
     return { kind: 'created', booking: readBooking(item) as Booking };
   }
 
@@ -99,18 +101,23 @@ export class BookingStore {
    * @throws Error of the engine, also if the expiry could not be made: then nothing may be said
    */
   async read(bookingId: string, nowMs: number): Promise<Booking | undefined> {
-    const booking = await this.get(bookingId);
-    if (booking?.status !== 'PENDING' || effectiveStatus(booking, nowMs) !== 'EXPIRED') return booking;
+    return readBooking(await this.#madeTrue(bookingId, await this.#table.get(keyOf(bookingId)), nowMs));
+  }
+
+  /** An item as it may be told of: one that has lapsed and is PENDING is expired first. */
+  async #madeTrue(bookingId: string, item: Item | undefined, nowMs: number): Promise<Item | undefined> {
+    const booking = readBooking(item);
+    if (booking?.status !== 'PENDING' || effectiveStatus(booking, nowMs) !== 'EXPIRED') return item;
     const answer = await this.#write(bookingId, expireMove(nowMs, 'read')).catch((error) => {
       // A nearly full item takes its status alone.
       if (!isPermanent(error)) throw error;
       return this.#write(bookingId, expireWithoutTraceMove(nowMs));
     });
-    return readBooking(answer.kind === 'made' ? answer.item : answer.found);
+    return answer.kind === 'made' ? answer.item : answer.found;
   }
 
   async confirm(bookingId: string, nowMs: number): Promise<MoveOutcome> {
-    return outcomeOf(await this.#write(bookingId, confirmMove(nowMs)), 'CONFIRMED', nowMs);
+    return this.#outcomeOf(bookingId, await this.#write(bookingId, confirmMove(nowMs)), 'CONFIRMED', nowMs);
   }
 
   /** A confirmed booking is cancelled by a second write, on condition of the very payment that the first one found. */
@@ -120,7 +127,7 @@ export class BookingStore {
       if (answer.found?.status?.S !== 'CONFIRMED') break;
       answer = await this.#write(bookingId, cancelConfirmedMove(nowMs, asStored(answer.found, 'confirmedAtMs')));
     }
-    return outcomeOf(answer, 'CANCELLED', nowMs);
+    return this.#outcomeOf(bookingId, answer, 'CANCELLED', nowMs);
   }
 
   /**
@@ -145,7 +152,26 @@ export class BookingStore {
       seen = JSON.stringify(hold);
       answer = await this.#write(bookingId, extendMove(expiresAtMs, shard, hold, nowMs));
     }
-    return outcomeOf(answer, undefined, nowMs);
+    return this.#outcomeOf(bookingId, answer, undefined, nowMs);
+  }
+
+  /**
+   * A refusal says what the booking is, and stays true as a read does.
+   *
+   * @param statusAfter the status that the move leads to: found already, the move had been made before
+   */
+  async #outcomeOf(
+    bookingId: string,
+    answer: WriteAnswer,
+    statusAfter: string | undefined,
+    nowMs: number,
+  ): Promise<MoveOutcome> {
+    const item = answer.kind === 'made' ? answer.item : await this.#madeTrue(bookingId, answer.found, nowMs);
+    const booking = readBooking(item);
+    if (booking === undefined) return { kind: 'missing' };
+    if (answer.kind === 'made') return { kind: 'moved', booking };
+    if (booking.status === statusAfter) return { kind: 'unchanged', booking };
+    return { kind: 'refused', found: effectiveStatus(booking, nowMs), booking, judgedAtMs: nowMs };
   }
 
   #write(bookingId: string, write: ConditionalWrite): Promise<WriteAnswer> {
@@ -164,12 +190,13 @@ export class BookingStore {
   }
 
   /**
-   * What can be seen of these bookings without paying for consistency. A booking that is left out was not found or not
-   * read in time; either way nothing is known of it.
+   * What these bookings are now. Read consistently: an older view could show another booking that had the same id before, or
+   * a settled one that has been set back to PENDING since. A booking that is left out was not found or not read in time;
+   * either way nothing is known of it.
    */
   async glimpse(bookingIds: readonly string[]): Promise<Map<string, Booking>> {
     const items = await this.#table.getMany(bookingIds.map(keyOf), {
-      consistent: false,
+      consistent: true,
       attributes: SNAPSHOT_ATTRIBUTES,
       settle: false,
     });
@@ -292,15 +319,6 @@ export class BookingStore {
 }
 
 const keyOf = (bookingId: string): Item => ({ bookingId: { S: bookingId } });
-
-/** @param statusAfter the status that the move leads to: found already, the move had been made before */
-const outcomeOf = (answer: WriteAnswer, statusAfter: string | undefined, nowMs: number): MoveOutcome => {
-  const booking = readBooking(answer.kind === 'made' ? answer.item : answer.found);
-  if (booking === undefined) return { kind: 'missing' };
-  if (answer.kind === 'made') return { kind: 'moved', booking };
-  if (booking.status === statusAfter) return { kind: 'unchanged', booking };
-  return { kind: 'refused', found: effectiveStatus(booking, nowMs), booking, judgedAtMs: nowMs };
-};
 
 const expireOutcomeOf = (answer: BatchedWriteAnswer | undefined, nowMs: number): ExpireOutcome => {
   switch (answer?.kind) {

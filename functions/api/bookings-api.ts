@@ -84,7 +84,8 @@ export const createBookingsApi = (ports: BookingsApiPorts): Hono<{ Bindings: Req
       '/api/v1/bookings/:bookingId/confirm',
       async (context) => {
         await expectNoBody(context);
-        return answerMove(context, await store.confirm(idOf(context), clock()), clock);
+        const nowMs = clock();
+        return answerMove(context, await store.confirm(idOf(context), nowMs), nowMs);
       },
     ],
     [
@@ -92,7 +93,8 @@ export const createBookingsApi = (ports: BookingsApiPorts): Hono<{ Bindings: Req
       '/api/v1/bookings/:bookingId/cancel',
       async (context) => {
         await expectNoBody(context);
-        return answerMove(context, await store.cancel(idOf(context), clock()), clock);
+        const nowMs = clock();
+        return answerMove(context, await store.cancel(idOf(context), nowMs), nowMs);
       },
     ],
     [
@@ -102,7 +104,7 @@ export const createBookingsApi = (ports: BookingsApiPorts): Hono<{ Bindings: Req
         const bookingId = idOf(context);
         const request = parse(extendRequest, await readJson(context));
         const nowMs = clock();
-        return answerMove(context, await store.extend(bookingId, holdMsOf(request, nowMs), nowMs), clock);
+        return answerMove(context, await store.extend(bookingId, holdMsOf(request, nowMs), nowMs), nowMs);
       },
     ],
     ['POST', '/api/v1/cron/expire-bookings', (context) => expireBookings(context, ports)],
@@ -178,9 +180,9 @@ const createBooking = async (context: ApiContext, { store, clock }: BookingsApiP
     nowMs,
   );
   const headers = { location: `/api/v1/bookings/${encodeURIComponent(bookingId)}` };
-  if (outcome.kind === 'created') return context.json(bookingJson(outcome.booking, clock()), 201, headers);
+  if (outcome.kind === 'created') return context.json(bookingJson(outcome.booking, nowMs), 201, headers);
   if (outcome.booking?.requestHash === hashOf('request', canonical(request))) {
-    return context.json(bookingJson(outcome.booking, clock()), 200, headers);
+    return context.json(bookingJson(outcome.booking, nowMs), 200, headers);
   }
   throw new Problem('bookingExists', 'a booking with this id was created by a different request', { bookingId });
 };
@@ -223,11 +225,12 @@ const expireBookings = async (context: ApiContext, ports: BookingsApiPorts): Pro
   return context.json({ expired, scheduled, remaining });
 };
 
-const answerMove = (context: ApiContext, outcome: MoveOutcome, clock: Clock): Response => {
+/** @param nowMs the clock by which the move was made: a later one would say of the booking what nothing has made sure */
+const answerMove = (context: ApiContext, outcome: MoveOutcome, nowMs: number): Response => {
   switch (outcome.kind) {
     case 'moved':
     case 'unchanged':
-      return context.json(bookingJson(outcome.booking, clock()));
+      return context.json(bookingJson(outcome.booking, nowMs));
     case 'missing':
       throw noSuchBooking();
     case 'refused': {

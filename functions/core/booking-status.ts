@@ -3,7 +3,7 @@
 export const BOOKING_STATUSES = ['PENDING', 'CONFIRMED', 'CANCELLED', 'EXPIRED'] as const;
 export type BookingStatus = (typeof BOOKING_STATUSES)[number];
 
-/** Who marked a booking EXPIRED: its timer on time, a sweep that found it overdue, or a read that reported it. */
+/** Who marked a booking EXPIRED: its timer on time, a sweep that found it overdue, or a read or a refusal that said so. */
 export const EXPIRED_BY = ['timer', 'sweep', 'read'] as const;
 export type ExpiredBy = (typeof EXPIRED_BY)[number];
 

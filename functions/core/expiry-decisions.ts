@@ -102,9 +102,9 @@ export const decideOnTimer = (timer: ExpiryTimer, nowMs: number, timerLeadMs: nu
 };
 
 /**
- * What an eventually consistent read proves about a timer, if anything. A settled status never goes back to PENDING,
- * and a deadline later than the timer's was set by an extension that made its own timer. Anything else, a booking not
- * found included, proves nothing: the conditional write decides.
+ * What a consistent read after a timer has come proves about it, if anything. A booking that is settled, or has a later
+ * deadline, needs this timer no more: whatever makes it PENDING again, or its deadline an earlier one, is a change of its own
+ * and makes its own timer. Anything else, a booking not found included, proves nothing: the conditional write decides.
  */
 export const provenBySnapshot = (timer: ExpiryTimer, snapshot: Booking | undefined): ExpireOutcome | undefined => {
   if (snapshot === undefined) return undefined;

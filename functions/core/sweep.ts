@@ -78,6 +78,11 @@ export interface SweepRequest {
   /** How long a booking must have been overdue, in ms: 30 s on schedule, 0 when a person or a webhook asks. */
   readonly overdueAfterMs: number;
   readonly settings: TimerSettings;
+  /**
+   * Whether to schedule anew, whatever earlier sweeps noted: after a deployment. What the version before left to sweeps, these
+   * may have passed already, because their horizon is another.
+   */
+  readonly anew?: boolean;
   /** Asked before each round trip; once false, the sweep ends and says what remains. */
   readonly mayContinue: () => boolean;
   /** Told after each write how many overdue bookings were found and expired so far. */
@@ -128,7 +133,7 @@ export const sweep = async (ports: SweepPorts, request: SweepRequest): Promise<S
   });
   const nowMs = ports.clock();
   const overdueThroughMs = nowMs - request.overdueAfterMs;
-  const window = state && comeNearWindow(state.scheduledThroughMs, nowMs, request.settings);
+  const window = state && comeNearWindow(request.anew ? 0 : state.scheduledThroughMs, nowMs, request.settings);
   if (state && window?.isVoid) {
     tally.warnings.push(
       `earlier sweeps noted that they scheduled through ${state.scheduledThroughMs}, which is beyond this one's horizon ` +

@@ -225,7 +225,9 @@ describe.each(BATCH_ANSWERS)('a batch of expiries, whose failed conditions are a
 });
 
 describe('a batch of expiries', () => {
-  test('costs two write units for an expiry and one for a refusal', async ({ skip }) => {
+  test('costs two write units for an expiry, one for a refusal, and one read unit for each booking looked at', async ({
+    skip,
+  }) => {
     skip(!(await tellsCapacityOfBatches(engines.rawClient, engines.table)), NO_CAPACITY_OF_BATCHES);
     const pending = await givenBooking('PENDING');
     const settled = await givenBooking('CONFIRMED');
@@ -248,6 +250,8 @@ describe('a batch of expiries', () => {
     expect(units).toBe(2);
     await store.expire([settled.bookingId], 'timer', AT);
     expect(units).toBe(3);
+    await store.glimpse([pending.bookingId, settled.bookingId]);
+    expect(units).toBe(5);
   });
 
   test.each([

@@ -319,6 +319,37 @@ describe('a booking at its deadline', () => {
     expect((await call('GET', '/bookings/not-said')).status).toBe(503);
   });
 
+  test('G4: a repeated creation that is answered EXPIRED has made it so', async () => {
+    await create('created-again', 60);
+    nowMs += 60_000;
+    const { status, body } = await call('POST', '/bookings', { bookingId: 'created-again', holdSeconds: 60 });
+    expect([status, body.status]).toEqual([200, 'EXPIRED']);
+    expect(await engines.store.get('created-again')).toMatchObject({ status: 'EXPIRED', expiredBy: 'read' });
+  });
+
+  test.each(['confirm', 'cancel', 'extend'])('G4: a refusal to %s that says EXPIRED has made it so', async (move) => {
+    const bookingId = `refused-${move}`;
+    await create(bookingId, 60);
+    nowMs += 60_000;
+    await call('POST', `/bookings/${bookingId}/${move}`, move === 'extend' ? { holdSeconds: 60 } : undefined);
+    expect(await engines.store.get(bookingId)).toMatchObject({ status: 'EXPIRED', expiredBy: 'read' });
+  });
+
+  test('G4: a move whose answer takes longer than the hold tells what was made sure, and no more', async () => {
+    await create('slow', 60);
+    const slow = {
+      ...apiStore(),
+      extend: async (bookingId: string, holdMs: number, atMs: number) => {
+        const outcome = await engines.store.extend(bookingId, holdMs, atMs);
+        nowMs += 60_000;
+        return outcome;
+      },
+    };
+    api = createBookingsApi(ports({ store: slow }));
+    const { body } = await call('POST', '/bookings/slow/extend', { holdSeconds: 30 });
+    expect(body).toMatchObject({ status: 'PENDING', remainingMs: 30_000 });
+  });
+
   test('lists say as of when they hold', async () => {
     const { body } = await call('GET', '/bookings?status=OVERDUE');
     expect(body.asOf).toBe(new Date(nowMs).toISOString());

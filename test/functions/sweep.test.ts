@@ -331,6 +331,14 @@ describe('the sweep Lambda', () => {
     });
   });
 
+  test('G6: after a deployment trusts no earlier note, and otherwise does', async () => {
+    await (await sweepScheduling(engines.queue, engines.sweepState).readState()).moveTo(nowMs + 14 * MINUTE_MS);
+    await givenPending('left to sweeps', 10 * MINUTE_MS, DAY_MS);
+    const handler = createHandler({ ...handlerPorts(), telemetry: recordingTelemetry().telemetry });
+    expect(await handler({}, context)).toMatchObject({ scheduled: 0 });
+    expect(await handler({ isDeployment: true }, context)).toMatchObject({ scheduled: 1 });
+  });
+
   test('stops with 10 s to go', async () => {
     await givenPending('overdue', -60_000);
     const told = recordingTelemetry();

@@ -1,14 +1,15 @@
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { BrokenPromise, Player } from './play.ts';
-import { histories, type What } from './steps.ts';
+import { histories } from './random-histories.ts';
+import { plain, type What } from './steps.ts';
 
 /** HISTORIES=1000 plays more of them, and fewer suit an engine that is slow. */
 const HISTORIES = Number(process.env.HISTORIES ?? 150);
 const player = new Player();
 afterAll(() => player.stop());
 
-const history = (...steps: What[]) => steps.map((what) => ({ what, fault: undefined }));
+const history = (...steps: What[]) => steps.map(plain);
 
 describe('whatever happens to bookings', () => {
   test('the promises hold after every step of random histories', async () => {

@@ -3,20 +3,30 @@ import { isDeepStrictEqual } from 'node:util';
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
-import { type Booking, effectiveStatus } from '../../functions/core/booking-status.ts';
+import type { Booking } from '../../functions/core/booking-status.ts';
 import { LATEST_DEADLINE_MS } from '../../functions/core/hold-time.ts';
-import { type Item, readBooking } from '../../functions/table/item.ts';
+import { readBooking } from '../../functions/table/item.ts';
 import { type Engine, LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { openDynamoDb } from '../../local/open-engines.ts';
 import { readAssembly } from '../../local/template.ts';
+import type { BatchAnswers } from '../support/batch-answers.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
-import { effective, type ModelBooking, type ModelMove, moved } from './model.ts';
-import { IDS, type Step } from './steps.ts';
+import { effective, type ModelBooking, type ModelMove, moved, told } from './model.ts';
+import { found, type Moment } from './past.ts';
+import type { Circumstances, Settings } from './process.ts';
+import { Punctuality } from './punctuality.ts';
+import { IDS, MAX_LAG_MS, type Step } from './steps.ts';
 import { itemBytes, MAX_ITEM_BYTES, type StrangeItem } from './strangers.ts';
-import { DETAILS, World } from './world.ts';
+import { DETAILS, type SweptBy, World } from './world.ts';
 
 /** Histories for one engine: it keeps what it has streamed, and gets slower with it. */
 const HISTORIES_PER_ENGINE = 200;
+/** Before any deployment. */
+const FIRST_SETTINGS: Settings = { shardCount: 3, timerLeadMs: 1_000, sweepIntervalMs: 300_000 };
+/** What a scheduled sweep leaves to timers that are merely slow. */
+const OVERDUE_AFTER_MS = 30_000;
+/** Scheduled sweeps of one step at the most: then the schedule stands still. */
+const MAX_SCHEDULED = 40;
 
 /** Thrown when the world is not as the model says. */
 export class BrokenPromise extends Error {
@@ -27,52 +37,73 @@ const promise = (holds: boolean, broken: string): void => {
   if (!holds) throw new BrokenPromise(broken);
 };
 
-/** What a booking may become in one step. Deleting it ends it; whatever comes then is another booking. */
-const MAY_BECOME = new Map<string, readonly string[]>([
-  ['PENDING', ['PENDING', 'CONFIRMED', 'CANCELLED', 'EXPIRED']],
-  ['CONFIRMED', ['CONFIRMED', 'CANCELLED']],
-  ['CANCELLED', ['CANCELLED']],
-  ['EXPIRED', ['EXPIRED']],
-]);
+type Bookings = ReadonlyMap<string, ModelBooking>;
 
 class Play {
   readonly #world: World;
-  readonly #bookings = new Map<string, ModelBooking>();
-  /** Each booking as it was stored after the last step. */
-  readonly #before = new Map<string, Booking>();
+  #bookings = new Map<string, ModelBooking>();
+  /** What was true after each step, and what was stored then. */
+  readonly #past: { readonly bookings: Bookings; readonly moment: Moment }[] = [];
   /** Bookings that a stranger wrote, or wrote to against the rules: of what else is in them nothing is sure. */
   readonly #strange = new Set<string>();
   /** Bookings that once were items without room. */
   readonly #nearlyFull = new Set<string>();
   /** Moves that may have been made, with their millisecond. */
   readonly #made = new Set<string>();
+  /** The milliseconds of sweeps, by their own clocks. */
+  readonly #sweptMs = new Set<number>();
   /** Expiries that were committed and must be told. */
   readonly #committed = new Set<string>();
+  /** Expiries that a restored table holds: another table's stream told of them, or did not. */
+  #restoredExpiries = new Set<string>();
+  readonly #punctuality = new Punctuality();
+  /** Clocks, in this step, of whoever marks what has lapsed by them. */
+  #markingMs: number[] = [];
+  /** The same of requests that have not arrived yet. */
+  #lateMarkingMs: number[] = [];
   /** Moves some of whose tries have not arrived yet. Only those that were not answered as done may still do something. */
   #late: { readonly id: string; readonly move: ModelMove; isDone: boolean }[] = [];
+  #settings = FIRST_SETTINGS;
+  /** While two versions run: those of the one before. */
+  #settingsBefore: Settings | undefined;
+  #lastScheduledMs: number;
 
   constructor(world: World) {
     this.#world = world;
+    this.#lastScheduledMs = world.nowMs;
   }
 
-  async step({ what, fault }: Step): Promise<void> {
+  async step(step: Step): Promise<void> {
+    const { what, fault, offMs, isOld } = step;
     const world = this.#world;
+    const settings = isOld ? (this.#settingsBefore ?? this.#settings) : this.#settings;
+    const lagMs = ('lagMs' in what ? what.lagMs : undefined) ?? 0;
+    const circumstances: Circumstances = { fault, offMs, settings, lagMs };
+    const lateBefore = world.lateRequests;
+    this.#markingMs = [];
     switch (what.do) {
       case 'create':
       case 'extend':
       case 'confirm':
       case 'cancel':
-        await this.#move(what.do, what.id, 'holdMs' in what ? what.holdMs : 0, fault);
+        await this.#move(what.do, what.id, 'holdMs' in what ? what.holdMs : 0, circumstances);
+        break;
+      case 'read':
+        await this.#read(what.id, circumstances);
+        break;
+      case 'list':
+        await this.#list(circumstances);
         break;
       case 'foreign-create': {
         const expiresAtMs = world.nowMs + what.holdMs;
-        this.#apply(what.id, { kind: 'create', expiresAtMs, nowMs: world.nowMs });
+        if (!this.#bookings.has(what.id)) this.#bookings.set(what.id, { status: 'PENDING', expiresAtMs });
         await world.put(what.id, { status: { S: 'PENDING' }, expiresAtMs: { N: String(expiresAtMs) } });
         break;
       }
       case 'foreign-extend': {
         const expiresAtMs = world.nowMs + what.holdMs;
-        this.#apply(what.id, { kind: 'extend', expiresAtMs, nowMs: world.nowMs });
+        if (effective(this.#bookings.get(what.id), world.nowMs) === 'PENDING')
+          this.#apply(what.id, { kind: 'extend', expiresAtMs, nowMs: world.nowMs });
         await world.changeByTheRules(what.id, 'expiresAtMs', { N: String(expiresAtMs) });
         break;
       }
@@ -93,34 +124,61 @@ class Play {
       case 'stranger-changes':
         await this.#strangerChanges(what.id, what.status, what.holdMs);
         break;
+      case 'stranger-restarts': {
+        const isDone = await world.changeAgainstTheRules(what.id, 'holdStartedAtMs', { N: String(world.nowMs) });
+        if (isDone) this.#strange.add(what.id);
+        break;
+      }
       case 'late-requests-land':
         await this.#landLateRequests();
         break;
       case 'time-passes':
-        world.nowMs += what.ms;
+        await this.#passTo(world.nowMs + what.ms, what.onSchedule ?? false, { settings, lagMs });
         break;
       case 'time-goes-to-deadline': {
         const { expiresAtMs = 0 } = this.#bookings.get(what.id) ?? {};
-        if (expiresAtMs <= LATEST_DEADLINE_MS) world.nowMs = Math.max(world.nowMs, expiresAtMs + what.offsetMs);
+        if (expiresAtMs > LATEST_DEADLINE_MS || expiresAtMs + what.offsetMs <= world.nowMs) break;
+        await this.#passTo(expiresAtMs + what.offsetMs, what.onSchedule ?? false, { settings, lagMs });
         break;
       }
       case 'stream':
-        await world.stream(what.to, what.records, what.again, fault);
+        await this.#stream(what.to, what.records, what.again, circumstances);
+        break;
+      case 'give-up':
+        for (const { bookingId } of await world.giveUp(what.records)) this.#punctuality.spoil(bookingId);
         break;
       case 'deliver':
-        await world.deliver(what.picks, what.twice, fault);
+        await this.#deliver(what.picks, what.twice, circumstances);
         break;
-      case 'lose':
-        world.lose(what.pick);
-        break;
-      case 'sweep': {
-        const expired = await world.sweep(what.atOnce, fault);
-        // Two at the same millisecond cannot be told apart, and of a process that ended nobody heard.
-        if (what.atOnce === 1 && (fault === undefined || fault.kind === 'network')) await this.#countSwept(expired);
+      case 'lose': {
+        const lost = world.lose(what.pick);
+        if (lost !== undefined) this.#punctuality.spoil(lost);
         break;
       }
+      case 'sweep':
+        await this.#sweep(what.by, what.atOnce, circumstances);
+        break;
+      case 'deploy':
+        this.#settingsBefore ??= this.#settings;
+        this.#settings = what.settings;
+        break;
+      case 'deployed':
+      case 'rolled-back':
+        if (this.#settingsBefore === undefined) break;
+        if (what.do === 'rolled-back') this.#settings = this.#settingsBefore;
+        this.#settingsBefore = undefined;
+        await this.#sweep('deployment', 1, { ...circumstances, settings: this.#settings });
+        break;
+      case 'restore':
+        await this.#restore(what.back, what.state);
+        break;
     }
-    await this.#compare();
+    if (world.lateRequests > lateBefore) this.#lateMarkingMs.push(...this.#markingMs);
+    this.#compare();
+  }
+
+  #clockOf({ offMs = 0 }: Circumstances): number {
+    return this.#world.nowMs + offMs;
   }
 
   #apply(id: string, move: ModelMove): ReturnType<typeof moved>[0] {
@@ -131,35 +189,69 @@ class Play {
 
   /** Another booking begins under this id, or another life of it: what is late may meet it. */
   #forget(id: string): void {
-    this.#before.delete(id);
     for (const late of this.#late) if (late.id === id) late.isDone = false;
   }
 
-  async #move(kind: 'create' | 'extend' | 'confirm' | 'cancel', id: string, holdMs: number, fault: Step['fault']) {
+  async #move(kind: ModelMove['kind'], id: string, holdMs: number, circumstances: Circumstances): Promise<void> {
     const world = this.#world;
-    const { nowMs } = world;
+    const nowMs = this.#clockOf(circumstances);
     const move: ModelMove =
       kind === 'create' || kind === 'extend' ? { kind, expiresAtMs: nowMs + holdMs, nowMs } : { kind, nowMs };
     const lateBefore = world.lateRequests;
     const twin = `${id}:${kind}:${nowMs}`;
-    const answer = await world.move(kind, id, holdMs, fault);
+    // A refusal, and a creation that finds the booking, make what they say true.
+    this.#markingMs.push(nowMs);
+    const { answer, told: found } = await world.move(kind, id, holdMs, circumstances);
     const untouched = this.#bookings.get(id);
     const expected = this.#apply(id, move);
     if (answer === 'unknown') {
       // Nobody heard what became of it: it was made or it was not, and the booking tells.
-      const wasMade = same(await world.read(id), this.#bookings.get(id));
+      const wasMade = same(world.stored(id), this.#bookings.get(id));
       if (!wasMade && untouched === undefined) this.#bookings.delete(id);
       else if (!wasMade && untouched) this.#bookings.set(id, untouched);
     } else {
       // Of two that were made at the same millisecond, one whose answer was lost cannot be told from the other.
       const isTwin = expected === 'unchanged' && answer === 'done' && this.#made.has(twin);
       promise(answer === expected || isTwin, `${id}: ${kind} was answered with ${answer}, must be ${expected}`);
+      const must = this.#bookings.get(id)?.status;
+      promise(answer !== 'refused' || found === must, `${id}: ${kind} was refused with ${found}, must be ${must}`);
     }
     this.#made.add(twin);
     if (world.lateRequests > lateBefore) this.#late.push({ id, move, isDone: answer === 'done' });
   }
 
-  async #strangerWrites(id: string, { deadline, status, others, bytesLeft }: StrangeItem): Promise<void> {
+  /** Somebody is told what the booking is, and from then on it is so. */
+  async #read(id: string, circumstances: Circumstances): Promise<void> {
+    const nowMs = this.#clockOf(circumstances);
+    this.#markingMs.push(nowMs);
+    const heard = await this.#world.read(id, circumstances);
+    if (heard === 'unheard') return;
+    const booking = told(this.#bookings.get(id), nowMs);
+    promise(heard === booking?.status, `${id} is reported ${heard}, must be ${booking?.status}`);
+    if (booking) this.#bookings.set(id, booking);
+  }
+
+  /** A list tells what was PENDING when the index was as it sees it, and has not lapsed by its clock. */
+  async #list(circumstances: Circumstances): Promise<void> {
+    const listed = await this.#world.list(circumstances);
+    if (listed === undefined) return;
+    const { lagMs = 0, settings } = circumstances;
+    const then =
+      lagMs === 0
+        ? this.#bookings
+        : (this.#past.findLast(({ moment }) => moment.atMs <= this.#world.nowMs - lagMs)?.bookings ?? new Map());
+    const items = this.#world.itemsOf(lagMs);
+    const must = [...(then as Bookings)]
+      .filter(([, booking]) => effective(booking, this.#clockOf(circumstances)) === 'PENDING')
+      .filter(([, { expiresAtMs }]) => expiresAtMs !== undefined)
+      // Lists look into as many shards as their version has; into the others only sweeps do.
+      .filter(([id]) => (readBooking(items.get(id))?.pendingShard ?? Number.POSITIVE_INFINITY) < settings.shardCount)
+      .map(([id]) => id);
+    promise(isDeepStrictEqual(listed.toSorted(), must.toSorted()), `listed are ${listed}, must be ${must}`);
+  }
+
+  async #strangerWrites(id: string, item: StrangeItem): Promise<void> {
+    const { deadline, status, others, bytesLeft, detailsBytes } = item;
     const world = this.#world;
     const attributes: Record<string, AttributeValue> = { ...others };
     let booking: ModelBooking = { status: status === 'none' ? undefined : status.S, expiresAtMs: undefined };
@@ -172,6 +264,7 @@ class Play {
       attributes.expiresAtMs = { N: `${wholeMs}${deadline.fraction}` };
       booking = { ...booking, expiresAtMs: wholeMs + (deadline.fraction === '' ? 0 : 1) };
     }
+    if (detailsBytes !== undefined) attributes.details = { M: { note: { S: 'x'.repeat(detailsBytes) } } };
     if (bytesLeft !== undefined) {
       const left = MAX_ITEM_BYTES - bytesLeft - itemBytes({ ...attributes, bookingId: { S: id }, fill: { S: '' } });
       attributes.fill = { S: 'x'.repeat(Math.max(0, left)) };
@@ -188,14 +281,12 @@ class Play {
     const world = this.#world;
     const booking = this.#bookings.get(id);
     const expiresAtMs = world.nowMs + holdMs;
-    // Whether time alone has made it EXPIRED, or the service too, decides what a new deadline means.
-    const marked = (await world.read(id))?.status;
     const isDone =
       status === undefined
         ? await world.changeAgainstTheRules(id, 'expiresAtMs', { N: String(expiresAtMs) })
         : await world.changeAgainstTheRules(id, 'status', { S: status });
     if (!isDone || booking === undefined) return;
-    this.#bookings.set(id, status === undefined ? { status: marked, expiresAtMs } : { ...booking, status });
+    this.#bookings.set(id, status === undefined ? { status: booking.status, expiresAtMs } : { ...booking, status });
     this.#strange.add(id);
     this.#forget(id);
   }
@@ -205,121 +296,213 @@ class Play {
     const world = this.#world;
     const late = this.#late;
     this.#late = [];
+    this.#markingMs.push(...this.#lateMarkingMs);
+    this.#lateMarkingMs = [];
     if (world.lateRequests === 0) return;
     await world.landLateRequests();
-    const items = await world.readItems(IDS);
     for (const id of IDS) {
       const booking = this.#bookings.get(id);
       let mayBe: (ModelBooking | undefined)[] = [booking];
       for (const { move, isDone } of late.filter((each) => each.id === id)) {
         if (!isDone) mayBe = [...mayBe, ...mayBe.map((each) => moved(each, move)[1])];
       }
-      const stored = items.get(id);
-      const found = readBooking(stored);
-      const is = mayBe.find((each) => (stored === undefined ? each === undefined : same(found, each)));
-      const isThere = stored === undefined ? booking === undefined : same(found, booking) || is !== undefined;
-      promise(isThere, `${id} was changed by a request that came late`);
-      if (is !== booking) this.#before.delete(id);
+      const is = mayBe.find((each) => same(world.stored(id), each));
+      promise(is !== undefined || same(world.stored(id), booking), `${id} was changed by a request that came late`);
       if (is) this.#bookings.set(id, is);
     }
   }
 
-  async #countSwept(counted: number): Promise<void> {
-    let swept = 0;
-    for (const id of this.#before.keys()) {
-      if (this.#before.get(id)?.status !== 'PENDING') continue;
-      const { status, expiredBy, expiredAtMs } = (await this.#world.read(id)) ?? {};
-      // A nearly full item does not say by whom.
-      if (status === 'EXPIRED' && (expiredBy === 'sweep' || expiredAtMs === undefined)) swept += 1;
+  /** Time passes, with the sweeps of the schedule or without. */
+  async #passTo(untilMs: number, onSchedule: boolean, circumstances: Circumstances): Promise<void> {
+    const world = this.#world;
+    const { sweepIntervalMs } = circumstances.settings;
+    for (let sweeps = 0; onSchedule && sweeps < MAX_SCHEDULED; sweeps += 1) {
+      const nextMs = Math.max(world.nowMs, this.#lastScheduledMs + sweepIntervalMs);
+      if (nextMs > untilMs) break;
+      await this.#moveClock(nextMs);
+      await this.#sweep('schedule', 1, circumstances);
+      this.#compare();
     }
-    promise(counted === swept, `the sweep said that it expired ${counted}, it expired ${swept}`);
+    await this.#moveClock(untilMs);
   }
 
-  async #compare(): Promise<void> {
-    const { nowMs } = this.#world;
-    const items = await this.#world.readItems(IDS);
+  async #moveClock(toMs: number): Promise<void> {
+    const fromMs = this.#world.nowMs;
+    this.#world.nowMs = toMs;
+    await this.#judgePunctuality(fromMs);
+  }
+
+  /** Deadlines have come: what no fault has touched has its timer now. */
+  async #judgePunctuality(fromMs: number): Promise<void> {
+    const world = this.#world;
+    for (const [id, { status, expiresAtMs = 0 }] of this.#bookings) {
+      if (status !== 'PENDING' || expiresAtMs <= fromMs || expiresAtMs > world.nowMs) continue;
+      if (world.stored(id)?.status !== 'PENDING' || this.#nearlyFull.has(id)) continue;
+      if (!this.#punctuality.hasRight(id, expiresAtMs) || (await world.undelivered('timers', id)) > 0) continue;
+      promise(world.hasTimer(id, expiresAtMs), `${id} is late: its deadline came, and no timer`);
+    }
+  }
+
+  async #stream(to: 'timers' | 'events', count: number, again: number, circumstances: Circumstances): Promise<void> {
+    const world = this.#world;
+    const handled = await world.stream(to, count, again, circumstances);
+    if (to === 'events') return;
+    const { fault, offMs = 0, settings } = circumstances;
+    for (const { bookingId, expiresAtMs } of handled) {
+      if (fault === undefined && offMs === 0) this.#punctuality.handled(bookingId, expiresAtMs, world.nowMs, settings);
+      else this.#punctuality.spoil(bookingId);
+    }
+  }
+
+  async #deliver(picks: readonly number[], twice: boolean, circumstances: Circumstances): Promise<void> {
+    const world = this.#world;
+    const fromMs = world.nowMs;
+    const { offMs = 0 } = circumstances;
+    const delivered = await world.deliver(picks, twice, circumstances);
+    // Its clock shows the most when it is through.
+    this.#markingMs.push(this.#clockOf(circumstances));
+    for (const { bookingId, expiresAtMs } of delivered) {
+      if (offMs !== 0) this.#punctuality.spoil(bookingId);
+      const { status, expiresAtMs: deadlineMs = Number.POSITIVE_INFINITY } = world.stored(bookingId) ?? {};
+      if (status !== 'PENDING' || deadlineMs > expiresAtMs || this.#nearlyFull.has(bookingId)) continue;
+      promise(world.awaits(bookingId), `${bookingId} did not expire by its timer, which does not come again`);
+    }
+    await this.#judgePunctuality(fromMs);
+  }
+
+  async #sweep(by: SweptBy, atOnce: number, circumstances: Circumstances): Promise<void> {
+    const world = this.#world;
+    const nowMs = this.#clockOf(circumstances);
+    const { fault, offMs = 0, lagMs = 0, settings } = circumstances;
+    const before = new Map(IDS.map((id) => [id, world.stored(id)]));
+    const isPatient = (by === 'schedule' || by === 'deployment') && lagMs === 0;
+    // In an older index it may find a deadline that has moved on since: then its write decides alone.
+    this.#markingMs.push(nowMs - (isPatient ? OVERDUE_AFTER_MS : 0));
+    const { expired, hasFailed, isRefused } = await world.sweep(by, atOnce, circumstances);
+    if (by === 'schedule') this.#lastScheduledMs = world.nowMs;
+    if (isRefused) {
+      promise(Math.abs(offMs) > 1_000, `a command was refused although its clock is ${offMs} ms off`);
+      return;
+    }
+    promise(by !== 'command' || Math.abs(offMs) < 2_000, `a command ran with a clock that is ${offMs} ms off`);
+    promise(!hasFailed || fault !== undefined, 'a sweep failed although nothing went wrong');
+    if (offMs !== 0) this.#punctuality.sweptByWrongClock();
+    else if (fault !== undefined) this.#punctuality.sweptInPart(nowMs, settings, lagMs);
+    else this.#punctuality.swept(nowMs, settings, by === 'deployment', lagMs);
+    // Two at the same millisecond cannot be told apart, and of a process that ended nobody heard.
+    const isTwin = this.#sweptMs.has(nowMs);
+    this.#sweptMs.add(nowMs);
+    if (atOnce > 1 || isTwin || (fault !== undefined && fault.kind !== 'network')) return;
+    const swept = IDS.filter((id) => {
+      const { status, expiredBy, expiredAtMs } = world.stored(id) ?? {};
+      if (before.get(id)?.status !== 'PENDING' || status !== 'EXPIRED') return false;
+      // A nearly full item does not say by whom.
+      return expiredBy === 'sweep' || expiredAtMs === undefined;
+    });
+    promise(expired === swept.length, `the sweep said that it expired ${expired}, it expired ${swept.length}`);
+  }
+
+  /** By the runbook: nothing of the service runs, and what was settled since is brought to what is true. */
+  async #restore(back: number, state: 'kept' | 'lost' | 'old'): Promise<void> {
+    const world = this.#world;
+    const { bookings, moment } = this.#past.at(-1 - back) ?? {};
+    if (bookings === undefined || moment === undefined) return;
+    const settled = [...this.#bookings].filter(([, { status }]) => status === 'CONFIRMED' || status === 'CANCELLED');
+    const reconciled = settled.flatMap(([id]) => found(world.items, id));
+    await world.restore(moment, state, reconciled);
+    this.#bookings = new Map([...bookings, ...settled]);
+    this.#punctuality.spoilAll();
+    // The old table's stream is read no more, and its late requests find no table.
+    this.#committed.clear();
+    this.#restoredExpiries = new Set(IDS.map((id) => `${id}:EXPIRED:${world.stored(id)?.expiredAtMs}`));
+    this.#late = [];
+    this.#lateMarkingMs = [];
+  }
+
+  #compare(): void {
+    const world = this.#world;
     for (const id of IDS) {
-      const item = items.get(id);
-      const wanted = this.#bookings.get(id);
-      promise(
-        (item === undefined) === (wanted === undefined),
-        `${id} is ${item ? '' : 'not '}there, must be otherwise`,
-      );
-      const stored = readBooking(item);
+      const isThere = world.items.has(id);
+      let wanted = this.#bookings.get(id);
+      promise(isThere === (wanted !== undefined), `${id} is ${isThere ? '' : 'not '}there, must be otherwise`);
+      const stored = world.stored(id);
       if (stored === undefined || wanted === undefined) continue;
-      const is = effectiveStatus(stored, nowMs);
-      const must = effective(wanted, nowMs);
-      promise(is === must, `${id} is reported ${is}, must be ${must}`);
-      promise(stored.expiresAtMs === wanted.expiresAtMs, `${id} has another deadline than it was given`);
-      const before = this.#before.get(id)?.status;
-      if (before !== undefined) {
-        const may = MAY_BECOME.get(before) ?? [before];
-        promise(may.includes(stored.status), `${id} went from ${before} to ${stored.status}`);
+      if (stored.status === 'EXPIRED' && wanted.status === 'PENDING') {
+        const isRight = this.#markingMs.some((nowMs) => effective(wanted, nowMs) === 'EXPIRED');
+        promise(isRight, `${id} expired early: ${(wanted.expiresAtMs ?? 0) - world.nowMs} ms before its deadline`);
+        wanted = { ...wanted, status: 'EXPIRED' };
+        this.#bookings.set(id, wanted);
       }
-      // Strangers write none, or others.
-      if (stored.details !== undefined && !this.#strange.has(id)) {
-        promise(isDeepStrictEqual(stored.details, DETAILS), `${id} has other details than it was given`);
+      promise(stored.status === wanted.status, `${id} is ${stored.status}, must be ${wanted.status}`);
+      promise(stored.expiresAtMs === wanted.expiresAtMs, `${id} has another deadline than it was given`);
+      // Strangers write none, or others. Only the store's own creation says when it was.
+      if (!this.#strange.has(id)) {
+        const details = stored.createdAtMs === undefined ? undefined : DETAILS;
+        promise(isDeepStrictEqual(stored.details, details), `${id} has other details than it was given`);
       }
       if (stored.status === 'EXPIRED' && !this.#strange.has(id)) {
         const { expiredAtMs = 0, expiresAtMs } = stored;
         promise(expiresAtMs !== undefined, `${id} expired although it has no usable deadline`);
         promise(expiredAtMs >= (expiresAtMs ?? 0), `${id} expired ${(expiresAtMs ?? 0) - expiredAtMs} ms early`);
         promise(stored.pendingShard === undefined, `${id} expired and is still in the index`);
-        this.#committed.add(`${id}:EXPIRED:${expiredAtMs}`);
+        const eventId = `${id}:EXPIRED:${expiredAtMs}`;
+        if (!this.#restoredExpiries.has(eventId)) this.#committed.add(eventId);
       }
-      this.#before.set(id, stored);
     }
+    const moment = world.moments.at(-1);
+    if (moment) this.#past.push({ bookings: new Map(this.#bookings), moment });
   }
 
-  /** The faults stop: what the stream still holds is delivered, time passes, and one sweep runs. No timer comes any more. */
+  /**
+   * The faults stop, no timer comes any more, and no record either: sweeps alone must find what is left. What is in the index
+   * is expired by the first sweep that is a minute and a half after its deadline, however old its index is. What is in no index
+   * is expired by as many sweeps as the table has pages.
+   */
   async end(): Promise<void> {
     const world = this.#world;
+    this.#markingMs = [];
     await this.#landLateRequests();
-    await this.#drain('timers');
+    this.#compare();
     const deadlines = [...this.#bookings.values()]
       .map(({ expiresAtMs = 0 }) => expiresAtMs)
       .filter((expiresAtMs) => expiresAtMs <= LATEST_DEADLINE_MS);
-    world.nowMs = Math.max(world.nowMs, ...deadlines) + 31_000;
-    await world.sweep(1, undefined);
-    await this.#compare();
-    const items = await world.readItems(IDS);
-    for (const [id, item] of items) {
-      const stored = readBooking(item);
-      if (stored === undefined) continue;
-      const must = effective(this.#bookings.get(id), world.nowMs);
-      // What takes no attribute more cannot be put into the index: then somebody is told.
-      const isTold = isNearlyFull(item) && world.deadLetters.some((letter) => JSON.parse(letter).bookingId === id);
-      promise(stored.status === must || isTold, `${id} is ${stored.status} after the last sweep, must be ${must}`);
+    world.nowMs = Math.max(world.nowMs, ...deadlines) + OVERDUE_AFTER_MS + MAX_LAG_MS;
+    const indexed = new Set(IDS.filter((id) => world.stored(id)?.pendingShard !== undefined));
+    // An item is a page, and the last one is empty.
+    for (let sweeps = 0; sweeps <= world.items.size; sweeps += 1) {
+      this.#markingMs = [];
+      await this.#sweep('schedule', 1, { settings: this.#settings, lagMs: MAX_LAG_MS });
+      this.#compare();
+      for (const id of sweeps === 0 ? indexed : []) this.#promiseRest(id, 'the first sweep after it lapsed');
     }
-    await this.#drain('events');
+    for (const id of IDS) this.#promiseRest(id, 'all that sweeps can do');
+    await this.#drainEvents();
     for (const eventId of this.#committed) promise(world.published.has(eventId), `nobody was told of ${eventId}`);
     for (const { eventId, details = {} } of world.published.values()) {
       const isObject = typeof details === 'object' && details !== null && !Array.isArray(details);
       promise(isObject, `the event ${eventId} has details that are no object`);
     }
-    for (const letter of world.deadLetters) {
-      const { bookingId } = JSON.parse(letter);
-      promise(
-        this.#nearlyFull.has(bookingId),
-        `${bookingId} is a dead letter, but nothing of it is beyond what AWS takes`,
-      );
+    for (const { body } of world.letters) {
+      const { bookingId, DDBStreamBatchInfo } = JSON.parse(body);
+      const isRight = DDBStreamBatchInfo !== undefined || this.#nearlyFull.has(bookingId);
+      promise(isRight, `${bookingId} is a dead letter, but nothing of it is beyond what AWS takes`);
     }
   }
 
-  /** Once no fault is left, each record is worked off at its first try, and so is what an adoption adds. */
-  async #drain(to: 'timers' | 'events'): Promise<void> {
+  #promiseRest(id: string, after: string): void {
+    const stored = this.#world.stored(id);
+    const must = effective(this.#bookings.get(id), this.#world.nowMs);
+    promise(stored?.status === must, `${id} is ${stored?.status} after ${after}, must be ${must}`);
+  }
+
+  /** Once no fault is left, each record is worked off at its first try. */
+  async #drainEvents(): Promise<void> {
     const world = this.#world;
-    let left = await world.undelivered(to);
-    for (let rounds = 0; rounds < 3 && left > 0; rounds += 1) {
-      await world.stream(to, left, 0, undefined);
-      left = await world.undelivered(to);
-    }
-    promise(left === 0, `${left} record(s) stay undelivered to ${to} although nothing fails any more`);
+    await world.stream('events', await world.undelivered('events'), 0, { settings: this.#settings });
+    const left = await world.undelivered('events');
+    promise(left === 0, `${left} record(s) stay untold although nothing fails any more`);
   }
 }
-
-/** Whether an item has no room for the attributes that put a booking into the index. */
-const isNearlyFull = (item: Item): boolean => itemBytes(item) > MAX_ITEM_BYTES - 60;
 
 /** Whether a booking is stored as the model has it, apart from what time alone has done to it. */
 const same = (stored: Booking | undefined, wanted: ModelBooking | undefined): boolean => {
@@ -337,14 +520,13 @@ export class Player {
   #played = 0;
 
   /**
-   * @param lambdasAheadMs how far the Lambdas' clocks are ahead of everybody else's
+   * @param lambdasAheadMs how far the Lambdas' clocks are ahead without the model knowing
    * @throws BrokenPromise if a promise does not hold
    */
   readonly play = async (history: readonly Step[], lambdasAheadMs = 0): Promise<void> => {
     // Both answers are met, each history always with the same one.
     const batchAnswers = history.length % 2 === 0 ? 'with the item' : 'without the item';
-    const world = new World(await this.#ready(), lambdasAheadMs, batchAnswers);
-    await world.begin();
+    const world = await this.world(lambdasAheadMs, batchAnswers);
     const play = new Play(world);
     try {
       for (const step of history) await play.step(step);
@@ -353,6 +535,13 @@ export class Player {
       await world.end();
     }
   };
+
+  /** A world of its own, which whoever asked for it ends. */
+  async world(lambdasAheadMs = 0, batchAnswers: BatchAnswers = 'with the item'): Promise<World> {
+    const world = new World(await this.#ready(), lambdasAheadMs, batchAnswers);
+    await world.begin();
+    return world;
+  }
 
   async #ready() {
     if (this.#played % HISTORIES_PER_ENGINE === 0) {

@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { synthesize } from '../../local/synth.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 import { Player } from './play.ts';
-import { histories } from './steps.ts';
+import { histories } from './random-histories.ts';
 
 const USAGE = `Usage: npm run test:histories -- [options]
 
@@ -15,6 +15,7 @@ const USAGE = `Usage: npm run test:histories -- [options]
   --steps <n>    most steps of a history (default 40)
   --seed <n>     the seed to start from (default: the time)
   --path <path>  only the history that a failure named, with its seed
+  --unshrunk     a history that breaks a promise is told as it is, not the shortest one
   --synthesized  the app has been synthesized before`;
 
 const { values: options } = (() => {
@@ -25,6 +26,7 @@ const { values: options } = (() => {
         steps: { type: 'string', default: '40' },
         seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
         path: { type: 'string' },
+        unshrunk: { type: 'boolean', default: false },
         synthesized: { type: 'boolean', default: false },
       },
     });
@@ -50,7 +52,12 @@ for (let done = 0; done < runs && !failed; done += CHUNK) {
   const numRuns = Math.min(CHUNK, runs - done);
   const seed = Number(options.seed) + done / CHUNK;
   const property = fc.asyncProperty(histories(Number(options.steps)), (steps) => player.play(steps));
-  const found = await fc.check(property, { numRuns, seed, ...(options.path && { path: options.path }) });
+  const found = await fc.check(property, {
+    numRuns,
+    seed,
+    endOnFailure: options.unshrunk,
+    ...(options.path && { path: options.path }),
+  });
   failed = found.failed;
   const perSecond = (done + numRuns) / ((performance.now() - startedAt) / 1_000);
   console.log(

@@ -13,6 +13,8 @@ export interface StrangeItem {
   readonly others: Readonly<Record<string, AttributeValue>>;
   /** Bytes that are left until DynamoDB takes no more of it; undefined for an item that is not filled up. */
   readonly bytesLeft: number | undefined;
+  /** So many bytes of details instead of others that it may have. */
+  readonly detailsBytes?: number | undefined;
 }
 
 const S = (text: string): AttributeValue => ({ S: text });
@@ -149,7 +151,7 @@ export const itemBytes = (item: Readonly<Record<string, AttributeValue>>): numbe
     .reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + valueBytes(value), 0);
 
 /** As a failure tells it. */
-export const tellItem = ({ deadline, status, others: rest, bytesLeft }: StrangeItem): string => {
+export const tellItem = ({ deadline, status, others: rest, bytesLeft, detailsBytes }: StrangeItem): string => {
   const when =
     deadline === 'none'
       ? 'no deadline'
@@ -158,5 +160,6 @@ export const tellItem = ({ deadline, status, others: rest, bytesLeft }: StrangeI
         : `a deadline in ${deadline.holdMs}${deadline.fraction} ms`;
   const what = status === 'none' ? 'no status' : `the status ${JSON.stringify(status)}`;
   const full = bytesLeft === undefined ? '' : `, filled up to ${bytesLeft} bytes below the limit`;
-  return `with ${what}, ${when} and ${JSON.stringify(rest)}${full}`;
+  const large = detailsBytes === undefined ? '' : `, with ${detailsBytes} bytes of details`;
+  return `with ${what}, ${when} and ${JSON.stringify(rest)}${large}${full}`;
 };

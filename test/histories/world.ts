@@ -5,12 +5,12 @@
 import { randomUUID } from 'node:crypto';
 import {
   type AttributeValue,
-  BatchExecuteStatementCommand,
   DeleteItemCommand,
   DeleteTableCommand,
   DescribeTableCommand,
   DynamoDBClient,
   PutItemCommand,
+  ScanCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import {
@@ -19,53 +19,35 @@ import {
   GetRecordsCommand,
   GetShardIteratorCommand,
 } from '@aws-sdk/client-dynamodb-streams';
-import type { PutEventsCommand } from '@aws-sdk/client-eventbridge';
-import { GetQueueAttributesCommand, SendMessageBatchCommand } from '@aws-sdk/client-sqs';
 import type { DynamoDBRecord } from 'aws-lambda';
-import { BookingStore } from '../../functions/adapters/booking-store.ts';
-import { DeadLetters } from '../../functions/adapters/dead-letters.ts';
-import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
+import { differenceOf, expectRightClock } from '../../bin/engine-clock.ts';
 import { EventBus } from '../../functions/adapters/event-bus.ts';
-import { PatrolNotes } from '../../functions/adapters/patrol-notes.ts';
-import { PendingIndex } from '../../functions/adapters/pending-index.ts';
 import { isPermanent } from '../../functions/adapters/permanent-error.ts';
-import { sweepScheduling } from '../../functions/adapters/sweep-scheduling.ts';
-import { TimerQueue } from '../../functions/adapters/timer-queue.ts';
-import type { Booking } from '../../functions/core/booking-status.ts';
+import { type Booking, effectiveStatus } from '../../functions/core/booking-status.ts';
+import { decodeTimer, type ExpiryTimer } from '../../functions/core/expiry-timer.ts';
+import { LATEST_DEADLINE_MS } from '../../functions/core/hold-time.ts';
+import { sweep as sweepCore } from '../../functions/core/sweep.ts';
 import { createHandler as createExpire } from '../../functions/expire-booking.ts';
 import { createHandler as createPublish } from '../../functions/publish-events.ts';
 import { createHandler as createSchedule } from '../../functions/schedule-expiry.ts';
-import { createHandler as createSweep } from '../../functions/sweep.ts';
+import { createHandler as createSweep, type SweepRequested } from '../../functions/sweep.ts';
 import { type Item, readBooking } from '../../functions/table/item.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { createTables } from '../../local/resources.ts';
 import { type Assembly, References } from '../../local/template.ts';
 import { answerBatches, type BatchAnswers } from '../support/batch-answers.ts';
 import { timerMessage } from '../support/records.ts';
-import { recordingTelemetry } from '../support/telemetry.ts';
 import { UnreliableRequests } from '../support/unreliable-requests.ts';
 import type { Answer } from './model.ts';
-import type { Fault } from './steps.ts';
+import { type Items, type Moment, viewOf } from './past.ts';
+import { type Circumstances, type Process, STREAM_LETTERS, startProcess, TIMERS } from './process.ts';
 
-export const SHARD_COUNT = 3;
-const SETTINGS = { timerLeadMs: 1_000, sweepIntervalMs: 300_000 };
 export const START_MS = 1_800_000_000_000;
-const TIMERS = 'http://127.0.0.1/timers';
-const DEAD_LETTERS = 'http://127.0.0.1/dead-letters';
-/** Most bytes of the entries of one PutEvents (Amazon EventBridge User Guide, PutEvents). */
-const MAX_EVENT_BYTES = 256 * 1024;
-/** What SQS refuses in a body (Amazon SQS API Reference, SendMessage). */
-const REFUSED_IN_A_BODY = /[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u;
 
 /** What an application keeps with a booking: names that a marshaller may take for something else. */
 export const DETAILS = JSON.parse(
   '{"seat":"7A","constructor":{"name":"Set"},"toJSON":null,"list":[{"constructor":"Map","price":12.5}]}',
 ) as Record<string, unknown>;
-
-/** Thrown by every request of a process that has crashed. */
-class Crash extends Error {
-  override readonly name = 'Crash';
-}
 
 interface Clients {
   readonly raw: DynamoDBClient;
@@ -77,15 +59,38 @@ interface Clients {
 
 interface Message {
   readonly body: string;
+  /** When it arrives, if SQS does what it says. */
+  readonly dueAtMs: number;
   receives: number;
+}
+
+/** Who asks for a sweep. Only the schedule's and a deployment's look for what is in no index. */
+export type SweptBy = 'schedule' | 'deployment' | 'webhook' | 'command';
+
+/** What a sweep says of itself. */
+export interface Swept {
+  readonly expired: number;
+  readonly scheduled: number;
+  /** Whether it failed in part, or crashed. */
+  readonly hasFailed: boolean;
+  /** Whether the command found that its clock is wrong, and did nothing. */
+  readonly isRefused: boolean;
+}
+
+/** A record that schedule-expiry has handled. */
+export interface Handled {
+  readonly bookingId: string;
+  readonly expiresAtMs: number | undefined;
 }
 
 export class World {
   nowMs = START_MS;
   readonly timers: Message[] = [];
-  readonly deadLetters: string[] = [];
+  readonly letters: { readonly queueUrl: string; readonly body: string }[] = [];
   /** Details of the events that the bus took, by their ids. */
   readonly published = new Map<string, Record<string, unknown>>();
+  /** The tables at the end of each step. */
+  readonly moments: Moment[] = [];
   readonly #clients: Clients;
   readonly #network = new UnreliableRequests();
   readonly #client: DynamoDBClient;
@@ -97,7 +102,7 @@ export class World {
   readonly #batchAnswers: BatchAnswers;
 
   /**
-   * @param lambdasAheadMs how far the Lambdas' clocks are ahead of everybody else's
+   * @param lambdasAheadMs how far the Lambdas' clocks are ahead without anybody knowing
    * @param batchAnswers what a failed condition of a batch tells
    */
   constructor(clients: Clients, lambdasAheadMs: number, batchAnswers: BatchAnswers) {
@@ -120,13 +125,16 @@ export class World {
   readonly #table = (): string => this.#nameOf('BookingsTable');
   readonly #stateTable = (): string => this.#nameOf('SweepStateTable');
 
-  readonly #lambdaClock = (): number => this.nowMs + this.#lambdasAheadMs;
+  #lambdaClock({ offMs = 0 }: Circumstances): () => number {
+    return () => this.nowMs + this.#lambdasAheadMs + offMs;
+  }
 
   async begin(): Promise<void> {
-    const { raw } = this.#clients;
+    const { raw, assembly } = this.#clients;
     // Names of its own: a table that is made again under its name goes on with the engine's old stream.
-    await createTables({ ...this.#clients.assembly, stackName: randomUUID() }, raw, this.#references);
+    await createTables({ ...assembly, stackName: randomUUID() }, raw, this.#references);
     answerBatches(this.#client, this.#batchAnswers, this.#table(), raw);
+    await this.#remember();
   }
 
   /** Before the oldest record of the table's stream. */
@@ -146,109 +154,70 @@ export class World {
   }
 
   async end(): Promise<void> {
-    for (const TableName of [this.#table(), this.#stateTable()]) {
-      await this.#clients.raw.send(new DeleteTableCommand({ TableName }));
-    }
+    await this.#deleteTables();
     this.#client.destroy();
   }
 
-  /** A process of the service, or of an application, that a fault may befall. */
-  #process(fault: Fault | undefined) {
-    let request = 0;
-    let tries = 0;
-    let crashed = false;
-    this.#network.befallBy((operation) => {
-      if (fault?.kind !== 'network' || (fault.only !== undefined && fault.only !== operation)) return undefined;
-      tries += 1;
-      return tries > fault.afterTries && tries <= fault.afterTries + fault.times ? fault.befalls : undefined;
-    });
-    const guarded = async <T>(carryOut: () => Promise<T>): Promise<T> => {
-      if (crashed) throw new Crash('crashed before');
-      const isLast = fault?.kind === 'crash' && request === fault.atRequest;
-      request += 1;
-      if (isLast) {
-        crashed = true;
-        if (fault.carriedOut) await carryOut();
-        throw new Crash('crashed now');
-      }
-      if (fault?.kind === 'outage' && request <= fault.requests) throw new Error('InternalServerError');
-      return carryOut();
-    };
-    const isHit = (index: number) => fault?.kind === 'half-fails' && (index % 2 === 1) === fault.odd;
-    const client = {
-      send: (command: { input: object }) =>
-        guarded(async () => {
-          if (!(command instanceof BatchExecuteStatementCommand) || fault?.kind !== 'half-fails') {
-            return this.#client.send(command as never);
-          }
-          const statements = command.input.Statements ?? [];
-          const spared = statements.filter((_, index) => !isHit(index));
-          const answers =
-            spared.length === 0
-              ? []
-              : ((await this.#client.send(new BatchExecuteStatementCommand({ Statements: spared }))).Responses ?? []);
-          const Responses = statements.map((_, index) =>
-            isHit(index) ? { Error: { Code: 'ThrottlingError' as const } } : answers.shift(),
-          );
-          return { Responses, $metadata: { attempts: 1 } };
-        }),
-    } as unknown as DynamoDBClient;
-    const sqs = {
-      send: (command: { input: object }) =>
-        guarded(async () => {
-          if (command instanceof GetQueueAttributesCommand) {
-            return { Attributes: { ApproximateNumberOfMessages: String(this.deadLetters.length) } };
-          }
-          if (!(command instanceof SendMessageBatchCommand)) return {};
-          const { QueueUrl, Entries = [] } = command.input;
-          const Successful = [];
-          const Failed = [];
-          for (const [index, { Id, MessageBody = '' }] of Entries.entries()) {
-            if (isHit(index)) Failed.push({ Id, Code: 'InternalError' });
-            else if (REFUSED_IN_A_BODY.test(MessageBody)) Failed.push({ Id, Code: 'InvalidMessageContents' });
-            else {
-              // An answer that is lost makes the SDK send it again.
-              const times = fault?.kind === 'network' && fault.befalls !== 'request-lost' ? 2 : 1;
-              for (let time = 0; time < times; time += 1) {
-                if (QueueUrl === TIMERS) this.timers.push({ body: MessageBody, receives: 0 });
-                else this.deadLetters.push(MessageBody);
-              }
-              Successful.push({ Id });
-            }
-          }
-          return { Successful, Failed };
-        }),
-    };
-    const eventBridge = {
-      send: ({ input: { Entries = [] } }: PutEventsCommand) =>
-        guarded(async () => {
-          const bytes = Entries.reduce((sum, { Detail = '' }) => sum + Buffer.byteLength(Detail), 0);
-          if (bytes > MAX_EVENT_BYTES) throw Object.assign(new Error('too large'), { name: 'ValidationException' });
-          return {
-            Entries: Entries.map(({ Detail = '' }, index) => {
-              if (isHit(index)) return { ErrorCode: 'InternalFailure' };
-              this.published.set(JSON.parse(Detail).eventId, JSON.parse(Detail));
-              return { EventId: randomUUID() };
-            }),
-          };
-        }),
-    };
-    const { telemetry, lines } = recordingTelemetry();
-    const bookings = new DynamoDbTable(client, this.#table());
-    const queue = new TimerQueue(sqs as never, TIMERS);
-    const state = new DynamoDbTable(client, this.#stateTable());
-    return {
-      store: new BookingStore(bookings, SHARD_COUNT),
-      index: new PendingIndex(bookings, SHARD_COUNT),
-      scheduling: sweepScheduling(queue, state),
-      notes: new PatrolNotes(state, sqs as never, DEAD_LETTERS),
-      queue,
-      deadLetters: new DeadLetters(sqs as never, DEAD_LETTERS),
-      eventBridge,
-      telemetry,
-      lines,
-      hasCrashed: () => crashed,
-    };
+  async #deleteTables(): Promise<void> {
+    for (const TableName of [this.#table(), this.#stateTable()]) {
+      await this.#clients.raw.send(new DeleteTableCommand({ TableName }));
+    }
+  }
+
+  /** The items as they are stored, by their ids. */
+  get items(): Items {
+    return this.moments.at(-1)?.items ?? new Map();
+  }
+
+  stored(id: string): Booking | undefined {
+    return readBooking(this.items.get(id));
+  }
+
+  /** @param isSwept whether sweeps may have noted something */
+  async #remember(isSwept = false): Promise<void> {
+    const items = await this.#scan(this.#table());
+    const state = isSwept ? await this.#scan(this.#stateTable()) : (this.moments.at(-1)?.state ?? []);
+    const byId = new Map(items.map((item) => [item.bookingId?.S ?? '', item]));
+    this.moments.push({ atMs: this.nowMs, items: byId, state });
+  }
+
+  async #scan(TableName: string): Promise<Item[]> {
+    const items: Item[] = [];
+    let ExclusiveStartKey: Record<string, AttributeValue> | undefined;
+    do {
+      const page = await this.#clients.raw.send(
+        new ScanCommand({ TableName, ConsistentRead: true, ...(ExclusiveStartKey && { ExclusiveStartKey }) }),
+      );
+      items.push(...(page.Items ?? []));
+      ExclusiveStartKey = page.LastEvaluatedKey;
+    } while (ExclusiveStartKey !== undefined);
+    return items;
+  }
+
+  /** What was there so long ago. */
+  itemsOf(lagMs: number): Items {
+    if (lagMs === 0) return this.items;
+    return this.moments.findLast(({ atMs }) => atMs <= this.nowMs - lagMs)?.items ?? new Map();
+  }
+
+  #process(circumstances: Circumstances): Process {
+    const { lagMs = 0 } = circumstances;
+    return startProcess(
+      {
+        client: this.#client,
+        network: this.#network,
+        table: this.#table(),
+        stateTable: this.#stateTable(),
+        view: viewOf(this.itemsOf(lagMs), lagMs > 0),
+        send: (queueUrl, body, delaySeconds) => {
+          if (queueUrl === TIMERS) this.timers.push({ body, receives: 0, dueAtMs: this.nowMs + delaySeconds * 1_000 });
+          else this.letters.push({ queueUrl, body });
+        },
+        messagesIn: (queueUrl) => this.letters.filter((letter) => letter.queueUrl === queueUrl).length,
+        publish: (detail) => this.published.set(detail.eventId, detail),
+      },
+      circumstances,
+    );
   }
 
   /** Requests that were held back or repeated, and that have not arrived yet. */
@@ -260,12 +229,15 @@ export class World {
   async landLateRequests(): Promise<void> {
     this.#network.befallBy(() => undefined);
     await this.#network.landLate();
+    await this.#remember(true);
   }
 
-  /** How many records have not been worked off by a reader. */
-  async undelivered(to: 'timers' | 'events'): Promise<number> {
+  /** How many records have not been worked off by a reader, of one booking or of all. */
+  async undelivered(to: 'timers' | 'events', id?: string): Promise<number> {
     await this.#readStream();
-    return this.#records.length - this.#delivered[to];
+    return this.#records
+      .slice(this.#delivered[to])
+      .filter(({ dynamodb }) => id === undefined || dynamodb?.Keys?.bookingId?.S === id).length;
   }
 
   /** A move of an application. `unknown`: it never heard an answer. */
@@ -273,19 +245,48 @@ export class World {
     kind: 'create' | 'confirm' | 'cancel' | 'extend',
     id: string,
     holdMs: number,
-    fault: Fault | undefined,
-  ): Promise<Answer | 'unknown'> {
-    const { store } = this.#process(fault);
+    circumstances: Circumstances,
+  ): Promise<{ readonly answer: Answer | 'unknown'; readonly told?: string }> {
+    const { store } = this.#process(circumstances);
+    const nowMs = this.nowMs + (circumstances.offMs ?? 0);
     try {
       if (kind === 'create') {
-        const outcome = await store.create({ bookingId: id, holdMs, details: DETAILS }, this.nowMs);
-        return outcome.kind === 'created' ? 'done' : 'unchanged';
+        const outcome = await store.create({ bookingId: id, holdMs, details: DETAILS }, nowMs);
+        return { answer: outcome.kind === 'created' ? 'done' : 'unchanged' };
       }
-      const outcome =
-        kind === 'extend' ? await store.extend(id, holdMs, this.nowMs) : await store[kind](id, this.nowMs);
-      return outcome.kind === 'moved' ? 'done' : outcome.kind;
+      const outcome = kind === 'extend' ? await store.extend(id, holdMs, nowMs) : await store[kind](id, nowMs);
+      if (outcome.kind === 'refused') return { answer: 'refused', told: outcome.found };
+      return { answer: outcome.kind === 'moved' ? 'done' : outcome.kind };
     } catch {
-      return 'unknown';
+      return { answer: 'unknown' };
+    } finally {
+      await this.#remember();
+    }
+  }
+
+  /** Somebody reads a booking by its id. What it is told; `unheard` if that failed. */
+  async read(id: string, circumstances: Circumstances): Promise<string | undefined | 'unheard'> {
+    const { store } = this.#process(circumstances);
+    const nowMs = this.nowMs + (circumstances.offMs ?? 0);
+    try {
+      const booking = await store.read(id, nowMs);
+      return booking && effectiveStatus(booking, nowMs);
+    } catch {
+      return 'unheard';
+    } finally {
+      await this.#remember();
+    }
+  }
+
+  /** Somebody lists what is PENDING. The ids; undefined if that failed. */
+  async list(circumstances: Circumstances): Promise<string[] | undefined> {
+    const { index } = this.#process(circumstances);
+    const fromMs = this.nowMs + (circumstances.offMs ?? 0) + 1;
+    try {
+      const { bookings } = await index.listPending({ fromMs, throughMs: LATEST_DEADLINE_MS, limit: 100, after: {} });
+      return bookings.map(({ bookingId }) => bookingId);
+    } catch {
+      return undefined;
     }
   }
 
@@ -323,7 +324,7 @@ export class World {
   }
 
   /** It changes one attribute, whatever the booking is. */
-  async changeAgainstTheRules(id: string, name: 'status' | 'expiresAtMs', value: AttributeValue): Promise<boolean> {
+  async changeAgainstTheRules(id: string, name: string, value: AttributeValue): Promise<boolean> {
     return this.#foreign(
       new UpdateItemCommand({
         TableName: this.#table(),
@@ -348,44 +349,68 @@ export class World {
       const refused = ['ConditionalCheckFailedException', 'ValidationException', 'SerializationException'];
       if (error instanceof Error && refused.includes(error.name)) return false;
       throw error;
+    } finally {
+      await this.#remember();
     }
   }
 
-  /** Records of the stream, in order, some of those of before first; all that are left if no number is given. */
-  async stream(to: 'timers' | 'events', count: number, again: number, fault: Fault | undefined): Promise<void> {
+  /**
+   * Records of the stream reach one of its readers, in order, some of those of before first.
+   *
+   * @returns the records that schedule-expiry has handled now, and had not before
+   */
+  async stream(
+    to: 'timers' | 'events',
+    count: number,
+    again: number,
+    circumstances: Circumstances,
+  ): Promise<Handled[]> {
     await this.#readStream();
     const from = Math.max(0, this.#delivered[to] - again);
     const through = Math.min(this.#records.length, this.#delivered[to] + count);
     const Records = this.#records.slice(from, through);
-    if (Records.length === 0) return;
-    const process = this.#process(fault);
-    const { store, queue, deadLetters, telemetry } = process;
+    if (Records.length === 0) return [];
+    const process = this.#process(circumstances);
+    const { store, queue, streamLetters: deadLetters, telemetry } = process;
+    const { settings } = circumstances;
+    const { shardCount } = settings;
     const failed = new Set<string>();
     try {
       // The template's filter: only what is PENDING after the write.
       const pending = Records.filter(({ dynamodb }) => dynamodb?.NewImage?.status?.S === 'PENDING');
-      const ports = {
-        store,
-        queue,
-        deadLetters,
-        telemetry,
-        clock: this.#lambdaClock,
-        shardCount: SHARD_COUNT,
-        settings: SETTINGS,
-      };
+      const clock = this.#lambdaClock(circumstances);
       const bus = new EventBus(process.eventBridge as never, 'bookings');
       const { batchItemFailures } =
         to === 'timers'
-          ? await createSchedule(ports)({ Records: pending })
+          ? await createSchedule({ store, queue, deadLetters, telemetry, clock, shardCount, settings })({
+              Records: pending,
+            })
           : await createPublish({ bus, deadLetters, telemetry })({ Records });
       for (const { itemIdentifier } of batchItemFailures) failed.add(itemIdentifier);
     } catch {
-      return;
+      return [];
+    } finally {
+      await this.#remember();
     }
-    if (process.hasCrashed()) return;
+    if (process.hasCrashed()) return [];
     // Lambda starts again at the first record that failed.
     const firstFailed = Records.findIndex(({ dynamodb }) => failed.has(dynamodb?.SequenceNumber ?? ''));
-    this.#delivered[to] = Math.max(this.#delivered[to], firstFailed < 0 ? through : from + firstFailed);
+    const deliveredBefore = this.#delivered[to];
+    this.#delivered[to] = Math.max(deliveredBefore, firstFailed < 0 ? through : from + firstFailed);
+    return this.#records.slice(deliveredBefore, this.#delivered[to]).map(({ dynamodb }) => ({
+      bookingId: dynamodb?.Keys?.bookingId?.S ?? '',
+      expiresAtMs: readBooking(dynamodb?.NewImage as Item | undefined)?.expiresAtMs,
+    }));
+  }
+
+  /** Records live no longer: schedule-expiry has failed for all that time, and Lambda gives them up. */
+  async giveUp(count: number): Promise<Handled[]> {
+    await this.#readStream();
+    const given = this.#records.slice(this.#delivered.timers, this.#delivered.timers + count);
+    if (given.length === 0) return [];
+    this.#delivered.timers += given.length;
+    this.letters.push({ queueUrl: STREAM_LETTERS, body: JSON.stringify({ DDBStreamBatchInfo: {} }) });
+    return given.map(({ dynamodb }) => ({ bookingId: dynamodb?.Keys?.bookingId?.S ?? '', expiresAtMs: undefined }));
   }
 
   async #readStream(): Promise<void> {
@@ -406,25 +431,40 @@ export class World {
     }
   }
 
-  /** Timers come, whatever their delay was. Time passes while the Lambda waits for a deadline. */
-  async deliver(picks: readonly number[], twice: boolean, fault: Fault | undefined): Promise<void> {
+  /**
+   * Timers come, whatever their delay was. Time passes while the Lambda waits for a deadline.
+   *
+   * @returns those that came
+   */
+  async deliver(picks: readonly number[], twice: boolean, circumstances: Circumstances): Promise<ExpiryTimer[]> {
     const picked = [...new Set(picks)].flatMap((pick) => this.timers[pick] ?? []);
-    if (picked.length === 0) return;
-    const process = this.#process(fault);
+    if (picked.length === 0) return [];
+    const process = this.#process(circumstances);
     const records = picked.map((message) => {
       message.receives += 1;
       return { message, record: timerMessage(message.body, message.receives) };
     });
+    const clock = this.#lambdaClock(circumstances);
+    const looks: Promise<unknown>[] = [];
     const handle = createExpire({
-      store: process.store,
-      queue: process.queue,
-      deadLetters: process.deadLetters,
-      telemetry: process.telemetry,
-      clock: this.#lambdaClock,
-      waitUntil: async (timeMs) => {
-        this.nowMs = Math.max(this.nowMs, timeMs - this.#lambdasAheadMs);
+      store: {
+        expire: (...args) => process.store.expire(...args),
+        glimpse: (ids) => {
+          const look = process.store.glimpse(ids);
+          looks.push(look.catch(() => {}));
+          return look;
+        },
       },
-      timerLeadMs: SETTINGS.timerLeadMs,
+      queue: process.queue,
+      deadLetters: process.timerLetters,
+      telemetry: process.telemetry,
+      clock,
+      waitUntil: async (timeMs) => {
+        // What is read while it waits comes back in time.
+        await Promise.all(looks);
+        this.nowMs = Math.max(this.nowMs, this.nowMs + timeMs - clock());
+      },
+      timerLeadMs: circumstances.settings.timerLeadMs,
     });
     let failed = new Set(records.map(({ record }) => record.messageId));
     try {
@@ -433,39 +473,92 @@ export class World {
     } catch {
       // The whole batch comes again.
     }
-    if (process.hasCrashed() || twice) return;
-    for (const { message, record } of records) {
+    await this.#remember();
+    for (const { message, record } of process.hasCrashed() || twice ? [] : records) {
       if (!failed.has(record.messageId)) this.timers.splice(this.timers.indexOf(message), 1);
     }
+    return picked.map(({ body }) => decodeTimer(body));
   }
 
-  lose(pick: number): void {
-    this.timers.splice(pick, 1);
+  /** @returns the booking whose timer it was */
+  lose(pick: number): string | undefined {
+    const [lost] = this.timers.splice(pick, 1);
+    return lost && decodeTimer(lost.body).bookingId;
   }
 
-  /** @returns what the sweeps counted as expired */
-  async sweep(atOnce: number, fault: Fault | undefined): Promise<number> {
-    const expired = await Promise.all(
+  /** Whether any timer of this booking is in the queue, and will come or come again. */
+  awaits(id: string): boolean {
+    return this.timers.some(({ body }) => decodeTimer(body).bookingId === id);
+  }
+
+  /** Whether a timer for this deadline is in the queue that has come when the deadline does. */
+  hasTimer(id: string, expiresAtMs: number): boolean {
+    return this.timers.some(({ body, dueAtMs }) => {
+      const timer = decodeTimer(body);
+      return timer.bookingId === id && timer.expiresAtMs === expiresAtMs && dueAtMs <= expiresAtMs;
+    });
+  }
+
+  /** @param atOnce how many run at the same time */
+  async sweep(by: SweptBy, atOnce: number, circumstances: Circumstances): Promise<Swept> {
+    const clock = this.#lambdaClock(circumstances);
+    const nowMs = clock();
+    if (by === 'command') {
+      try {
+        expectRightClock(differenceOf(new Date(this.nowMs).toUTCString(), nowMs, nowMs));
+      } catch {
+        return { expired: 0, scheduled: 0, hasFailed: false, isRefused: true };
+      }
+    }
+    const { settings } = circumstances;
+    const { shardCount } = settings;
+    const runs = await Promise.all(
       Array.from({ length: atOnce }, async () => {
-        const { lines, ...process } = this.#process(fault);
-        const ports = { clock: this.#lambdaClock, isPermanent, shardCount: SHARD_COUNT, settings: SETTINGS };
-        const handle = createSweep({ ...process, ...ports });
-        await handle({}, { getRemainingTimeInMillis: () => 60_000 }).catch(() => {});
-        return Number(lines.find(({ message }) => message.startsWith('Successfully expired'))?.data.expired ?? 0);
+        const process = this.#process(circumstances);
+        const ports = { ...process, clock, isPermanent, shardCount, settings };
+        if (by === 'webhook' || by === 'command') {
+          const request = { overdueAfterMs: 0, settings, mayContinue: () => true };
+          const { expired, scheduled, errors } = await sweepCore(ports, request);
+          return { expired, scheduled, hasFailed: errors.length > 0 };
+        }
+        const request: SweepRequested = by === 'deployment' ? { isDeployment: true } : {};
+        const answer = await createSweep(ports)(request, { getRemainingTimeInMillis: () => 60_000 }).catch(
+          () => undefined,
+        );
+        const said = process.lines.find(({ message }) => message.startsWith('Successfully expired'))?.data;
+        return {
+          expired: Number(said?.expired ?? 0),
+          scheduled: Number(said?.scheduled ?? 0),
+          hasFailed: answer === undefined,
+        };
       }),
     );
-    return expired.reduce((sum, count) => sum + count, 0);
+    await this.#remember(true);
+    return {
+      expired: runs.reduce((sum, { expired }) => sum + expired, 0),
+      scheduled: runs.reduce((sum, { scheduled }) => sum + scheduled, 0),
+      hasFailed: runs.some(({ hasFailed }) => hasFailed),
+      isRefused: false,
+    };
   }
 
-  /** The items of these ids as they are stored. */
-  async readItems(ids: readonly string[]): Promise<ReadonlyMap<string, Item>> {
-    const keys = ids.map((id) => ({ bookingId: { S: id } }));
-    const table = new DynamoDbTable(this.#clients.raw, this.#table());
-    const items = await table.getMany(keys, { consistent: true, settle: true });
-    return new Map(items.map((item) => [item.bookingId?.S ?? '', item]));
-  }
-
-  async read(id: string): Promise<Booking | undefined> {
-    return readBooking((await this.readItems([id])).get(id));
+  /**
+   * The tables are restored to an earlier moment, by the runbook: nothing of the service runs meanwhile, and these items are
+   * brought to what is true before it runs again. The new table's stream is another one, which knows nothing of it.
+   */
+  async restore(moment: Moment, state: 'kept' | 'lost' | 'old', reconciled: readonly Item[]): Promise<void> {
+    const notes = { kept: this.moments.at(-1)?.state ?? [], lost: [], old: moment.state }[state];
+    await this.#deleteTables();
+    await this.begin();
+    const { raw } = this.#clients;
+    for (const Item of [...moment.items.values(), ...reconciled])
+      await raw.send(new PutItemCommand({ TableName: this.#table(), Item }));
+    for (const Item of notes) await raw.send(new PutItemCommand({ TableName: this.#stateTable(), Item }));
+    this.#records.length = 0;
+    await this.#readStream();
+    // What the restore itself wrote is no news.
+    this.#delivered.timers = this.#records.length;
+    this.#delivered.events = this.#records.length;
+    await this.#remember(true);
   }
 }

@@ -330,7 +330,13 @@ describe('the schedule', () => {
         },
       },
       State: 'ENABLED',
-      Targets: [{ Arn: arnOf('SweepFunction'), DeadLetterConfig: { Arn: arnOf('SweepDeadLetterQueue') } }],
+      Targets: [
+        {
+          Arn: arnOf('SweepFunction'),
+          Input: Match.serializedJson({ isDeployment: true }),
+          DeadLetterConfig: { Arn: arnOf('SweepDeadLetterQueue') },
+        },
+      ],
     });
     template.hasResourceProperties('AWS::Lambda::Permission', {
       Action: 'lambda:InvokeFunction',

@@ -103,4 +103,65 @@ export const MUTANTS: readonly Mutant[] = [
     find: "outcome.kind === 'failed' ? messages.map",
     replace: "outcome.kind === ('never' as string) ? messages.map",
   },
+  {
+    name: 'G1: a sweep looks into the first shards only',
+    file: 'functions/core/sweep.ts',
+    find: 'await pMap(LEGAL_SHARDS, workOff',
+    replace: 'await pMap(LEGAL_SHARDS.slice(0, 10), workOff',
+  },
+  {
+    name: 'G2: nobody looks for what is in no index',
+    file: 'functions/sweep.ts',
+    find: 'mayContinue() ? await look(ports, mayContinue) : NOT_LOOKED',
+    replace: 'mayContinue() && event === null ? await look(ports, mayContinue) : NOT_LOOKED',
+  },
+  {
+    name: 'G2: a patrol stays on its first page',
+    file: 'functions/core/left-out.ts',
+    find: '    cursor = page.cursor;\n    if (cursor === undefined) {\n      isWhole = false;',
+    replace: '    cursor = isWhole ? page.cursor : undefined;\n    if (cursor === undefined) {\n      isWhole = false;',
+  },
+  {
+    name: 'G4: a read reports a lapse that nothing has made true',
+    file: 'functions/adapters/booking-store.ts',
+    find: "if (booking?.status !== 'PENDING' || effectiveStatus(booking, nowMs) !== 'EXPIRED') return item;",
+    replace: 'if (booking !== null) return item;',
+  },
+  {
+    name: 'G5: a hold that begins anew with the same deadline is taken for the old one',
+    file: 'functions/core/expiry-decisions.ts',
+    find: 'return before.holdStartedAtMs === after.holdStartedAtMs || isAdoption;',
+    replace: 'return before !== undefined || isAdoption;',
+  },
+  {
+    name: 'G6, G7: a sweep believes every note',
+    file: 'functions/core/hold-time.ts',
+    find: 'const isVoid = scheduledThroughMs > throughMs + HORIZON_TOLERANCE_MS;',
+    replace: 'const isVoid = scheduledThroughMs > 1e14;',
+  },
+  {
+    name: 'G6: what is near by the settings of now is taken for scheduled',
+    file: 'functions/core/sweep.ts',
+    find: 'rows.filter((row) => !hasTimerOfItsStart(row, nowMs))',
+    replace:
+      'rows.filter((row) => !hasTimerOfItsStart(row, nowMs) && row.expiresAtMs - (row.holdStartedAtMs ?? 0) > settings.sweepIntervalMs + 600_000)',
+  },
+  {
+    name: 'G6: a deployment’s sweep goes on from where the version before came to',
+    file: 'functions/core/sweep.ts',
+    find: 'request.anew ? 0 : state.scheduledThroughMs',
+    replace: 'state.scheduledThroughMs',
+  },
+  {
+    name: 'G12: a timer is given up by what may be long past',
+    file: 'functions/adapters/booking-store.ts',
+    find: '      consistent: true,\n      attributes: SNAPSHOT_ATTRIBUTES,',
+    replace: '      consistent: false,\n      attributes: SNAPSHOT_ATTRIBUTES,',
+  },
+  {
+    name: 'a far hold from a clock ahead keeps its start',
+    file: 'functions/core/expiry-decisions.ts',
+    find: 'if (isCountedShard(pendingShard, shardCount) && !misleads) return undefined;',
+    replace: 'if (isCountedShard(pendingShard, shardCount)) return undefined;',
+  },
 ];

@@ -32,7 +32,7 @@ const { values: options } = (() => {
 })();
 
 /** What a copy needs of the project to play histories. */
-const COPIED = ['functions', 'local', 'test', 'package.json', 'cdk.json'];
+const COPIED = ['bin', 'functions', 'local', 'test', 'package.json', 'cdk.json'];
 
 const makeCopy = ({ file, find, replace }: Mutant): string => {
   const directory = join(PROJECT_DIRECTORY, '.local', 'mutant');
@@ -56,7 +56,7 @@ const makeCopy = ({ file, find, replace }: Mutant): string => {
 const play = (directory: string): Promise<{ readonly isFound: boolean; readonly printed: string }> =>
   new Promise((resolve) => {
     const script = join(directory, 'test/histories/run.ts');
-    const given = ['--runs', options.runs, '--seed', options.seed, '--steps', '25', '--synthesized'];
+    const given = ['--runs', options.runs, '--seed', options.seed, '--steps', '25', '--unshrunk', '--synthesized'];
     const child = spawn(process.execPath, [script, ...given], { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
     let printed = '';
     for (const stream of [child.stdout, child.stderr]) {

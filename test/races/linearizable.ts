@@ -1,16 +1,25 @@
 /**
- * Whether what many processes saw of one booking can have happened: each booking is one register, and every operation must
- * have taken effect at one moment between its call and its answer.
+ * Whether what many processes were told of one booking can have happened: each booking is one register, and every operation
+ * must have taken effect at one moment between its call and its answer. Whoever is told that a booking has lapsed is told so
+ * for good: from that moment on the register holds EXPIRED, marked or not.
  */
 /** What is in the register. Undefined where there is no booking. */
 type State = { readonly status: string; readonly expiresAtMs: number } | undefined;
 
 export type Operation =
   | { readonly kind: 'create'; readonly expiresAtMs: number; readonly answer: 'created' | 'exists' }
-  | { readonly kind: 'confirm' | 'cancel'; readonly nowMs: number; readonly answer: MoveAnswer }
-  | { readonly kind: 'extend'; readonly expiresAtMs: number; readonly nowMs: number; readonly answer: MoveAnswer }
+  | { readonly kind: 'confirm' | 'cancel'; readonly nowMs: number; readonly answer: MoveAnswer; readonly told?: string }
+  | {
+      readonly kind: 'extend';
+      readonly expiresAtMs: number;
+      readonly nowMs: number;
+      readonly answer: MoveAnswer;
+      readonly told?: string;
+    }
+  /** Somebody marked it, by this clock. */
   | { readonly kind: 'expire'; readonly nowMs: number }
-  | { readonly kind: 'read'; readonly found: State };
+  /** Somebody was told what it is, by a clock between the two. */
+  | { readonly kind: 'read'; readonly told: State; readonly fromMs: number; readonly byMs: number };
 
 export type MoveAnswer = 'moved' | 'unchanged' | 'refused' | 'missing' | 'unknown';
 
@@ -28,17 +37,23 @@ const after = (state: State, operation: Operation): State[] => {
       if (operation.answer === 'exists') return state === undefined ? [] : [state];
       return state === undefined ? [{ status: 'PENDING', expiresAtMs: operation.expiresAtMs }] : [];
     case 'read': {
-      const { found } = operation;
-      return found?.status === state?.status && found?.expiresAtMs === state?.expiresAtMs ? [state] : [];
+      const { told, fromMs, byMs } = operation;
+      if (told?.expiresAtMs !== state?.expiresAtMs) return [];
+      const hasLapsed = state?.status === 'PENDING' && state.expiresAtMs <= byMs;
+      if (hasLapsed && told?.status === 'EXPIRED') return [told];
+      if (state?.status === 'PENDING' && state.expiresAtMs <= fromMs) return [];
+      return told?.status === state?.status ? [state] : [];
     }
-    case 'expire':
-      return state?.status === 'PENDING' && state.expiresAtMs <= operation.nowMs
-        ? [{ ...state, status: 'EXPIRED' }]
-        : [];
+    case 'expire': {
+      // Somebody may have been told before it was marked, or because of it.
+      const isOpen = state?.status === 'PENDING' || state?.status === 'EXPIRED';
+      return isOpen && state.expiresAtMs <= operation.nowMs ? [{ ...state, status: 'EXPIRED' }] : [];
+    }
     default: {
       const [answer, next] = moved(state, operation);
       if (operation.answer === 'unknown') return [next];
-      return operation.answer === answer ? [next] : [];
+      const isTold = operation.told === undefined || operation.told === next?.status;
+      return operation.answer === answer && isTold ? [next] : [];
     }
   }
 };
@@ -49,14 +64,16 @@ const moved = (
 ): [Exclude<MoveAnswer, 'unknown'>, State] => {
   if (state === undefined) return ['missing', state];
   const isHeld = state.status === 'PENDING' && state.expiresAtMs > move.nowMs;
+  // A refusal of what has lapsed says so, and then it is so.
+  const refused = { ...state, status: state.status === 'PENDING' ? 'EXPIRED' : state.status };
   if (move.kind === 'extend') {
     if (isHeld && state.expiresAtMs === move.expiresAtMs) return ['unchanged', state];
-    return isHeld ? ['moved', { ...state, expiresAtMs: move.expiresAtMs }] : ['refused', state];
+    return isHeld ? ['moved', { ...state, expiresAtMs: move.expiresAtMs }] : ['refused', refused];
   }
   const status = move.kind === 'confirm' ? 'CONFIRMED' : 'CANCELLED';
   if (state.status === status) return ['unchanged', state];
   const isAllowed = isHeld || (state.status === 'CONFIRMED' && move.kind === 'cancel');
-  return isAllowed ? ['moved', { ...state, status }] : ['refused', state];
+  return isAllowed ? ['moved', { ...state, status }] : ['refused', refused];
 };
 
 /**

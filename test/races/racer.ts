@@ -1,16 +1,20 @@
 /**
- * One of many processes that confirm, cancel, extend and read the same bookings around their deadlines. Says when it is
- * ready, reads its orders as one line of JSON, and prints every call with its answer as a line of JSON.
+ * One of many processes that confirm, cancel, extend and read the same bookings around their deadlines, by the store or by the
+ * HTTP API. Says when it is ready, reads its orders as one line of JSON, and prints every call, with what it was told, as a
+ * line of JSON.
  */
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { effectiveStatus, type MoveOutcome } from '../../functions/core/booking-status.ts';
 import { bookingStoreAt } from '../support/store.ts';
-import type { Call, MoveAnswer, Operation } from './linearizable.ts';
+import type { Call, Operation } from './linearizable.ts';
 
 export interface Orders {
   readonly dynamodb: string;
   readonly table: string;
+  /** The bookings of the HTTP API. */
+  readonly api: string;
   readonly shardCount: number;
   readonly bookings: readonly { readonly bookingId: string; readonly expiresAtMs: number }[];
   /** How far around each deadline to act, in ms. */
@@ -21,7 +25,7 @@ console.log('ready');
 const input = createInterface({ input: process.stdin });
 const [line] = (await once(input, 'line')) as [string];
 input.close();
-const { dynamodb, table, shardCount, bookings, spreadMs } = JSON.parse(line) as Orders;
+const { dynamodb, table, api, shardCount, bookings, spreadMs } = JSON.parse(line) as Orders;
 const store = bookingStoreAt(dynamodb, table, shardCount);
 /** The same for all processes of a machine, in ms. */
 const clock = () => Number(process.hrtime.bigint()) / 1e6;
@@ -46,23 +50,36 @@ const race = async ({ bookingId, expiresAtMs }: Orders['bookings'][number], numb
     const chance = Math.random();
     await call(bookingId, async () => {
       const nowMs = Date.now();
-      if (chance < 0.3) {
+      if (chance < 0.15) {
         // A read that failed told nobody anything.
-        const found = await store.get(bookingId).catch(() => 'failed' as const);
-        if (found === 'failed') return undefined;
-        return { kind: 'read', found: found && { status: found.status, expiresAtMs: found.expiresAtMs ?? 0 } };
+        const booking = await store.read(bookingId, nowMs).catch(() => 'failed' as const);
+        if (booking === 'failed') return undefined;
+        const told = booking && { status: effectiveStatus(booking, nowMs), expiresAtMs: booking.expiresAtMs ?? 0 };
+        return { kind: 'read', told, fromMs: nowMs, byMs: nowMs };
       }
-      if (chance < 0.5) {
+      if (chance < 0.35) {
+        const response = await fetch(`${api}/${bookingId}`).catch(() => undefined);
+        if (response?.status !== 200) return undefined;
+        const { status, expiresAt } = (await response.json()) as { status: string; expiresAt: string };
+        return {
+          kind: 'read',
+          told: { status, expiresAtMs: Date.parse(expiresAt) },
+          fromMs: nowMs,
+          byMs: Date.now(),
+        };
+      }
+      if (chance < 0.55) {
         const holdMs = 1_000 + Math.floor(Math.random() * 1_500);
-        const answer = await store.extend(bookingId, holdMs, nowMs).then(kindOf, unknown);
-        return { kind: 'extend', expiresAtMs: nowMs + holdMs, nowMs, answer };
+        const heard = await store.extend(bookingId, holdMs, nowMs).then(answerOf, unheard);
+        return { kind: 'extend', expiresAtMs: nowMs + holdMs, nowMs, ...heard };
       }
       const kind = chance < 0.8 ? 'confirm' : 'cancel';
-      return { kind, nowMs, answer: await store[kind](bookingId, nowMs).then(kindOf, unknown) };
+      return { kind, nowMs, ...(await store[kind](bookingId, nowMs).then(answerOf, unheard)) };
     });
   }
 };
-const kindOf = ({ kind }: { kind: MoveAnswer }): MoveAnswer => kind;
-const unknown = (): MoveAnswer => 'unknown';
+const answerOf = (outcome: MoveOutcome) =>
+  outcome.kind === 'refused' ? { answer: outcome.kind, told: outcome.found } : { answer: outcome.kind };
+const unheard = () => ({ answer: 'unknown' as const });
 
 await Promise.all(bookings.map(race));

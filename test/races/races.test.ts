@@ -58,6 +58,7 @@ const race = async (number: number): Promise<Map<string, Call[]>> => {
   const orders: Orders = {
     dynamodb: runtime.dynamodbEndpoint,
     table,
+    api: `${runtime.outputs.ApiUrl}/api/v1/bookings`,
     shardCount: SHARD_COUNT,
     bookings,
     spreadMs: 60 * number,
@@ -82,11 +83,13 @@ const race = async (number: number): Promise<Map<string, Call[]>> => {
     if (found === undefined) throw new Error(`${bookingId} is gone`);
     const { status, expiresAtMs = 0, expiredAtMs = 0 } = found;
     if (status === 'EXPIRED') {
-      // The service expired it at some moment: nobody heard when, but it says what its clock was.
+      // Somebody marked it at some moment: nobody heard when, but it says what that clock was.
       const operation: Operation = { kind: 'expire', nowMs: expiredAtMs };
       note(bookingId, { operation, calledAt: 0, answeredAt: Number.POSITIVE_INFINITY });
     }
-    note(bookingId, { operation: { kind: 'read', found: { status, expiresAtMs } }, calledAt, answeredAt: clock() });
+    const nowMs = Date.now();
+    const read: Operation = { kind: 'read', told: { status, expiresAtMs }, fromMs: nowMs, byMs: nowMs };
+    note(bookingId, { operation: read, calledAt, answeredAt: clock() });
   }
   return calls;
 };
@@ -117,34 +120,66 @@ describe('the check of a race', () => {
   });
   const created = at(0, 1, { kind: 'create', expiresAtMs: 100, answer: 'created' });
 
+  const told = (status: string, nowMs: number): Operation => ({
+    kind: 'read',
+    told: { status, expiresAtMs: 100 },
+    fromMs: nowMs,
+    byMs: nowMs,
+  });
+
   test('explains a payment and an expiry at once, of which one came first', () => {
     const paid = at(2, 5, { kind: 'confirm', nowMs: 99, answer: 'moved' });
-    const seen = at(6, 7, { kind: 'read', found: { status: 'CONFIRMED', expiresAtMs: 100 } });
-    expect(linearize([created, paid, seen])).toHaveLength(3);
+    expect(linearize([created, paid, at(6, 7, told('CONFIRMED', 101))])).toHaveLength(3);
   });
 
   test('does not explain a booking that was paid and then expired', () => {
     const paid = at(2, 3, { kind: 'confirm', nowMs: 99, answer: 'moved' });
     const expired = at(0, Number.POSITIVE_INFINITY, { kind: 'expire', nowMs: 100 });
-    const seen = at(6, 7, { kind: 'read', found: { status: 'EXPIRED', expiresAtMs: 100 } });
-    expect(linearize([created, paid, expired, seen])).toBeUndefined();
+    expect(linearize([created, paid, expired, at(6, 7, told('EXPIRED', 101))])).toBeUndefined();
   });
 
   test('does not explain a payment that was taken after the deadline', () => {
     expect(linearize([created, at(2, 3, { kind: 'confirm', nowMs: 100, answer: 'moved' })])).toBeUndefined();
   });
 
+  test('does not explain a booking that was marked before its deadline, whoever was told of it', () => {
+    const expired = at(0, Number.POSITIVE_INFINITY, { kind: 'expire', nowMs: 99 });
+    expect(linearize([created, expired, at(6, 7, told('EXPIRED', 101))])).toBeUndefined();
+  });
+
   test('does not explain a read that is older than what was answered before it', () => {
     const paid = at(2, 3, { kind: 'confirm', nowMs: 50, answer: 'moved' });
-    const stale = at(4, 5, { kind: 'read', found: { status: 'PENDING', expiresAtMs: 100 } });
-    expect(linearize([created, paid, stale])).toBeUndefined();
+    expect(linearize([created, paid, at(4, 5, told('PENDING', 51))])).toBeUndefined();
+  });
+
+  test('G4: does not explain a payment that landed after somebody was told EXPIRED', () => {
+    const paid = at(2, 9, { kind: 'confirm', nowMs: 99, answer: 'moved' });
+    const [early, late] = [at(3, 4, told('EXPIRED', 101)), at(10, 11, told('CONFIRMED', 103))];
+    expect(linearize([created, paid, early, late])).toBeUndefined();
+    expect(linearize([created, paid, late])).toHaveLength(3);
+  });
+
+  test('G4: does not explain a payment that landed after a refusal said EXPIRED, by a clock past the deadline', () => {
+    const paid = at(2, 9, { kind: 'confirm', nowMs: 99, answer: 'moved' });
+    const refused = at(3, 4, { kind: 'cancel', nowMs: 101, answer: 'refused', told: 'EXPIRED' });
+    expect(linearize([created, paid, refused])).toBeUndefined();
+    expect(linearize([created, refused])).toHaveLength(2);
+  });
+
+  test('does not explain a refusal that says what the booking is not', () => {
+    const refused = at(3, 4, { kind: 'cancel', nowMs: 101, answer: 'refused', told: 'CONFIRMED' });
+    expect(linearize([created, refused])).toBeUndefined();
+  });
+
+  test('does not explain PENDING from the deadline on, nor EXPIRED before it', () => {
+    expect(linearize([created, at(2, 3, told('PENDING', 100))])).toBeUndefined();
+    expect(linearize([created, at(2, 3, told('EXPIRED', 99))])).toBeUndefined();
   });
 
   test('lets a call whose answer was lost have happened or not', () => {
     const lost = at(2, 3, { kind: 'confirm', nowMs: 50, answer: 'unknown' });
     for (const status of ['PENDING', 'CONFIRMED'] as const) {
-      const seen = at(4, 5, { kind: 'read', found: { status, expiresAtMs: 100 } });
-      expect(linearize([created, lost, seen])).toBeDefined();
+      expect(linearize([created, lost, at(4, 5, told(status, 51))])).toBeDefined();
     }
   });
 });
