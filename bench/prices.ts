@@ -21,6 +21,12 @@ export const PRICES = {
   apiRequest: 1e-6,
   /** AWS Secrets Manager pricing, a secret a month. */
   secretMonth: 0.4,
+  /** Amazon SNS pricing, standard topics, a request. */
+  snsRequest: 0.5e-6,
+  /** AWS Secrets Manager pricing, an API call. */
+  secretRequest: 5e-6,
+  /** Amazon CloudWatch pricing, an API request, or a metric asked for by GetMetricData. */
+  cloudWatchRequest: 10e-6,
   /** Amazon CloudWatch pricing, a custom metric a month. */
   metricMonth: 0.3,
   /** Amazon CloudWatch pricing, a metric that an alarm looks at, a month. */

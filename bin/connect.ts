@@ -53,6 +53,8 @@ export interface Connection {
   readonly settings: TimerSettings;
   /** Absent where the table's tags do not tell which queue and which state are its own. */
   readonly scheduling?: SweepScheduling;
+  /** For items as they are stored, where the store's view of a booking is not enough. */
+  readonly client: DynamoDBClient;
   readonly sqsClient: SQSClient;
   readonly streamArn?: string;
   /** Where the readers of the stream and the queue can be asked for; absent on an engine of one's own. */
@@ -111,6 +113,7 @@ export const connect = async (options: ConnectOptions, purpose: 'write' | 'look'
     ...(queue && { queue }),
     place,
     placeText: placeText(place) + (runtimePid === undefined ? '' : ` (npm start, process ${runtimePid})`),
+    client,
     sqsClient,
     ...(streamArn && { streamArn }),
     ...(eventSources && mayAsk(eventSources, place) && { eventSources }),

@@ -2,13 +2,13 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pMap from 'p-map';
-import { PRICES } from '../bench/prices.ts';
 import type { Booking } from '../functions/core/booking-status.ts';
-import { longestWaitMs, SECOND_MS } from '../functions/core/hold-time.ts';
+import { SECOND_MS } from '../functions/core/hold-time.ts';
 import { systemClock } from '../functions/runtime/clock.ts';
 import { lagHistogram, percentile } from '../local/lag-report.ts';
 import { canShowBars, progressBar } from '../local/progress-bar.ts';
 import { parseOptions, UsageError } from '../local/usage.ts';
+import { costAtMost } from './booking-cost.ts';
 import { CONNECT_OPTIONS, CONNECT_USAGE, type Connection, connect, runCommand } from './connect.ts';
 
 const USAGE = `Usage: npm run measure-lag -- [options]
@@ -25,9 +25,6 @@ ${CONNECT_USAGE}
   -h, --help             this text
 
 Exit codes: 0 measured; 1 a booking was early or is not expired, or the table cannot be reached; 2 wrong usage.`;
-
-/** Memory of expire-booking in the template, in GB. */
-const EXPIRE_GB = 192 / 1_024;
 
 const readOptions = () =>
   parseOptions({
@@ -124,19 +121,6 @@ const read = async (
     if (expired.size === deadlines.size || systemClock() > lastDeadlineMs + patienceMs) return expired;
     await sleep(2 * SECOND_MS);
   }
-};
-
-/** At most: as if every timer came in a batch of its own and waited as long as it may. */
-const costAtMost = (bookings: number, timerLeadMs: number): number => {
-  const waitSeconds = longestWaitMs(timerLeadMs) / SECOND_MS;
-  const perBooking =
-    4 * PRICES.writeUnit +
-    2.5 * PRICES.readUnit +
-    3 * PRICES.sqsRequest +
-    3 * PRICES.lambdaRequest +
-    waitSeconds * EXPIRE_GB * PRICES.lambdaGbSecond +
-    PRICES.event;
-  return bookings * perBooking;
 };
 
 runCommand('measure-lag', async () => {

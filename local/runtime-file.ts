@@ -20,6 +20,11 @@ export interface RuntimeFile {
   readonly timerDeadLetterQueueUrl: string;
   /** Where Lambda and CloudWatch tell how far behind the readers are; absent in a file of an older version. */
   readonly eventSourceMappings?: string;
+  /** Where each event is streamed as it is published; absent in a file of an older version, as the next two. */
+  readonly events?: string;
+  readonly secretsManager?: string;
+  /** The template's outputs, as a deployed stack would tell them. */
+  readonly outputs?: Readonly<Record<string, string>>;
   readonly pid: number;
 }
 

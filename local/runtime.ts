@@ -182,6 +182,7 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
     onEvent: options.onEvent ?? (() => {}),
   });
   stops.push(() => eventBus.stop());
+  const eventsUrl = `${eventBus.endpoint}/events`;
 
   const monitoring = new Monitoring(assembly.template, references, {
     clock: options.clock ?? Date.now,
@@ -250,6 +251,9 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
       timerQueueUrl: outputs.TimerQueueUrl ?? '',
       timerDeadLetterQueueUrl: outputs.TimerDeadLetterQueueUrl ?? '',
       eventSourceMappings: mappingsServer.endpoint,
+      events: eventsUrl,
+      secretsManager: secretsManager.endpoint,
+      outputs,
       pid: process.pid,
     });
     stops.push(removeRuntimeFile);
@@ -258,7 +262,7 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
     dynamodbEndpoint: dynamodb.endpoint,
     sqsEndpoint: sqs.endpoint,
     cronToken,
-    eventsUrl: `${eventBus.endpoint}/events`,
+    eventsUrl,
     outputs,
     lambdas,
     checkAlarms: async () => {

@@ -51,6 +51,8 @@ export const LEFT_OUT: Readonly<Record<string, string>> = {
   'test/flow/second-runtime.test.ts': 'each of its runtimes starts engines of its own',
   'test/permissions/needed.test.ts': 'permissions are checked before a request reaches an engine',
   'test/permissions/refused.test.ts': 'permissions are checked before a request reaches an engine',
+  'test/flow/verify-deployment.test.ts':
+    'it breaks runtimes of its own, and the command has the same steps whatever the engine is',
   'test/schedules': 'it plays days of sweeps; the histories take the same handlers to the other engines',
   'test/local/page-guard.test.ts': 'it is about the guards before the embedded engines',
   'test/local/template.test.ts': 'of engines, it is about the ports of the embedded ones only',
@@ -64,6 +66,8 @@ export const NO_ENGINE: readonly string[] = [
   'test/core',
   'test/engines',
   'test/explorer',
+  'test/flow/documented-commands.test.ts',
+  'test/flow/outside-tools.test.ts',
   'test/lib',
   'test/local',
   'test/permissions',

@@ -404,6 +404,7 @@ describe('every command that prints JSON', () => {
     'bin/expire-bookings.ts',
     'bin/status.ts',
     'bin/measure-lag.ts',
+    'bin/verify-deployment.ts',
     'bench/main.ts',
     'local/demo.ts',
   ])('%s tells how to pipe it: npm prints lines of its own before it', async (script) => {

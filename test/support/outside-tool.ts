@@ -1,0 +1,71 @@
+/** Checks by a program that does not come with `npm ci`: where it is missing, they say what to install, and never pass unseen. */
+import { spawnSync } from 'node:child_process';
+import { endIfUsage, parseOptions } from '../../local/usage.ts';
+
+export interface OutsideTool {
+  /** What it is called by; looked for in the PATH. */
+  readonly command: string;
+  /** How to get it, as one command line. */
+  readonly install: string;
+}
+
+/** What the tool says of its version; undefined if it is not there. */
+const versionOf = (command: string): string | undefined => {
+  const { error, status, stdout, stderr } = spawnSync(command, ['--version'], { encoding: 'utf8' });
+  return error === undefined && status === 0 ? (stdout || stderr).trim() : undefined;
+};
+
+const usageOf = (
+  name: string,
+  about: string,
+  { command, install }: OutsideTool,
+): string => `Usage: npm run ${name} -- [options]
+
+${about} Needs ${command} in the PATH: ${install}
+
+  --if-possible  where ${command} is missing, says so, checks nothing and ends with exit code 0: for CI
+  -h, --help     this text
+
+Exit codes: 0 all is right; 1 something is wrong, or ${command} is missing; 2 wrong usage.`;
+
+/**
+ * Runs a command that checks something by a tool, to its exit code.
+ *
+ * @param name of the npm script
+ * @param about what it checks, a sentence
+ * @param check does it and says so; returns whether all is right
+ */
+export const checkWith = async (
+  name: string,
+  about: string,
+  tool: OutsideTool,
+  check: () => Promise<boolean>,
+): Promise<void> => {
+  try {
+    const { values } = parseOptions({
+      options: {
+        'if-possible': { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+    if (values.help) {
+      console.log(usageOf(name, about, tool));
+      return;
+    }
+    const version = versionOf(tool.command);
+    if (version !== undefined) {
+      console.log(version);
+      process.exitCode = (await check()) ? 0 : 1;
+      return;
+    }
+    const missing = `${tool.command} is not in the PATH; to install it: ${tool.install}`;
+    if (values['if-possible']) {
+      console.log(`${name} is left out: ${missing}`);
+      return;
+    }
+    console.error(`${name}: ${missing}`);
+    process.exitCode = 1;
+  } catch (error) {
+    endIfUsage(name, error);
+  }
+};
