@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { type BilledTemplate, monthlyBill } from '../../bench/monthly-bill.ts';
 import { synth } from '../support/stack.ts';
@@ -32,4 +33,16 @@ test('a million bookings a day cost less each, the fuller the batches that AWS g
   const cheap = billOf({}, { ...LARGE, timersPerBatch: 10 }).usd;
   expect(cheap).toBeLessThan(dear);
   expect(dear / 30).toBeLessThan(16);
+});
+
+test.each([
+  ['1,000 a day', 30_000, 0.1],
+  ['10,000 a day', 300_000, 1],
+  ['1,000,000 a day', 30_000_000, 30],
+])('the README says what %s cost', (row, bookings, tableGb) => {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+  const [, cheap = '', dear = ''] = new RegExp(`\\| ${row} \\| ([\\d.]+) to ([\\d.]+) \\|`).exec(readme) ?? [];
+  const digits = cheap.split('.')[1]?.length ?? 0;
+  expect(billOf({}, { bookings, tableGb, timersPerBatch: 10 }).usd.toFixed(digits)).toBe(cheap);
+  expect(billOf({}, { bookings, tableGb, timersPerBatch: 1 }).usd.toFixed(digits)).toBe(dear);
 });
