@@ -158,12 +158,6 @@ export const MUTANTS: readonly Mutant[] = [
       'rows.filter((row) => !hasTimerOfItsStart(row, nowMs) && row.expiresAtMs - (row.holdStartedAtMs ?? 0) > settings.sweepIntervalMs + 600_000)',
   },
   {
-    name: 'G6: a deployment’s sweep goes on from where the version before came to',
-    file: 'functions/core/sweep.ts',
-    find: 'request.anew ? 0 : state.scheduledThroughMs',
-    replace: 'state.scheduledThroughMs',
-  },
-  {
     name: 'G12: a timer is given up by what may be long past',
     file: 'functions/adapters/booking-store.ts',
     find: '      consistent: true,\n      attributes: SNAPSHOT_ATTRIBUTES,',
