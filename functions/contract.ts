@@ -1,5 +1,5 @@
 /**
- * Names that both the infrastructure (lib) and the running code (functions, local, bin) use.
+ * Names that both the infrastructure (lib) and the running code (functions, local, commands) use.
  * Each is part of the service's contract: clients write these attributes, operators look at these metrics.
  */
 

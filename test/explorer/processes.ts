@@ -1,6 +1,6 @@
 /** The processes of a small world. Each is the service's real code; what it asks for is answered by whoever plays the world. */
 import type { DynamoDBRecord, SQSRecord } from 'aws-lambda';
-import { differenceOf, expectRightClock } from '../../bin/engine-clock.ts';
+import { differenceOf, expectRightClock } from '../../commands/engine-clock.ts';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { DeadLetters } from '../../functions/adapters/dead-letters.ts';
 import { PatrolNotes } from '../../functions/adapters/patrol-notes.ts';

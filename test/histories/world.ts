@@ -20,7 +20,7 @@ import {
   GetShardIteratorCommand,
 } from '@aws-sdk/client-dynamodb-streams';
 import type { DynamoDBRecord } from 'aws-lambda';
-import { differenceOf, expectRightClock } from '../../bin/engine-clock.ts';
+import { differenceOf, expectRightClock } from '../../commands/engine-clock.ts';
 import { EventBus } from '../../functions/adapters/event-bus.ts';
 import { isPermanent } from '../../functions/adapters/permanent-error.ts';
 import { type Booking, effectiveStatus } from '../../functions/core/booking-status.ts';

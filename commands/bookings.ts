@@ -6,7 +6,7 @@ import { createRequest, extendRequest, requestedDeadlineMs } from '../functions/
 import type { MoveOutcome } from '../functions/core/booking-status.ts';
 import { EARLIEST_DEADLINE_MS, LATEST_DEADLINE_MS, MAX_HOLD_MS, MIN_HOLD_MS } from '../functions/core/hold-time.ts';
 import { iso, systemClock } from '../functions/runtime/clock.ts';
-import { parseOptions, UsageError } from '../local/usage.ts';
+import { parseOptions, UsageError } from '../terminal/usage.ts';
 import { CONNECT_OPTIONS, CONNECT_USAGE, type Connection, connect, runCommand } from './connect.ts';
 
 const USAGE = `Usage: npm run bookings -- <command> [options]

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { differenceOf, expectRightClock, WrongClockError } from '../../bin/engine-clock.ts';
+import { differenceOf, expectRightClock, WrongClockError } from '../../commands/engine-clock.ts';
 
 const DATE = 'Wed, 25 Nov 2026 12:58:23 GMT';
 const DATE_MS = Date.parse(DATE);

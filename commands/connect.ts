@@ -17,7 +17,7 @@ import { MAX_SHARDS } from '../functions/core/pending-shard.ts';
 import type { SweepScheduling } from '../functions/core/sweep.ts';
 import { queueClient, tableClient } from '../functions/runtime/clients.ts';
 import { readRuntimeFile, shownRuntimeFile } from '../local/runtime-file.ts';
-import { seeHelp, UsageError, WRONG_USAGE } from '../local/usage.ts';
+import { seeHelp, UsageError, WRONG_USAGE } from '../terminal/usage.ts';
 import { expectRightClock, watchClock } from './engine-clock.ts';
 import type { EventSourceAccess } from './event-sources.ts';
 import { type Place, placeText, watchPlace } from './place.ts';

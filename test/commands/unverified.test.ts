@@ -1,8 +1,8 @@
 /** docs/unverified.md and the command that verifies it name the same steps. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { OUTPUTS_READ } from '../../bin/verification/deployment.ts';
-import { STEPS } from '../../bin/verification/steps.ts';
+import { OUTPUTS_READ } from '../../commands/verification/deployment.ts';
+import { STEPS } from '../../commands/verification/steps.ts';
 import { synth } from '../support/stack.ts';
 
 const page = readFileSync(new URL('../../docs/unverified.md', import.meta.url), 'utf8');

@@ -7,8 +7,8 @@ import { takeInAll } from '../functions/core/left-out.ts';
 import { LEGAL_SHARDS } from '../functions/core/pending-shard.ts';
 import { SWEEP_STARTED, type SweepReport, sweep, sweepFinished } from '../functions/core/sweep.ts';
 import { systemClock } from '../functions/runtime/clock.ts';
-import { canShowBars, progressBar } from '../local/progress-bar.ts';
-import { parseOptions, UsageError } from '../local/usage.ts';
+import { canShowBars, progressBar } from '../terminal/progress-bar.ts';
+import { parseOptions, UsageError } from '../terminal/usage.ts';
 import { CONNECT_OPTIONS, CONNECT_USAGE, type Connection, connect, reasonOf, runCommand } from './connect.ts';
 
 const USAGE = `Usage: npm run expire-bookings -- [options]

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { type Evidence, judge, verdictText } from '../../demo/verdict.ts';
 import type { Booking } from '../../functions/core/booking-status.ts';
-import { type Evidence, judge, verdictText } from '../../local/demo-verdict.ts';
-import { lagHistogram, percentile } from '../../local/lag-report.ts';
+import { lagHistogram, percentile } from '../../measure/lag-report.ts';
 
 const DEADLINE = 1_790_000_000_000;
 const booking = (overrides: Partial<Booking>): Booking => ({

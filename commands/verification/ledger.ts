@@ -1,6 +1,7 @@
 /** Counts what the command itself asks of AWS, and says what that costs at most. */
-import { PRICES } from '../../bench/prices.ts';
+
 import { MAX_SHARDS } from '../../functions/core/pending-shard.ts';
+import { PRICES } from '../../measure/prices.ts';
 import { costAtMost } from '../booking-cost.ts';
 
 /** The dearest that one request to each service can be here, USD at us-east-1's list prices. */

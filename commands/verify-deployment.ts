@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SECOND_MS } from '../functions/core/hold-time.ts';
-import { parseOptions, UsageError } from '../local/usage.ts';
+import { parseOptions, UsageError } from '../terminal/usage.ts';
 import { runCommand } from './connect.ts';
 import { Api } from './verification/api.ts';
 import { CleanUp } from './verification/clean-up.ts';

@@ -1,6 +1,7 @@
 /** What a booking costs at most that a command writes and leaves to lapse. */
-import { PRICES } from '../bench/prices.ts';
+
 import { longestWaitMs, SECOND_MS } from '../functions/core/hold-time.ts';
+import { PRICES } from '../measure/prices.ts';
 
 /** Memory of expire-booking in the template, in GB. */
 const EXPIRE_GB = 192 / 1_024;

@@ -2,7 +2,7 @@
  * The errors in the Lambdas' logs, as the demo tells them: each once and whole. Those that it brings about on purpose are
  * told as planned, so that nobody takes them for failures.
  */
-import { lambdaName } from './log-lines.ts';
+import { lambdaName } from '../local/log-lines.ts';
 
 /** Told before anybody knows what was planned: a Lambda may be quicker than the answer to who sent it a message. */
 interface Early {

@@ -2,7 +2,7 @@ import { CloudWatchClient, GetMetricDataCommand } from '@aws-sdk/client-cloudwat
 import { LambdaClient, ListEventSourceMappingsCommand } from '@aws-sdk/client-lambda';
 import { mockClient } from 'aws-sdk-client-mock';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { lookAtReaders, readerProblems } from '../../bin/event-sources.ts';
+import { lookAtReaders, readerProblems } from '../../commands/event-sources.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { type EventSourceMapping, startEventSourceMappings } from '../../local/event-source-mappings.ts';
 

@@ -27,17 +27,17 @@ import {
 } from '@aws-sdk/client-sqs';
 import { mockClient } from 'aws-sdk-client-mock';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { alarm, metrics } from '../../bin/verification/alarm-steps.ts';
-import { Api } from '../../bin/verification/api.ts';
-import { apiBooking } from '../../bin/verification/booking-steps.ts';
-import { CleanUp } from '../../bin/verification/clean-up.ts';
-import type { Deployment } from '../../bin/verification/deployment.ts';
-import { event } from '../../bin/verification/event-step.ts';
-import { Ledger } from '../../bin/verification/ledger.ts';
-import { runSteps } from '../../bin/verification/run-steps.ts';
-import type { Verification } from '../../bin/verification/step.ts';
-import { TestBookings } from '../../bin/verification/test-bookings.ts';
-import { authorization } from '../../bin/verification/wiring-steps.ts';
+import { alarm, metrics } from '../../commands/verification/alarm-steps.ts';
+import { Api } from '../../commands/verification/api.ts';
+import { apiBooking } from '../../commands/verification/booking-steps.ts';
+import { CleanUp } from '../../commands/verification/clean-up.ts';
+import type { Deployment } from '../../commands/verification/deployment.ts';
+import { event } from '../../commands/verification/event-step.ts';
+import { Ledger } from '../../commands/verification/ledger.ts';
+import { runSteps } from '../../commands/verification/run-steps.ts';
+import type { Verification } from '../../commands/verification/step.ts';
+import { TestBookings } from '../../commands/verification/test-bookings.ts';
+import { authorization } from '../../commands/verification/wiring-steps.ts';
 import { METRICS, METRICS_NAMESPACE } from '../../functions/contract.ts';
 
 const STACK = 'booking-expiry-prod';

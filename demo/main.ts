@@ -12,15 +12,15 @@ import { type Booking, effectiveStatus, type MoveOutcome } from '../functions/co
 import { encodeTimer } from '../functions/core/expiry-timer.ts';
 import { tableClient } from '../functions/runtime/clients.ts';
 import { waitUntil } from '../functions/runtime/clock.ts';
-import { DemoErrors, wrapLines } from './demo-errors.ts';
-import { judge, verdictText } from './demo-verdict.ts';
-import { LOCAL_CREDENTIALS, REGION } from './engines.ts';
-import { percentile } from './lag-report.ts';
+import { LOCAL_CREDENTIALS, REGION } from '../local/engines.ts';
+import { enginesInWords } from '../local/open-engines.ts';
+import { type LocalRuntime, startRuntime } from '../local/runtime.ts';
+import { percentile } from '../measure/lag-report.ts';
+import { canShowBars, progressBarWithLog } from '../terminal/progress-bar.ts';
+import { endIfUsage, parseOptions } from '../terminal/usage.ts';
+import { DemoErrors, wrapLines } from './errors.ts';
 import { startLossyQueue } from './lossy-queue.ts';
-import { enginesInWords } from './open-engines.ts';
-import { canShowBars, progressBarWithLog } from './progress-bar.ts';
-import { type LocalRuntime, startRuntime } from './runtime.ts';
-import { endIfUsage, parseOptions } from './usage.ts';
+import { judge, verdictText } from './verdict.ts';
 
 /** The sweep calls a booking overdue after 30 s, so this decides how long the demo takes. */
 const SWEEP_PERIOD_MS = 5_000;

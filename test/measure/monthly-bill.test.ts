@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { type BilledTemplate, monthlyBill } from '../../bench/monthly-bill.ts';
+import { type BilledTemplate, monthlyBill } from '../../measure/monthly-bill.ts';
 import { synth } from '../support/stack.ts';
 
 const SMALL = { bookings: 30_000, timersPerBatch: 1, tableGb: 0.1 };

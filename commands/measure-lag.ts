@@ -5,9 +5,9 @@ import pMap from 'p-map';
 import type { Booking } from '../functions/core/booking-status.ts';
 import { SECOND_MS } from '../functions/core/hold-time.ts';
 import { systemClock } from '../functions/runtime/clock.ts';
-import { lagHistogram, percentile } from '../local/lag-report.ts';
-import { canShowBars, progressBar } from '../local/progress-bar.ts';
-import { parseOptions, UsageError } from '../local/usage.ts';
+import { lagHistogram, percentile } from '../measure/lag-report.ts';
+import { canShowBars, progressBar } from '../terminal/progress-bar.ts';
+import { parseOptions, UsageError } from '../terminal/usage.ts';
 import { costAtMost } from './booking-cost.ts';
 import { CONNECT_OPTIONS, CONNECT_USAGE, type Connection, connect, runCommand } from './connect.ts';
 

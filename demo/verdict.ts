@@ -1,6 +1,6 @@
 /** Whether the promises were kept: judged by what the bookings are in the end and what their customers were told. */
 import type { Booking, MoveOutcome } from '../functions/core/booking-status.ts';
-import { lagHistogram, percentile } from './lag-report.ts';
+import { lagHistogram, percentile } from '../measure/lag-report.ts';
 
 export interface Evidence {
   readonly nowMs: number;

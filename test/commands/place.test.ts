@@ -1,6 +1,6 @@
 import { DescribeTableCommand, DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import { afterEach, describe, expect, test } from 'vitest';
-import { placeText, watchPlace } from '../../bin/place.ts';
+import { placeText, watchPlace } from '../../commands/place.ts';
 import { LOCAL_CREDENTIALS } from '../../local/engines.ts';
 
 /** Requests that would leave this machine end here. */

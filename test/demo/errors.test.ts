@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { DemoErrors, wrapLines } from '../../local/demo-errors.ts';
+import { DemoErrors, wrapLines } from '../../demo/errors.ts';
 
 const told: string[] = [];
 const errors = (): DemoErrors => {

@@ -6,7 +6,7 @@ import { comeNearHorizonMs, LATEST_DEADLINE_MS, OVERDUE_AFTER_MS, SECOND_MS } fr
 import { isLeftOut } from '../functions/core/left-out.ts';
 import { iso, systemClock } from '../functions/runtime/clock.ts';
 import type { Item } from '../functions/table/item.ts';
-import { parseOptions, UsageError } from '../local/usage.ts';
+import { parseOptions, UsageError } from '../terminal/usage.ts';
 import { type AlarmLooked, alarmProblems, lookAtAlarms } from './alarms.ts';
 import { CONNECT_OPTIONS, CONNECT_USAGE, type Connection, connect, reasonOf, runCommand } from './connect.ts';
 import { lookAtReaders, type Reader, readerProblems } from './event-sources.ts';

@@ -1,7 +1,7 @@
 /** A stand-in between a Lambda and SQS that loses chosen messages: SQS says that it has them, and nobody ever gets them. */
 import { createHash, randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { listenOnLoopback } from './loopback.ts';
+import { listenOnLoopback } from '../local/loopback.ts';
 
 interface Entry {
   readonly Id: string;
