@@ -1,7 +1,8 @@
 /** What happens beyond one machine: the service's own code over simulated SQS, Lambda and DynamoDB, in seconds. */
 import { percentilesOf } from '../lag.ts';
 import { distribution, type Plot, textTable } from '../report.ts';
-import { ASSUMPTIONS, type Assumptions, type Outcome, World, type WorldSettings } from './model.ts';
+import { ASSUMPTIONS, type Assumptions } from './assumptions.ts';
+import { type Outcome, World, type WorldSettings } from './model.ts';
 
 const START_MS = 1_800_000_000_000;
 const SECOND_MS = 1_000;

@@ -1,7 +1,7 @@
 /** Which deployment is verified: a stack on AWS, or the local runtime that stands in for one. */
 import { CloudFormationClient, DescribeStacksCommand, type Stack } from '@aws-sdk/client-cloudformation';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
+import { LOCAL_CREDENTIALS, REGION } from '../../local/account.ts';
 import { readRuntimeFile, shownRuntimeFile } from '../../local/runtime-file.ts';
 import { type Connection, connect, reasonOf } from '../connect.ts';
 import type { Caller } from './api.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { ASSUMPTIONS } from '../../bench/simulation/assumptions.ts';
 import { Kernel, seededChance } from '../../bench/simulation/kernel.ts';
-import { ASSUMPTIONS, World, type WorldSettings } from '../../bench/simulation/model.ts';
+import { World, type WorldSettings } from '../../bench/simulation/model.ts';
 
 const START_MS = 1_800_000_000_000;
 const MINUTE_MS = 60_000;

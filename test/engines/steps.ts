@@ -73,4 +73,5 @@ export const NO_ENGINE: readonly string[] = [
   'test/local',
   'test/measure',
   'test/permissions',
+  'test/structure',
 ];

@@ -22,8 +22,8 @@ import { TimerQueue } from '../../functions/adapters/timer-queue.ts';
 import type { TimerSettings } from '../../functions/core/hold-time.ts';
 import { recordingTelemetry } from '../support/telemetry.ts';
 import type { UnreliableRequests } from '../support/unreliable-requests.ts';
+import type { Fault } from './faults.ts';
 import type { OldView } from './past.ts';
-import type { Fault } from './steps.ts';
 
 /** What one deployment is set to. */
 export interface Settings extends TimerSettings {
