@@ -41,6 +41,7 @@ const VALUES: Readonly<Record<string, string>> = {
   TimerDeadLetterQueueUrl: QUEUE_URL,
   ScheduleExpiryDeadLetterQueueUrl: QUEUE_URL,
   SweepDeadLetterQueueUrl: QUEUE_URL,
+  PublishEventsDeadLetterQueueUrl: QUEUE_URL,
   ExpireBookingFunctionName: 'expire-booking',
   ScheduleExpiryFunctionName: 'schedule-expiry',
   SweepFunctionName: 'sweep',
