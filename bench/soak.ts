@@ -10,8 +10,8 @@ import { LOCAL_CREDENTIALS, REGION } from '../local/engines.ts';
 import { PROJECT_DIRECTORY, synthesize } from '../local/synth.ts';
 import { percentile } from '../measure/lag-report.ts';
 import { endIfUsage, parseOptions, UsageError } from '../terminal/usage.ts';
-import { measureLag, percentilesOf } from './lag.ts';
 import { textTable } from './report.ts';
+import { measureLag, percentilesOf } from './sections/lag.ts';
 import { startService } from './service.ts';
 
 const USAGE = `Usage: npm run soak -- [options]

@@ -10,7 +10,7 @@ import { BookingStore } from '../functions/adapters/booking-store.ts';
 import { DynamoDbTable } from '../functions/adapters/dynamodb-table.ts';
 import { PendingIndex } from '../functions/adapters/pending-index.ts';
 import { sweepScheduling } from '../functions/adapters/sweep-scheduling.ts';
-import { TimerQueue } from '../functions/adapters/timer-queue.ts';
+import { TimerSender } from '../functions/adapters/timer-sender.ts';
 import { DEAD_LETTERS_TAG_PREFIX, TABLE_TAGS } from '../functions/contract.ts';
 import { MINUTE_MS, SECOND_MS, type TimerSettings } from '../functions/core/hold-time.ts';
 import { MAX_SHARDS } from '../functions/core/pending-shard.ts';
@@ -60,7 +60,7 @@ export interface Connection {
   /** Where the readers of the stream and the queue can be asked for; absent on an engine of one's own. */
   readonly eventSources?: EventSourceAccess;
   /** The bookings' own timers; absent where the table's tags do not tell. */
-  readonly queue?: TimerQueue;
+  readonly queue?: TimerSender;
   readonly timerQueueUrl?: string;
   /** What the names of the service's alarms begin with; absent where the table's tags do not tell. */
   readonly alarmPrefix?: string;
@@ -99,7 +99,7 @@ export const connect = async (options: ConnectOptions, purpose: 'write' | 'look'
   const sqsClient = queueClient(sqs);
   const stateTable = tags.get(TABLE_TAGS.sweepStateTable);
   const queueUrl = tags.get(TABLE_TAGS.timerQueueUrl);
-  const queue = queueUrl === undefined ? undefined : new TimerQueue(sqsClient, queueUrl);
+  const queue = queueUrl === undefined ? undefined : new TimerSender(sqsClient, queueUrl);
   return {
     store: new BookingStore(bookings, shardCount),
     // All that are legal: the count may have been lowered since a booking was written.

@@ -60,7 +60,7 @@ export const LEFT_OUT: Readonly<Record<string, string>> = {
 
 /** Tests that need no engine. */
 export const NO_ENGINE: readonly string[] = [
-  'test/bench/sections.test.ts',
+  'test/bench/run-sections.test.ts',
   'test/bench/simulation.test.ts',
   'test/commands',
   'test/core',

@@ -2,20 +2,20 @@
 import { DynamoDBClient, UpdateTableCommand } from '@aws-sdk/client-dynamodb';
 import { BatchWriteCommand, DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import pMap from 'p-map';
-import { BookingStore } from '../functions/adapters/booking-store.ts';
-import { DynamoDbTable } from '../functions/adapters/dynamodb-table.ts';
-import { PatrolNotes } from '../functions/adapters/patrol-notes.ts';
-import { PendingIndex } from '../functions/adapters/pending-index.ts';
-import { isPermanent } from '../functions/adapters/permanent-error.ts';
-import { sweepScheduling } from '../functions/adapters/sweep-scheduling.ts';
-import { TimerQueue } from '../functions/adapters/timer-queue.ts';
-import { shardOf } from '../functions/core/pending-shard.ts';
-import { queueClient, tableClient } from '../functions/runtime/clients.ts';
-import { createHandler } from '../functions/sweep.ts';
-import { LOCAL_CREDENTIALS, REGION } from '../local/engines.ts';
-import { startTemplateEngines } from '../local/template-engines.ts';
-import { startMeter, type Usage } from './meter.ts';
-import { SHARD_COUNT } from './service.ts';
+import { BookingStore } from '../../functions/adapters/booking-store.ts';
+import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
+import { PatrolNotes } from '../../functions/adapters/patrol-notes.ts';
+import { PendingIndex } from '../../functions/adapters/pending-index.ts';
+import { isPermanent } from '../../functions/adapters/permanent-error.ts';
+import { sweepScheduling } from '../../functions/adapters/sweep-scheduling.ts';
+import { TimerSender } from '../../functions/adapters/timer-sender.ts';
+import { shardOf } from '../../functions/core/pending-shard.ts';
+import { queueClient, tableClient } from '../../functions/runtime/clients.ts';
+import { createHandler } from '../../functions/sweep.ts';
+import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
+import { startTemplateEngines } from '../../local/template-engines.ts';
+import { startMeter, type Usage } from '../meter.ts';
+import { SHARD_COUNT } from '../service.ts';
 
 const SETTINGS = { timerLeadMs: 1_000, sweepIntervalMs: 300_000 };
 const HOUR_MS = 3_600_000;
@@ -59,7 +59,7 @@ const startTable = async (assemblyDirectory: string) => {
     store: new BookingStore(bookings, SHARD_COUNT),
     index: new PendingIndex(bookings, SHARD_COUNT),
     scheduling: sweepScheduling(
-      new TimerQueue(queues, nameOf('TimerQueue')),
+      new TimerSender(queues, nameOf('TimerQueue')),
       new DynamoDbTable(metered, nameOf('SweepStateTable')),
     ),
     clock: Date.now,

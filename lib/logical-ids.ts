@@ -1,4 +1,4 @@
-import { type CfnResource, Validations } from 'aws-cdk-lib';
+import type { CfnResource } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 
 /**
@@ -7,9 +7,4 @@ import type { IConstruct } from 'constructs';
  */
 export const keepLogicalId = (construct: IConstruct, logicalId: string): void => {
   (construct.node.defaultChild as CfnResource).overrideLogicalId(logicalId);
-};
-
-/** Accepts a finding of cdk-nag on a construct and what is below it, for a reason that whoever reviews it reads. */
-export const acceptFinding = (construct: IConstruct, id: string, reason: string): void => {
-  Validations.of(construct).acknowledge({ id, reason });
 };

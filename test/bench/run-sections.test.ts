@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { runSections } from '../../bench/sections.ts';
+import { runSections } from '../../bench/run-sections.ts';
 import { startService } from '../../bench/service.ts';
 import { PROJECT_DIRECTORY } from '../../local/synth.ts';
 

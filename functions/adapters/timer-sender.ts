@@ -24,7 +24,7 @@ export interface UnsentTimer {
   readonly error: Error;
 }
 
-export class TimerQueue {
+export class TimerSender {
   readonly #client: SQSClient;
   readonly #queueUrl: string;
 

@@ -9,13 +9,13 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { claimPort } from '../local/engines.ts';
+import { claimPort } from '../../local/engines.ts';
+import { distribution, type Series, textTable } from '../report.ts';
+import { startService } from '../service.ts';
+import type { Load } from '../writer.ts';
 import { measureLag, percentilesOf } from './lag.ts';
-import { distribution, type Series, textTable } from './report.ts';
-import { startService } from './service.ts';
-import type { Load } from './writer.ts';
 
-const PEERS_DIRECTORY = fileURLToPath(new URL('./peers/', import.meta.url));
+const PEERS_DIRECTORY = fileURLToPath(new URL('../peers/', import.meta.url));
 const PEERS = ['bullmq', 'pg-boss', 'graphile-worker'] as const;
 
 /** What has to run, and so be rented, whether anything lapses or not. */

@@ -53,7 +53,7 @@ interface Message {
   receives: number;
 }
 
-export class World {
+export class SimulatedWorld {
   readonly kernel: Kernel;
   readonly chance: () => number;
   readonly #options: WorldSettings;

@@ -1,12 +1,12 @@
 /** What the local check of permissions costs: requests with and without it, and whole services with and without it. */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { listenOnLoopback } from '../local/loopback.ts';
-import type { Caller } from '../local/permissions/caller.ts';
-import { parsePolicy } from '../local/permissions/policy.ts';
+import { listenOnLoopback } from '../../local/loopback.ts';
+import type { Caller } from '../../local/permissions/caller.ts';
+import { parsePolicy } from '../../local/permissions/policy.ts';
+import type { Requested, RequesterSettings } from '../requester.ts';
+import type { Load } from '../writer.ts';
 import { measureLag, startWarmService } from './lag.ts';
-import type { Requested, RequesterSettings } from './requester.ts';
-import type { Load } from './writer.ts';
 
 export interface ServiceCost {
   readonly lagsMs: readonly number[];
@@ -75,7 +75,7 @@ export const compareRequests = async (
   });
   const requester = (caller?: Caller): Worker => {
     const workerData: RequesterSettings = { endpoint: engine.endpoint, caller };
-    return new Worker(new URL('./requester.ts', import.meta.url), { workerData });
+    return new Worker(new URL('../requester.ts', import.meta.url), { workerData });
   };
   const threads = [requester(), requester(CALLER)];
   try {

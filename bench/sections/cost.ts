@@ -1,7 +1,7 @@
 /** What measured use costs. */
 
-import { PRICES } from '../measure/prices.ts';
-import type { Usage } from './meter.ts';
+import { PRICES } from '../../measure/prices.ts';
+import type { Usage } from '../meter.ts';
 
 /** Lambda's work for a number of bookings. */
 export interface LambdaUse {

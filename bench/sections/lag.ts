@@ -1,9 +1,9 @@
 /** Lag under a load of near holds: when each booking expired, and what it took. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { percentile } from '../measure/lag-report.ts';
+import { percentile } from '../../measure/lag-report.ts';
+import { type Service, type ServiceOptions, startService } from '../service.ts';
+import type { Load, Written } from '../writer.ts';
 import type { Measured } from './cost.ts';
-import { type Service, type ServiceOptions, startService } from './service.ts';
-import type { Load, Written } from './writer.ts';
 
 /** How long after the last deadline a booking may take before it counts as missed. */
 const PATIENCE_MS = 30_000;

@@ -4,16 +4,16 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { DynamoDBRecord, SQSRecord } from 'aws-lambda';
-import { BookingStore } from '../functions/adapters/booking-store.ts';
-import { DynamoDbTable } from '../functions/adapters/dynamodb-table.ts';
-import { TimerQueue } from '../functions/adapters/timer-queue.ts';
-import { METRICS_OF } from '../functions/contract.ts';
-import { encodeTimer } from '../functions/core/expiry-timer.ts';
-import { createHandler as createExpire } from '../functions/expire-booking.ts';
-import { queueClient, tableClient } from '../functions/runtime/clients.ts';
-import { lambdaTelemetry } from '../functions/runtime/telemetry.ts';
-import { createHandler as createSchedule } from '../functions/schedule-expiry.ts';
-import { LOCAL_CREDENTIALS, REGION } from '../local/engines.ts';
+import { BookingStore } from '../../functions/adapters/booking-store.ts';
+import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
+import { TimerSender } from '../../functions/adapters/timer-sender.ts';
+import { METRICS_OF } from '../../functions/contract.ts';
+import { encodeTimer } from '../../functions/core/expiry-timer.ts';
+import { createHandler as createExpire } from '../../functions/expire-booking.ts';
+import { queueClient, tableClient } from '../../functions/runtime/clients.ts';
+import { lambdaTelemetry } from '../../functions/runtime/telemetry.ts';
+import { createHandler as createSchedule } from '../../functions/schedule-expiry.ts';
+import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 
 const BATCH = 10;
 const NOW_MS = 1_800_000_000_000;
@@ -93,7 +93,7 @@ export const measureCpu = async (bookings: number): Promise<CpuResult[]> => {
       throw new Error('nothing here is unprocessable');
     },
   };
-  const queue = new TimerQueue(
+  const queue = new TimerSender(
     queueClient({ ...client, endpoint: 'http://127.0.0.1', useQueueUrlAsEndpoint: false }),
     'http://127.0.0.1/000000000000/timers',
   );

@@ -4,11 +4,11 @@
  * in a minute, and its lag in real milliseconds.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { clockOffset, goByOffset } from '../local/moved-clock.ts';
+import { clockOffset, goByOffset } from '../../local/moved-clock.ts';
+import { type Service, type ServiceOptions, startService } from '../service.ts';
+import type { Load } from '../writer.ts';
 import type { Measured } from './cost.ts';
 import { type LagResult, measureLag } from './lag.ts';
-import { type Service, type ServiceOptions, startService } from './service.ts';
-import type { Load } from './writer.ts';
 
 const MINUTE_MS = 60_000;
 const SWEEP_EVERY_MS = 5 * MINUTE_MS;
