@@ -15,6 +15,7 @@ export interface Document {
 const FILES = [
   'README.md',
   'SECURITY.md',
+  'CONTRIBUTING.md',
   ...readdirSync(join(PROJECT_DIRECTORY, 'docs')).map((name) => `docs/${name}`),
 ];
 
