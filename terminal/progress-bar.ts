@@ -20,7 +20,15 @@ export const progressBar = (options: Options): SingleBar =>
 
 /** A bar above which lines can be logged; it is shown as soon as one is created in it. */
 export const progressBarWithLog = (options: Options): MultiBar =>
-  new MultiBar({ ...COMMON, ...options }, Presets.shades_classic).once('start', giveTerminalBackAtEnd);
+  new BarsWithLog({ ...COMMON, ...options }, Presets.shades_classic);
+
+/** Says `start` only after it has drawn its first bar and hidden the cursor: a signal in between would find no listener. */
+class BarsWithLog extends MultiBar {
+  override create(...given: Parameters<MultiBar['create']>): SingleBar {
+    if (canShowBars()) giveTerminalBackAtEnd();
+    return super.create(...given);
+  }
+}
 
 let isPrepared = false;
 
