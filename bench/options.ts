@@ -1,7 +1,7 @@
 /** What the benchmark may be told on its command line. */
 import { join } from 'node:path';
 import { PROJECT_DIRECTORY } from '../local/synth.ts';
-import { endIfUsage, parseOptions, UsageError } from '../local/usage.ts';
+import { endIfUsage, parseOptions, UsageError } from '../terminal/usage.ts';
 
 export const SECTIONS = ['lag', 'cost', 'tuning', 'sweep', 'cpu', 'permissions', 'simulation', 'peers'] as const;
 export type Section = (typeof SECTIONS)[number];

@@ -1,5 +1,5 @@
 /** Progress of a long measurement: a bar on a terminal, a line otherwise. */
-import { canShowBars, progressBar } from '../local/progress-bar.ts';
+import { canShowBars, progressBar } from '../terminal/progress-bar.ts';
 
 /**
  * Runs some work and shows how far it is.

@@ -7,8 +7,8 @@ import { type Item, readBooking } from '../functions/table/item.ts';
 import { LOCAL_CREDENTIALS, REGION, startDynamoDb, startSqs } from '../local/engines.ts';
 import type { ClockOffset } from '../local/moved-clock.ts';
 import { type LocalRuntime, startRuntime } from '../local/runtime.ts';
-import type { LambdaUse } from './cost.ts';
 import { type Meter, type OnAnswer, startMeter } from './meter.ts';
+import type { LambdaUse } from './sections/cost.ts';
 import type { Load, WriterSettings, Written } from './writer.ts';
 
 export const SHARD_COUNT = 10;

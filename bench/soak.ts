@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { LOCAL_CREDENTIALS, REGION } from '../local/engines.ts';
-import { percentile } from '../local/lag-report.ts';
 import { PROJECT_DIRECTORY, synthesize } from '../local/synth.ts';
-import { endIfUsage, parseOptions, UsageError } from '../local/usage.ts';
-import { measureLag, percentilesOf } from './lag.ts';
+import { percentile } from '../measure/lag-report.ts';
+import { endIfUsage, parseOptions, UsageError } from '../terminal/usage.ts';
 import { textTable } from './report.ts';
+import { measureLag, percentilesOf } from './sections/lag.ts';
 import { startService } from './service.ts';
 
 const USAGE = `Usage: npm run soak -- [options]

@@ -1,6 +1,6 @@
 /**
  * The application of a benchmark: a thread of its own that creates bookings at a steady rate and confirms a share of them
- * before their deadlines, through the project's own store. The other end is bookings.ts.
+ * before their deadlines, through the project's own store. The other end is service.ts.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';

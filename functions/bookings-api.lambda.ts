@@ -8,7 +8,7 @@ import { DynamoDbTable } from './adapters/dynamodb-table.ts';
 import { PendingIndex } from './adapters/pending-index.ts';
 import { isPermanent } from './adapters/permanent-error.ts';
 import { sweepScheduling } from './adapters/sweep-scheduling.ts';
-import { TimerQueue } from './adapters/timer-queue.ts';
+import { TimerSender } from './adapters/timer-sender.ts';
 import { createBookingsApi, type RequestBindings } from './api/bookings-api.ts';
 import { Problem } from './api/problem.ts';
 import { PATIENCE, queueClient, tableClient } from './runtime/clients.ts';
@@ -36,7 +36,7 @@ const api = createBookingsApi({
   sweepPorts: {
     store,
     index,
-    scheduling: sweepScheduling(new TimerQueue(queueClient(), timerQueueUrlFromEnvironment()), sweepState),
+    scheduling: sweepScheduling(new TimerSender(queueClient(), timerQueueUrlFromEnvironment()), sweepState),
     clock: systemClock,
     isPermanent,
   },

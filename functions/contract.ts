@@ -1,5 +1,5 @@
 /**
- * Names that both the infrastructure (lib) and the running code (functions, local, bin) use.
+ * Names that both the infrastructure (lib) and the running code (functions, local, commands) use.
  * Each is part of the service's contract: clients write these attributes, operators look at these metrics.
  */
 
@@ -131,3 +131,9 @@ export type CountName = MetricName | (typeof COUNTS)[keyof typeof COUNTS];
 
 /** A stream record this old, ms, belongs to a booking whose timer may come too late: an alarm, and a problem for `status`. */
 export const OLD_RECORD_MS = 60_000;
+
+/** What the sweep’s Lambda is invoked with. The schedule's own event has nothing in it that matters. */
+export interface SweepRequested {
+  /** Whether a deployment, or its rollback, has just ended. */
+  readonly isDeployment?: boolean;
+}

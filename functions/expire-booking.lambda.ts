@@ -2,7 +2,7 @@
 import { BookingStore } from './adapters/booking-store.ts';
 import { DeadLetters } from './adapters/dead-letters.ts';
 import { DynamoDbTable } from './adapters/dynamodb-table.ts';
-import { TimerQueue } from './adapters/timer-queue.ts';
+import { TimerSender } from './adapters/timer-sender.ts';
 import { METRICS_OF } from './contract.ts';
 import { createHandler } from './expire-booking.ts';
 import { queueClient, tableClient } from './runtime/clients.ts';
@@ -23,7 +23,7 @@ export const handler = createHandler({
     new DynamoDbTable(tableClient(), bookingsTableFromEnvironment()),
     shardCountFromEnvironment(),
   ),
-  queue: new TimerQueue(sqs, timerQueueUrlFromEnvironment()),
+  queue: new TimerSender(sqs, timerQueueUrlFromEnvironment()),
   deadLetters: new DeadLetters(sqs, deadLetterQueueUrlFromEnvironment()),
   clock: systemClock,
   waitUntil,

@@ -6,7 +6,7 @@ import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import type { BookingStore } from './adapters/booking-store.ts';
 import type { DeadLetters } from './adapters/dead-letters.ts';
 import { isPermanent } from './adapters/permanent-error.ts';
-import type { TimerQueue } from './adapters/timer-queue.ts';
+import type { TimerSender } from './adapters/timer-sender.ts';
 import { COUNTS, type CountName, METRICS } from './contract.ts';
 import type { Booking, ExpireOutcome } from './core/booking-status.ts';
 import { decideOnTimer, provenBySnapshot, type ScheduledTimer } from './core/expiry-decisions.ts';
@@ -26,7 +26,7 @@ const MAX_RETRY_SECONDS = 60;
 
 export interface ExpireBookingPorts {
   readonly store: Pick<BookingStore, 'glimpse' | 'expire'>;
-  readonly queue: Pick<TimerQueue, 'send' | 'retryIn'>;
+  readonly queue: Pick<TimerSender, 'send' | 'retryIn'>;
   readonly deadLetters: Pick<DeadLetters, 'put'>;
   readonly clock: Clock;
   readonly waitUntil: WaitUntil;

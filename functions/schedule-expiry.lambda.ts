@@ -2,7 +2,7 @@
 import { BookingStore } from './adapters/booking-store.ts';
 import { DeadLetters } from './adapters/dead-letters.ts';
 import { DynamoDbTable } from './adapters/dynamodb-table.ts';
-import { TimerQueue } from './adapters/timer-queue.ts';
+import { TimerSender } from './adapters/timer-sender.ts';
 import { METRICS_OF } from './contract.ts';
 import { queueClient, tableClient } from './runtime/clients.ts';
 import { systemClock } from './runtime/clock.ts';
@@ -21,7 +21,7 @@ const sqs = queueClient();
 
 export const handler = createHandler({
   store: new BookingStore(new DynamoDbTable(tableClient(), bookingsTableFromEnvironment()), shardCount),
-  queue: new TimerQueue(sqs, timerQueueUrlFromEnvironment()),
+  queue: new TimerSender(sqs, timerQueueUrlFromEnvironment()),
   deadLetters: new DeadLetters(sqs, deadLetterQueueUrlFromEnvironment()),
   clock: systemClock,
   telemetry: lambdaTelemetry('schedule-expiry', METRICS_OF.scheduleExpiry),

@@ -9,7 +9,7 @@ import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 
 import type { BookingStore } from './adapters/booking-store.ts';
 import type { DeadLetters } from './adapters/dead-letters.ts';
 import { UnprocessableError } from './adapters/permanent-error.ts';
-import type { TimerQueue } from './adapters/timer-queue.ts';
+import type { TimerSender } from './adapters/timer-sender.ts';
 import { COUNTS, METRICS } from './contract.ts';
 import { adoptionOf, decideOnWrite, type ScheduledTimer, type SeenBooking } from './core/expiry-decisions.ts';
 import type { TimerSettings } from './core/hold-time.ts';
@@ -22,7 +22,7 @@ import { type Item, seenBooking } from './table/item.ts';
 
 export interface ScheduleExpiryPorts {
   readonly store: Pick<BookingStore, 'adopt'>;
-  readonly queue: Pick<TimerQueue, 'send'>;
+  readonly queue: Pick<TimerSender, 'send'>;
   readonly deadLetters: Pick<DeadLetters, 'put'>;
   readonly clock: Clock;
   readonly telemetry: Telemetry;

@@ -5,7 +5,7 @@ import { PatrolNotes } from './adapters/patrol-notes.ts';
 import { PendingIndex } from './adapters/pending-index.ts';
 import { isPermanent } from './adapters/permanent-error.ts';
 import { sweepScheduling } from './adapters/sweep-scheduling.ts';
-import { TimerQueue } from './adapters/timer-queue.ts';
+import { TimerSender } from './adapters/timer-sender.ts';
 import { METRICS_OF } from './contract.ts';
 import { queueClient, tableClient } from './runtime/clients.ts';
 import { systemClock } from './runtime/clock.ts';
@@ -29,7 +29,7 @@ const sqs = queueClient();
 export const handler = createHandler({
   index: new PendingIndex(bookings, shardCount),
   store: new BookingStore(bookings, shardCount),
-  scheduling: sweepScheduling(new TimerQueue(sqs, timerQueueUrlFromEnvironment()), state),
+  scheduling: sweepScheduling(new TimerSender(sqs, timerQueueUrlFromEnvironment()), state),
   clock: systemClock,
   isPermanent,
   notes: new PatrolNotes(state, sqs, givenUpQueueUrlFromEnvironment()),

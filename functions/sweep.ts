@@ -4,7 +4,7 @@
  */
 import type { Context } from 'aws-lambda';
 import type { PatrolNotes } from './adapters/patrol-notes.ts';
-import { COUNTS, METRICS } from './contract.ts';
+import { COUNTS, METRICS, type SweepRequested } from './contract.ts';
 import { OVERDUE_AFTER_MS, type TimerSettings } from './core/hold-time.ts';
 import { type LeftOutPorts, type LeftOutReport, patrol } from './core/left-out.ts';
 import { SWEEP_STARTED, type SweepPorts, type SweepReport, sweep, sweepFinished } from './core/sweep.ts';
@@ -20,12 +20,6 @@ export interface SweepHandlerPorts extends SweepPorts {
   readonly telemetry: Telemetry;
   readonly shardCount: number;
   readonly settings: TimerSettings;
-}
-
-/** What the Lambda is invoked with. The schedule's own event has nothing in it that matters. */
-export interface SweepRequested {
-  /** Whether a deployment, or its rollback, has just ended. */
-  readonly isDeployment?: boolean;
 }
 
 /** What the Lambda answers whoever invoked it. */

@@ -19,7 +19,7 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { METRICS, METRICS_NAMESPACE, type MetricName, OLD_RECORD_MS } from '../functions/contract.ts';
 import { MAX_SQS_DELAY_SECONDS } from '../functions/core/hold-time.ts';
-import { keepLogicalId } from './names.ts';
+import { keepLogicalId } from './logical-ids.ts';
 
 const MINUTE = Duration.minutes(1);
 const FIVE_MINUTES = Duration.minutes(5);

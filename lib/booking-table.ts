@@ -12,7 +12,7 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
 import { BOOKING_ATTRIBUTES, PENDING_INDEX, SWEEP_STATE_ATTRIBUTES, TABLE_TAGS } from '../functions/contract.ts';
 import { allow } from './grants.ts';
-import { keepLogicalId } from './names.ts';
+import { keepLogicalId } from './logical-ids.ts';
 import type { BookingExpirySettings } from './settings.ts';
 
 export interface BookingTableProps {

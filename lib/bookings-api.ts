@@ -16,10 +16,12 @@ import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
+import { BOOKINGS_PATH, routes } from '../functions/api/routes.ts';
 import { ENV } from '../functions/contract.ts';
 import type { BookingTable } from './booking-table.ts';
+import { acceptFinding } from './findings.ts';
 import { allow } from './grants.ts';
-import { acceptFinding, keepLogicalId } from './names.ts';
+import { keepLogicalId } from './logical-ids.ts';
 import { NodeFunction, type NodeFunctionProps } from './node-function.ts';
 import type { BookingExpirySettings } from './settings.ts';
 import type { TimerQueue } from './timer-queue.ts';
@@ -30,12 +32,10 @@ export interface BookingsApiProps extends Pick<NodeFunctionProps, 'environment' 
   readonly settings: BookingExpirySettings;
 }
 
-/** Routes without an authorizer, each with its reason. */
-const OPEN_ROUTES = {
-  '/api/v1/cron/expire-bookings': 'the Lambda checks a bearer token: schedulers elsewhere can neither sign nor log in',
-  '/api/v1/health': 'it tells that the API answers, and the time',
-  '/api/v1/openapi.json': 'the document is public',
-};
+/** Paths without an authorizer, each with its reason. */
+const OPEN_PATHS = routes().flatMap(([, { path, openBecause }]) =>
+  openBecause === undefined ? [] : [[path, openBecause] as const],
+);
 
 /** What an access log line tells (Amazon API Gateway Developer Guide, HTTP API logging variables). */
 const ACCESS_LOG_FORMAT = AccessLogFormat.custom(
@@ -133,10 +133,10 @@ export class BookingsApi extends Construct {
     const authorizer = authorizerOf(settings);
     // ANY, so that a wrong method gets the API's own answer. Browsers are not served: nobody has to answer a preflight.
     const methods = [HttpMethod.ANY];
-    for (const path of ['/api/v1/bookings', '/api/v1/bookings/{proxy+}']) {
+    for (const path of [BOOKINGS_PATH, `${BOOKINGS_PATH}/{proxy+}`]) {
       api.addRoutes({ path, methods, integration, authorizer });
     }
-    const open = Object.entries(OPEN_ROUTES).flatMap(([path, reason]) => {
+    const open = OPEN_PATHS.flatMap(([path, reason]) => {
       const routes = api.addRoutes({ path, methods, integration });
       for (const route of routes) acceptFinding(route, 'AwsSolutions-APIG4', reason);
       return routes;
@@ -144,7 +144,7 @@ export class BookingsApi extends Construct {
     // Whoever calls these is nobody that we know: they get a few executions of the account's, and never those that expire.
     const cfnStage = stage.node.defaultChild as CfnStage;
     cfnStage.routeSettings = Object.fromEntries(
-      Object.keys(OPEN_ROUTES).map((path) => [`ANY ${path}`, { ThrottlingRateLimit: 5, ThrottlingBurstLimit: 10 }]),
+      OPEN_PATHS.map(([path]) => [`ANY ${path}`, { ThrottlingRateLimit: 5, ThrottlingBurstLimit: 10 }]),
     );
     // API Gateway refuses settings of routes that it does not know yet.
     for (const route of open) cfnStage.addResourceDependency(route.node.defaultChild as CfnRoute);

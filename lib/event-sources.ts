@@ -3,8 +3,8 @@ import { Duration, Names } from 'aws-cdk-lib';
 import type { Table } from 'aws-cdk-lib/aws-dynamodb';
 import { FilterCriteria, type IFunction, StartingPosition } from 'aws-cdk-lib/aws-lambda';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import { acceptFinding } from './findings.ts';
 import { allow } from './grants.ts';
-import { acceptFinding } from './names.ts';
 
 export interface StreamReaderProps {
   /** What a record must look like to be brought to the Lambda. */

@@ -7,7 +7,7 @@ import { NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import { allowKey } from './grants.ts';
-import { keepLogicalId } from './names.ts';
+import { keepLogicalId } from './logical-ids.ts';
 
 export interface NodeFunctionProps {
   /** File in `functions`, without `.lambda.ts`; also the Lambda's name in its logs. */

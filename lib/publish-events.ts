@@ -7,7 +7,7 @@ import { BOOKING_ATTRIBUTES, ENV } from '../functions/contract.ts';
 import type { BookingTable } from './booking-table.ts';
 import { readStream } from './event-sources.ts';
 import { allow } from './grants.ts';
-import { keepLogicalId } from './names.ts';
+import { keepLogicalId } from './logical-ids.ts';
 import { NodeFunction, type NodeFunctionProps } from './node-function.ts';
 import type { BookingExpirySettings } from './settings.ts';
 import { deadLetterQueue } from './timer-queue.ts';

@@ -3,8 +3,9 @@ import type { IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { acceptFinding } from './findings.ts';
 import { allow } from './grants.ts';
-import { acceptFinding, keepLogicalId } from './names.ts';
+import { keepLogicalId } from './logical-ids.ts';
 
 /** Longest that SQS keeps a message: dead letters wait this long for somebody to look at them. */
 const DEAD_LETTER_RETENTION = Duration.days(14);

@@ -2,9 +2,30 @@
 import { join } from 'node:path';
 import { LOCAL_CREDENTIALS, REGION } from './account.ts';
 import { LambdaHost } from './lambda-host.ts';
+import type { ClockOffset } from './moved-clock.ts';
 import type { RuntimePermissions } from './permissions/runtime-permissions.ts';
-import type { RuntimeOptions } from './runtime.ts';
 import { type Assembly, bundleDirectory, type References, resourcesOf, UnsupportedTemplateError } from './template.ts';
+
+/** How the Lambdas run, and who is told what they do. */
+export interface LambdaOptions {
+  /** Most execution environments of one Lambda at once, in place of an account's limit. @default 50 */
+  readonly maxConcurrency?: number;
+  /** Changes a Lambda's environment before it is loaded: to put a fault between it and an engine. @default - unchanged */
+  readonly changeEnvironment?: (environment: Record<string, string>, logicalId: string) => Record<string, string>;
+  /** Called with every line that a Lambda prints. */
+  readonly onLogLine?: (logicalId: string, line: string) => void;
+  /** Called after every invocation of a Lambda. */
+  readonly onInvocation?: (invocation: InvocationDone) => void;
+  /** What a Lambda's clock goes by, to move it or to let it go wrong. @default - the system's clock */
+  readonly clockOffsetOf?: (logicalId: string) => ClockOffset | undefined;
+}
+
+/** What an invocation would be billed by. */
+export interface InvocationDone {
+  readonly logicalId: string;
+  readonly durationMs: number;
+  readonly memorySizeMb: number;
+}
 
 /**
  * @param endpoints environment variables that tell the SDK where each service is
@@ -20,7 +41,7 @@ export const loadLambdas = async (
     onInvocation = () => {},
     changeEnvironment = (same) => same,
     clockOffsetOf = () => undefined,
-  }: RuntimeOptions,
+  }: LambdaOptions,
   endpoints: Record<string, string>,
   { callers, onAccess }: RuntimePermissions,
 ): Promise<Map<string, LambdaHost>> => {

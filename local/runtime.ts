@@ -28,9 +28,8 @@ import {
 import { type PublishedEvent, startEventBus } from './event-bus.ts';
 import { startEventSourceMappings } from './event-source-mappings.ts';
 import type { LambdaHost } from './lambda-host.ts';
-import { loadLambdas } from './lambdas.ts';
+import { type InvocationDone, type LambdaOptions, loadLambdas } from './lambdas.ts';
 import { Monitoring } from './monitoring.ts';
-import type { ClockOffset } from './moved-clock.ts';
 import { type AccessSeen, checkPermissions } from './permissions/runtime-permissions.ts';
 import { createQueues, createTables, deleteQueues, deleteTables, tableTags, withNamesOfItsOwn } from './resources.ts';
 import { expectFreeRuntimeFile, removeRuntimeFile, writeRuntimeFile } from './runtime-file.ts';
@@ -39,7 +38,7 @@ import { PROJECT_DIRECTORY, synthesize } from './synth.ts';
 import { type Assembly, checkSupport, References, readAssembly, resourcesOf } from './template.ts';
 import { Wiring } from './wiring.ts';
 
-export interface RuntimeOptions {
+export interface RuntimeOptions extends LambdaOptions {
   /** 0 for any free port. @default 0 */
   readonly dynamodbPort?: number;
   /** 0 for any free port. @default 0 */
@@ -56,24 +55,14 @@ export interface RuntimeOptions {
   readonly assemblyDirectory?: string;
   /** Fires every schedule at this period instead of its own, or never by itself. @default - the template's rate */
   readonly schedulePeriodMs?: number | 'never';
-  /** Most execution environments of one Lambda at once, in place of an account's limit. @default 50 */
-  readonly maxConcurrency?: number;
   /** Whether tables and queues have names of their own and are deleted on stop, where others use the same engines. @default false */
   readonly isolated?: boolean;
   /** Whether to write `.local/runtime.json`, or the file that RUNTIME_FILE names. @default false */
   readonly announce?: boolean;
-  /** Changes a Lambda's environment before it is loaded: to put a fault between it and an engine. @default - unchanged */
-  readonly changeEnvironment?: (environment: Record<string, string>, logicalId: string) => Record<string, string>;
   /** Whether the Lambdas may do only what the template's policies allow. @default true */
   readonly enforcePermissions?: boolean;
   /** Called with each permission that is needed, the first time that it is. */
   readonly onAccess?: (access: AccessSeen) => void;
-  /** Called with every line that a Lambda prints. */
-  readonly onLogLine?: (logicalId: string, line: string) => void;
-  /** Called after every invocation of a Lambda. */
-  readonly onInvocation?: (invocation: InvocationDone) => void;
-  /** What a Lambda's clock goes by, to move it or to let it go wrong. @default - the system's clock */
-  readonly clockOffsetOf?: (logicalId: string) => ClockOffset | undefined;
   /** What the alarms' minutes go by. @default - the system's clock */
   readonly clock?: () => number;
   /** Called when an alarm of the template goes off or back. */
@@ -82,13 +71,6 @@ export interface RuntimeOptions {
   readonly onEvent?: (event: PublishedEvent) => void;
   /** Called with what goes wrong outside the Lambdas' own logs. */
   readonly onProblem?: (problem: string) => void;
-}
-
-/** What an invocation would be billed by. */
-export interface InvocationDone {
-  readonly logicalId: string;
-  readonly durationMs: number;
-  readonly memorySizeMb: number;
 }
 
 /** A running runtime. */

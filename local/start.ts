@@ -2,6 +2,7 @@
 import { createWriteStream, mkdirSync, type WriteStream } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { parseOptions, seeHelp, UsageError, WRONG_USAGE } from '../terminal/usage.ts';
 import { EngineError, REGION } from './engines.ts';
 import { InvocationError } from './lambda-host.ts';
 import { readableLogLine } from './log-lines.ts';
@@ -11,7 +12,6 @@ import { type LocalRuntime, startRuntime } from './runtime.ts';
 import { RuntimeFileError, shownRuntimeFile } from './runtime-file.ts';
 import { PROJECT_DIRECTORY } from './synth.ts';
 import { UnsupportedTemplateError } from './template.ts';
-import { parseOptions, seeHelp, UsageError, WRONG_USAGE } from './usage.ts';
 
 const USAGE = `Usage: npm start -- [options]
 

@@ -1,6 +1,6 @@
 /**
  * One peer doing the service's job: bookings lie in PostgreSQL, each has a delayed job, and at its deadline the job makes
- * one conditional update of the booking's row. Started by bench/peers.ts as `peer.ts <name> <role>`: the worker prints a line
+ * one conditional update of the booking's row. Started by bench/sections/peers.ts as `peer.ts <name> <role>`: the worker prints a line
  * of JSON for every booking that it has expired, the producer creates the bookings.
  */
 import { createInterface } from 'node:readline';

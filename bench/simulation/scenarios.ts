@@ -1,7 +1,9 @@
 /** What happens beyond one machine: the service's own code over simulated SQS, Lambda and DynamoDB, in seconds. */
-import { percentilesOf } from '../lag.ts';
+
 import { distribution, type Plot, textTable } from '../report.ts';
-import { ASSUMPTIONS, type Assumptions, type Outcome, World, type WorldSettings } from './model.ts';
+import { percentilesOf } from '../sections/lag.ts';
+import { ASSUMPTIONS, type Assumptions } from './assumptions.ts';
+import { type Outcome, SimulatedWorld, type WorldSettings } from './simulated-world.ts';
 
 const START_MS = 1_800_000_000_000;
 const SECOND_MS = 1_000;
@@ -17,13 +19,13 @@ interface Scenario {
   readonly pollerDown?: WorldSettings['pollerDown'];
   readonly sweepsDown?: WorldSettings['sweepsDown'];
   /** Creates the bookings, at their times. */
-  readonly create: (world: World, chance: () => number) => void;
+  readonly create: (world: SimulatedWorld, chance: () => number) => void;
   /** How long it is watched. */
   readonly forMs: number;
 }
 
 /** Bookings of the 10 minutes before, all lapsing within one second. */
-const sale = (count: number) => (world: World, chance: () => number) => {
+const sale = (count: number) => (world: SimulatedWorld, chance: () => number) => {
   const deadlineMs = START_MS + 12 * MINUTE_MS;
   for (let number = 0; number < count; number += 1) {
     world.kernel.at(START_MS + chance() * 10 * MINUTE_MS, () => {
@@ -33,7 +35,7 @@ const sale = (count: number) => (world: World, chance: () => number) => {
 };
 
 /** Bookings at a steady rate, each with the same hold. */
-const steady = (perSecond: number, forMs: number, holdMs: number) => (world: World, chance: () => number) => {
+const steady = (perSecond: number, forMs: number, holdMs: number) => (world: SimulatedWorld, chance: () => number) => {
   for (let number = 0; number < (perSecond * forMs) / SECOND_MS; number += 1) {
     const atMs = START_MS + ((number + chance()) * SECOND_MS) / perSecond;
     world.kernel.at(atMs, () => world.create(`steady-${number}`, Math.floor(atMs) + holdMs));
@@ -101,7 +103,7 @@ export interface Simulated {
 
 const play = async (scenario: Scenario, seed: number): Promise<Outcome> => {
   const { shardCount = 10, timerLeadMs = 1_000, assumptions, create, forMs, ...faults } = scenario;
-  const world = new World(START_MS, {
+  const world = new SimulatedWorld(START_MS, {
     seed,
     shardCount,
     settings: { timerLeadMs, sweepIntervalMs: 5 * MINUTE_MS },

@@ -6,8 +6,8 @@ import type { ConditionalWrite } from '../../functions/core/moves.ts';
 import { shardOf } from '../../functions/core/pending-shard.ts';
 import type { Item } from '../../functions/table/item.ts';
 import type { BatchedWriteAnswer, IndexPage, IndexQuery, KeyedWrite, Table } from '../../functions/table/table.ts';
+import type { Assumptions } from './assumptions.ts';
 import type { Kernel } from './kernel.ts';
-import type { Assumptions } from './model.ts';
 
 const CORE_MB = 1_769;
 /** Pause before the first retry of a throttled request; doubles, and a random part of it is taken (AWS SDK, standard mode). */

@@ -5,7 +5,7 @@ import { moveScheduledThrough } from '../core/moves.ts';
 import type { SweepScheduling } from '../core/sweep.ts';
 import { asStored } from '../table/item.ts';
 import type { Table } from '../table/table.ts';
-import type { TimerQueue } from './timer-queue.ts';
+import type { TimerSender } from './timer-sender.ts';
 
 const KEY = { stateId: { S: SWEEP_STATE_ID } };
 
@@ -13,7 +13,7 @@ const KEY = { stateId: { S: SWEEP_STATE_ID } };
  * @param queue the timer queue
  * @param stateTable the sweep's own table
  */
-export const sweepScheduling = (queue: TimerQueue, stateTable: Table): SweepScheduling => ({
+export const sweepScheduling = (queue: TimerSender, stateTable: Table): SweepScheduling => ({
   send: (timers) => queue.send(timers),
   readState: async () => {
     const item = (await stateTable.get(KEY)) ?? {};

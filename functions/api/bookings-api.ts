@@ -1,4 +1,4 @@
-/** The HTTP API: routes, and what each answers. Validation is in schemas.ts, errors are in problem.ts. */
+/** What the HTTP API answers on each of its routes (routes.ts). Validation is in schemas.ts, errors are in problem.ts. */
 import { createHash, randomUUID } from 'node:crypto';
 import { type Context, Hono } from 'hono';
 import * as v from 'valibot';
@@ -20,6 +20,7 @@ import { bookingJson } from './booking-json.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { openApiDocument } from './openapi.ts';
 import { type FieldError, Problem } from './problem.ts';
+import { BOOKINGS_PATH, type RouteName, routes } from './routes.ts';
 import {
   bookingIdInPath,
   CURSOR_RULE,
@@ -61,66 +62,43 @@ export const createBookingsApi = (ports: BookingsApiPorts): Hono<{ Bindings: Req
   const app = new Hono<{ Bindings: RequestBindings }>();
   let document: ReturnType<typeof openApiDocument> | undefined;
 
-  const routes: [
-    method: 'GET' | 'POST',
-    path: string,
-    handler: (context: ApiContext) => Promise<Response> | Response,
-  ][] = [
-    ['POST', '/api/v1/bookings', (context) => createBooking(context, ports)],
-    ['GET', '/api/v1/bookings', (context) => listBookings(context, ports)],
-    [
-      'GET',
-      '/api/v1/bookings/:bookingId',
-      async (context) => {
-        const nowMs = clock();
-        const booking = await store.read(idOf(context), nowMs);
-        if (booking === undefined) throw noSuchBooking();
-        // As of the clock that decided whether it was to be expired: a later one would say more than was made sure.
-        return context.json(bookingJson(booking, nowMs));
-      },
-    ],
-    [
-      'POST',
-      '/api/v1/bookings/:bookingId/confirm',
-      async (context) => {
-        await expectNoBody(context);
-        const nowMs = clock();
-        return answerMove(context, await store.confirm(idOf(context), nowMs), nowMs);
-      },
-    ],
-    [
-      'POST',
-      '/api/v1/bookings/:bookingId/cancel',
-      async (context) => {
-        await expectNoBody(context);
-        const nowMs = clock();
-        return answerMove(context, await store.cancel(idOf(context), nowMs), nowMs);
-      },
-    ],
-    [
-      'POST',
-      '/api/v1/bookings/:bookingId/extend',
-      async (context) => {
-        const bookingId = idOf(context);
-        const request = parse(extendRequest, await readJson(context));
-        const nowMs = clock();
-        return answerMove(context, await store.extend(bookingId, holdMsOf(request, nowMs), nowMs), nowMs);
-      },
-    ],
-    ['POST', '/api/v1/cron/expire-bookings', (context) => expireBookings(context, ports)],
-    ['GET', '/api/v1/health', (context) => context.json({ status: 'ok', time: iso(clock()) })],
-    [
-      'GET',
-      '/api/v1/openapi.json',
-      (context) => {
-        document ??= openApiDocument();
-        return context.json(document);
-      },
-    ],
-  ];
+  const handlers: Readonly<Record<RouteName, (context: ApiContext) => Promise<Response> | Response>> = {
+    createBooking: (context) => createBooking(context, ports),
+    listBookings: (context) => listBookings(context, ports),
+    getBooking: async (context) => {
+      const nowMs = clock();
+      const booking = await store.read(idOf(context), nowMs);
+      if (booking === undefined) throw noSuchBooking();
+      // As of the clock that decided whether it was to be expired: a later one would say more than was made sure.
+      return context.json(bookingJson(booking, nowMs));
+    },
+    confirmBooking: async (context) => {
+      await expectNoBody(context);
+      const nowMs = clock();
+      return answerMove(context, await store.confirm(idOf(context), nowMs), nowMs);
+    },
+    cancelBooking: async (context) => {
+      await expectNoBody(context);
+      const nowMs = clock();
+      return answerMove(context, await store.cancel(idOf(context), nowMs), nowMs);
+    },
+    extendBooking: async (context) => {
+      const bookingId = idOf(context);
+      const request = parse(extendRequest, await readJson(context));
+      const nowMs = clock();
+      return answerMove(context, await store.extend(bookingId, holdMsOf(request, nowMs), nowMs), nowMs);
+    },
+    expireBookings: (context) => expireBookings(context, ports),
+    health: (context) => context.json({ status: 'ok', time: iso(clock()) }),
+    openApi: (context) => {
+      document ??= openApiDocument();
+      return context.json(document);
+    },
+  };
   const methodsOf = new Map<string, string[]>();
-  for (const [method, path, handler] of routes) {
-    app.on(method, path, handler);
+  for (const [name, { method, path: template }] of routes()) {
+    const path = template.replaceAll(/\{(\w+)\}/g, ':$1');
+    app.on(method, path, handlers[name]);
     methodsOf.set(path, [...(methodsOf.get(path) ?? []), method]);
   }
   for (const [path, methods] of methodsOf) {
@@ -179,7 +157,7 @@ const createBooking = async (context: ApiContext, { store, clock }: BookingsApiP
     },
     nowMs,
   );
-  const headers = { location: `/api/v1/bookings/${encodeURIComponent(bookingId)}` };
+  const headers = { location: `${BOOKINGS_PATH}/${encodeURIComponent(bookingId)}` };
   if (outcome.kind === 'created') return context.json(bookingJson(outcome.booking, nowMs), 201, headers);
   if (outcome.booking?.requestHash === hashOf('request', canonical(request))) {
     return context.json(bookingJson(outcome.booking, nowMs), 200, headers);

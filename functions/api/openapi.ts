@@ -1,6 +1,7 @@
 /** The OpenAPI 3.1 document, made of the schemas that validate the requests. */
 import { toJsonSchema } from '@valibot/to-json-schema';
 import type { GenericSchema } from 'valibot';
+import { type RouteName, routes } from './routes.ts';
 import {
   bookingPage,
   bookingResponse,
@@ -59,21 +60,90 @@ const withBody = {
 };
 const notFound = { 404: problem('There is no such booking.') };
 
-const moveOf = (operationId: string, summary: string, more: object = {}) => ({
-  post: {
-    operationId,
-    summary,
-    parameters: [bookingIdParameter],
+const moveOf = (summary: string, more: object = {}) => ({
+  summary,
+  parameters: [bookingIdParameter],
+  responses: {
+    200: ok('Done now, or before: the booking as it is.', 'Booking'),
+    ...notFound,
+    409: problem('Refused: `found` is the effective status, with `expiresAt` and `judgedAt`.'),
+    ...failures,
+    ...withBody,
+  },
+  ...more,
+});
+
+/** What each route takes and answers. */
+const OPERATIONS: Readonly<Record<RouteName, object>> = {
+  createBooking: {
+    summary: 'Create a PENDING booking',
+    parameters: [
+      {
+        name: 'Idempotency-Key',
+        in: 'header',
+        description:
+          'Repeating a request with the same key, or with the same bookingId, answers with the same booking.',
+        schema: { type: 'string', minLength: 1, maxLength: 255 },
+      },
+    ],
+    requestBody: { required: true, content: json('CreateBooking') },
     responses: {
-      200: ok('Done now, or before: the booking as it is.', 'Booking'),
-      ...notFound,
-      409: problem('Refused: `found` is the effective status, with `expiresAt` and `judgedAt`.'),
+      201: ok('Created.', 'Booking', location),
+      200: ok('The same request was made before: its booking as it is now.', 'Booking', location),
+      409: problem('There is another booking with this id.'),
       ...failures,
       ...withBody,
     },
-    ...more,
   },
-});
+  listBookings: {
+    summary: 'List PENDING bookings, or OVERDUE ones (lapsed, not yet marked), soonest deadline first',
+    parameters: [
+      { name: 'status', in: 'query', schema: { type: 'string', enum: LISTED_STATUSES, default: 'PENDING' } },
+      {
+        name: 'limit',
+        in: 'query',
+        schema: { type: 'integer', minimum: 1, maximum: MAX_PAGE_SIZE, default: DEFAULT_PAGE_SIZE },
+      },
+      { name: 'cursor', in: 'query', schema: { type: 'string', pattern: CURSOR_PATTERN.source } },
+    ],
+    responses: { 200: ok('A page.', 'BookingPage'), ...failures },
+  },
+  getBooking: {
+    summary: 'A booking with its effective status',
+    parameters: [bookingIdParameter],
+    responses: { 200: ok('The booking.', 'Booking'), ...notFound, ...failures },
+  },
+  confirmBooking: moveOf('Confirm a booking that was paid before its deadline'),
+  cancelBooking: moveOf('Cancel a booking'),
+  extendBooking: moveOf('Give a PENDING booking a new deadline', {
+    requestBody: { required: true, content: json('ExtendBooking') },
+  }),
+  expireBookings: {
+    summary: 'Sweep now: the webhook for an external scheduler',
+    security: [{ cronToken: [] }],
+    responses: {
+      200: ok('Swept.', 'Sweep'),
+      401: problem('The token is missing or wrong; nothing was swept.'),
+      ...failures,
+    },
+  },
+  health: { summary: 'Whether the API answers', responses: { 200: ok('It does.', 'Health') } },
+  openApi: {
+    summary: 'This document',
+    responses: {
+      200: { description: 'The document.', content: { 'application/json': { schema: { type: 'object' } } } },
+    },
+  },
+};
+
+/** The routes by path and method, each with its name as its operation id. */
+const paths = (): Record<string, Record<string, object>> => {
+  const byPath: Record<string, Record<string, object>> = {};
+  for (const [name, { method, path }] of routes()) {
+    byPath[path] = { ...byPath[path], [method.toLowerCase()]: { operationId: name, ...OPERATIONS[name] } };
+  }
+  return byPath;
+};
 
 /** The whole document. Built once per execution environment, when it is first asked for. */
 export const openApiDocument = () => ({
@@ -86,85 +156,7 @@ export const openApiDocument = () => ({
       'Bookings that expire the moment their hold lapses. Reads report the effective status. What a read of one booking ' +
       'has reported stays true; a list says as of when it holds.',
   },
-  paths: {
-    '/api/v1/bookings': {
-      post: {
-        operationId: 'createBooking',
-        summary: 'Create a PENDING booking',
-        parameters: [
-          {
-            name: 'Idempotency-Key',
-            in: 'header',
-            description:
-              'Repeating a request with the same key, or with the same bookingId, answers with the same booking.',
-            schema: { type: 'string', minLength: 1, maxLength: 255 },
-          },
-        ],
-        requestBody: { required: true, content: json('CreateBooking') },
-        responses: {
-          201: ok('Created.', 'Booking', location),
-          200: ok('The same request was made before: its booking as it is now.', 'Booking', location),
-          409: problem('There is another booking with this id.'),
-          ...failures,
-          ...withBody,
-        },
-      },
-      get: {
-        operationId: 'listBookings',
-        summary: 'List PENDING bookings, or OVERDUE ones (lapsed, not yet marked), soonest deadline first',
-        parameters: [
-          { name: 'status', in: 'query', schema: { type: 'string', enum: LISTED_STATUSES, default: 'PENDING' } },
-          {
-            name: 'limit',
-            in: 'query',
-            schema: { type: 'integer', minimum: 1, maximum: MAX_PAGE_SIZE, default: DEFAULT_PAGE_SIZE },
-          },
-          { name: 'cursor', in: 'query', schema: { type: 'string', pattern: CURSOR_PATTERN.source } },
-        ],
-        responses: { 200: ok('A page.', 'BookingPage'), ...failures },
-      },
-    },
-    '/api/v1/bookings/{bookingId}': {
-      get: {
-        operationId: 'getBooking',
-        summary: 'A booking with its effective status',
-        parameters: [bookingIdParameter],
-        responses: { 200: ok('The booking.', 'Booking'), ...notFound, ...failures },
-      },
-    },
-    '/api/v1/bookings/{bookingId}/confirm': moveOf(
-      'confirmBooking',
-      'Confirm a booking that was paid before its deadline',
-    ),
-    '/api/v1/bookings/{bookingId}/cancel': moveOf('cancelBooking', 'Cancel a booking'),
-    '/api/v1/bookings/{bookingId}/extend': moveOf('extendBooking', 'Give a PENDING booking a new deadline', {
-      requestBody: { required: true, content: json('ExtendBooking') },
-    }),
-    '/api/v1/cron/expire-bookings': {
-      post: {
-        operationId: 'expireBookings',
-        summary: 'Sweep now: the webhook for an external scheduler',
-        security: [{ cronToken: [] }],
-        responses: {
-          200: ok('Swept.', 'Sweep'),
-          401: problem('The token is missing or wrong; nothing was swept.'),
-          ...failures,
-        },
-      },
-    },
-    '/api/v1/health': {
-      get: { operationId: 'health', summary: 'Whether the API answers', responses: { 200: ok('It does.', 'Health') } },
-    },
-    '/api/v1/openapi.json': {
-      get: {
-        operationId: 'openApi',
-        summary: 'This document',
-        responses: {
-          200: { description: 'The document.', content: { 'application/json': { schema: { type: 'object' } } } },
-        },
-      },
-    },
-  },
+  paths: paths(),
   components: {
     securitySchemes: { cronToken: { type: 'http', scheme: 'bearer' } },
     schemas: {

@@ -1,5 +1,13 @@
 /** Reads who signs a request to AWS, for which service, and what it asks for, in the JSON protocols and in SQS's older one. */
-import type { AwsRequest } from './request-needs.ts';
+
+/** A request as an SDK signs it. */
+export interface AwsRequest {
+  /** The service that it is signed for, such as `dynamodb`. */
+  readonly service: string;
+  /** Such as `GetItem`; undefined if the request does not say. */
+  readonly operation: string | undefined;
+  readonly input: unknown;
+}
 
 /** The parts of an HTTP request that say what it asks for. */
 export interface HttpRequestParts {

@@ -2,9 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import { LOCAL_ACCOUNT_ID } from '../account.ts';
 import { type Assembly, type References, resourcesOf, type Template, UnsupportedTemplateError } from '../template.ts';
+import type { KnownArns } from './arn-names.ts';
 import type { Keys } from './keys.ts';
 import type { Statement } from './policy.ts';
-import type { KnownArns } from './request-needs.ts';
 import type { TemplatePolicies } from './template-policies.ts';
 
 export interface Caller {

@@ -4,8 +4,8 @@
  */
 import { LOCAL_ACCOUNT_ID, REGION } from '../account.ts';
 import { type Assembly, type References, resourcesOf, type Template, UnsupportedTemplateError } from '../template.ts';
+import type { Need } from './need.ts';
 import type { Principal } from './policy.ts';
-import type { Need } from './request-needs.ts';
 
 /** One thing that somebody must be able to do. */
 export interface Duty extends Need {

@@ -2,7 +2,8 @@
  * What a request to DynamoDB or to its streams needs (Service Authorization Reference, Actions, resources, and condition
  * keys for Amazon DynamoDB).
  */
-import type { ArnNames, Need } from './request-needs.ts';
+import type { ArnNames } from './arn-names.ts';
+import type { Need } from './need.ts';
 
 interface Input {
   readonly TableName?: string;

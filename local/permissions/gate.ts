@@ -1,9 +1,12 @@
 /** Decides each request of one caller, and remembers what it decided: policies do not change while the runtime runs. */
 
+import { type ArnNames, arnNames } from './arn-names.ts';
+import type { AwsRequest } from './aws-request.ts';
 import type { Caller } from './caller.ts';
 import { keyNeeds } from './keys.ts';
+import type { Need } from './need.ts';
 import { type Decision, decide, type Statement } from './policy.ts';
-import { type ArnNames, type AwsRequest, arnNames, type Need, needsOf } from './request-needs.ts';
+import { needsOf } from './request-needs.ts';
 
 /** One need of a caller and how it was decided. */
 export interface Access extends Need {

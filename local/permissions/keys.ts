@@ -1,6 +1,6 @@
 /** Which of the template's resources are encrypted with a customer's key, and what a use of one takes of whoever uses it. */
 import { type References, resourcesOf, type Template } from '../template.ts';
-import type { Need } from './request-needs.ts';
+import type { Need } from './need.ts';
 
 /** ARNs of keys of AWS Key Management Service, by the ARN of what is encrypted with them. */
 export type Keys = Readonly<Record<string, string>>;

@@ -14,7 +14,7 @@ import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { DeadLetters } from '../../functions/adapters/dead-letters.ts';
 import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
 import { isPermanent } from '../../functions/adapters/permanent-error.ts';
-import { TimerQueue } from '../../functions/adapters/timer-queue.ts';
+import { TimerSender } from '../../functions/adapters/timer-sender.ts';
 
 const NOW = 1_790_000_000_000;
 const metadata = { $metadata: {} };
@@ -25,7 +25,7 @@ const refused = (Item?: Record<string, { S: string } | { N: string }>) =>
 const dynamodb = mockClient(DynamoDBClient);
 const sqs = mockClient(SQSClient);
 const store = new BookingStore(new DynamoDbTable(new DynamoDBClient({ region: 'us-east-1' }), 'bookings'), 10);
-const queue = new TimerQueue(new SQSClient({ region: 'us-east-1' }), 'http://127.0.0.1/queue');
+const queue = new TimerSender(new SQSClient({ region: 'us-east-1' }), 'http://127.0.0.1/queue');
 
 beforeEach(() => {
   dynamodb.reset();

@@ -1,11 +1,11 @@
 import { DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { describe, expect, test } from 'vitest';
-import { billOf, type Measured } from '../../bench/cost.ts';
 import { startMeter } from '../../bench/meter.ts';
-import { lagOfCron } from '../../bench/peers.ts';
-import { PRICES } from '../../bench/prices.ts';
 import { textTable } from '../../bench/report.ts';
+import { billOf, type Measured } from '../../bench/sections/cost.ts';
+import { lagOfCron } from '../../bench/sections/peers.ts';
 import { clockOffset, goByOffset } from '../../local/moved-clock.ts';
+import { PRICES } from '../../measure/prices.ts';
 import { startEngines } from '../support/engines.ts';
 import { patientClient } from '../support/store.ts';
 

@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest';
+import { ASSUMPTIONS } from '../../bench/simulation/assumptions.ts';
 import { Kernel, seededChance } from '../../bench/simulation/kernel.ts';
-import { ASSUMPTIONS, World, type WorldSettings } from '../../bench/simulation/model.ts';
+import { SimulatedWorld, type WorldSettings } from '../../bench/simulation/simulated-world.ts';
 
 const START_MS = 1_800_000_000_000;
 const MINUTE_MS = 60_000;
 
 const play = async (changes: Partial<WorldSettings>, bookings: number, holdMs: number, forMs: number) => {
-  const world = new World(START_MS, {
+  const world = new SimulatedWorld(START_MS, {
     seed: 1,
     shardCount: 10,
     settings: { timerLeadMs: 1_000, sweepIntervalMs: 5 * MINUTE_MS },

@@ -8,7 +8,7 @@ import { join, relative } from 'node:path';
 import pMap from 'p-map';
 import { type Engine, EngineError } from '../../local/engines.ts';
 import { PROJECT_DIRECTORY, synthesize } from '../../local/synth.ts';
-import { endIfUsage, parseOptions, UsageError } from '../../local/usage.ts';
+import { endIfUsage, parseOptions, UsageError } from '../../terminal/usage.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 import { DYNAMODB_LOCAL, ELASTICMQ, ENGINES_DIRECTORY, fetchJars, type Jars } from './jars.ts';
 import { startDynamoDbLocal, startElasticMq } from './java-engines.ts';

@@ -23,7 +23,7 @@ export const STEPS: Readonly<Record<string, readonly string[]>> = {
     'test/flow/readme.test.ts',
   ),
   histories: tests('test/histories'),
-  demo: ['local/demo.ts'],
+  demo: ['demo/main.ts'],
   outages: tests('test/flow/outages.test.ts'),
   commands: tests('test/flow/commands.test.ts'),
   fuzz: tests('test/fuzz', 'test/bench/bench.test.ts'),
@@ -60,15 +60,18 @@ export const LEFT_OUT: Readonly<Record<string, string>> = {
 
 /** Tests that need no engine. */
 export const NO_ENGINE: readonly string[] = [
-  'test/bench/sections.test.ts',
+  'test/bench/run-sections.test.ts',
   'test/bench/simulation.test.ts',
-  'test/bin',
+  'test/commands',
   'test/core',
+  'test/demo',
   'test/engines',
   'test/explorer',
   'test/flow/documented-commands.test.ts',
   'test/flow/outside-tools.test.ts',
   'test/lib',
   'test/local',
+  'test/measure',
   'test/permissions',
+  'test/structure',
 ];

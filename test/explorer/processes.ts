@@ -1,13 +1,13 @@
 /** The processes of a small world. Each is the service's real code; what it asks for is answered by whoever plays the world. */
 import type { DynamoDBRecord, SQSRecord } from 'aws-lambda';
-import { differenceOf, expectRightClock } from '../../bin/engine-clock.ts';
+import { differenceOf, expectRightClock } from '../../commands/engine-clock.ts';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { DeadLetters } from '../../functions/adapters/dead-letters.ts';
 import { PatrolNotes } from '../../functions/adapters/patrol-notes.ts';
 import { PendingIndex } from '../../functions/adapters/pending-index.ts';
 import { isPermanent } from '../../functions/adapters/permanent-error.ts';
 import { sweepScheduling } from '../../functions/adapters/sweep-scheduling.ts';
-import { TimerQueue } from '../../functions/adapters/timer-queue.ts';
+import { TimerSender } from '../../functions/adapters/timer-sender.ts';
 import { createBookingsApi } from '../../functions/api/bookings-api.ts';
 import type { TimerSettings } from '../../functions/core/hold-time.ts';
 import { takeInAll } from '../../functions/core/left-out.ts';
@@ -74,7 +74,7 @@ export const runProcess = async (
   const sqs = askedQueues(ask);
   const store = new BookingStore(bookings, shardCount);
   const index = new PendingIndex(bookings, shardCount);
-  const queue = new TimerQueue(sqs, TIMERS_URL);
+  const queue = new TimerSender(sqs, TIMERS_URL);
   const deadLetters = new DeadLetters(sqs, DEAD_LETTERS_URL);
   const scheduling = sweepScheduling(queue, sweepState);
   const sweepPorts = { store, index, scheduling, clock, isPermanent };

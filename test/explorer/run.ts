@@ -5,8 +5,8 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { canShowBars, progressBar } from '../../local/progress-bar.ts';
 import { PROJECT_DIRECTORY } from '../../local/synth.ts';
+import { canShowBars, progressBar } from '../../terminal/progress-bar.ts';
 import { LEGEND, scheduleText, shrink } from './schedule.ts';
 import { explore, type Searched } from './search.ts';
 import { type SearchedWorld, WORLDS } from './worlds.ts';

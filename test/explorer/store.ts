@@ -2,9 +2,9 @@
 import type { SQSRecord } from 'aws-lambda';
 import { answerToRefused, answerToRefusedCreation } from '../../functions/table/answers.ts';
 import type { Item } from '../../functions/table/item.ts';
-import { BOOKINGS_SHAPE, SWEEP_STATE_SHAPE } from '../../local/memory/bookings-shape.ts';
-import { createdIn, foundIn, scannedIn, writtenIn } from '../../local/memory/memory-table.ts';
-import { type StreamRecord, TableState } from '../../local/memory/table-state.ts';
+import { BOOKINGS_SHAPE, SWEEP_STATE_SHAPE } from '../memory/bookings-shape.ts';
+import { createdIn, foundIn, scannedIn, writtenIn } from '../memory/memory-table.ts';
+import { type StreamRecord, TableState } from '../memory/table-state.ts';
 import type { NotTaken } from './asked-queues.ts';
 import type { EachAnswer } from './asked-table.ts';
 import type { Answer, Request } from './requests.ts';

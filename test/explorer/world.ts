@@ -5,8 +5,8 @@
 import type { DynamoDBRecord } from 'aws-lambda';
 import { shardOf } from '../../functions/core/pending-shard.ts';
 import { readBooking } from '../../functions/table/item.ts';
-import type { StreamRecord, TableState } from '../../local/memory/table-state.ts';
 import type { ModelBooking } from '../histories/model.ts';
+import type { StreamRecord, TableState } from '../memory/table-state.ts';
 import { hashOf } from './hash.ts';
 import type { Outcome, Spec, Task, Version } from './processes.ts';
 import {

@@ -53,7 +53,7 @@ const expectUsageError = ({ code, err }: { code: number | null; err: string }, r
   expect(more).toEqual([]);
   expect(code).toBe(2);
 };
-const expireBookings = (...args: string[]) => run('bin/expire-bookings.ts', [...onTable(), ...args]);
+const expireBookings = (...args: string[]) => run('commands/expire-bookings.ts', [...onTable(), ...args]);
 
 const givenOverdue = async (count: number) => {
   const nowMs = Date.now();
@@ -108,7 +108,7 @@ describe('npm run expire-bookings', () => {
   });
 
   test('says so when it cannot reach the table', async () => {
-    const missing = await run('bin/expire-bookings.ts', ['--table', 'no-such-table']);
+    const missing = await run('commands/expire-bookings.ts', ['--table', 'no-such-table']);
     expect(missing.code).toBe(1);
     expect(missing.err).toContain('cannot reach the table no-such-table');
     const unreachable = await expireBookings('--endpoint-url', 'http://127.0.0.1:1');
@@ -135,7 +135,7 @@ describe('what is in no index', () => {
   test('is told by status, with exit code 1, and taken in by --whole-table: expired, or put into the index', async () => {
     await writeBare('bare-overdue', -60_000);
     await writeBare('bare-running', 3_600_000);
-    const before = await run('bin/status.ts', [...onTable(), '--json']);
+    const before = await run('commands/status.ts', [...onTable(), '--json']);
     expect(JSON.parse(before.out)).toMatchObject({ inNoIndex: 2, wholeTableLookedAt: true });
     expect(before.out).toContain('2 in no index, where no sweep sees them');
     expect(before.code).toBe(1);
@@ -147,7 +147,7 @@ describe('what is in no index', () => {
     expect(code).toBe(0);
     expect((await engines.store.get('bare-overdue'))?.status).toBe('EXPIRED');
     expect((await engines.store.get('bare-running'))?.pendingShard).toBeGreaterThanOrEqual(0);
-    const after = await run('bin/status.ts', [...onTable(), '--json']);
+    const after = await run('commands/status.ts', [...onTable(), '--json']);
     expect(JSON.parse(after.out)).toMatchObject({ inNoIndex: 0 });
   });
 
@@ -167,7 +167,7 @@ describe('G3: a machine whose clock is wrong', () => {
   test('expires nothing early: the command refuses, and says by how much', async () => {
     const nowMs = Date.now();
     await engines.store.create({ bookingId: 'in half an hour', holdMs: 1_800_000 }, nowMs);
-    const { code, err } = await withClock(3_600_000, 'bin/expire-bookings.ts');
+    const { code, err } = await withClock(3_600_000, 'commands/expire-bookings.ts');
     expect(err).toMatch(/clock is at least 3\d{3}\.\d s ahead of DynamoDB's, and 1 s is allowed/);
     expect(code).toBe(1);
     expect((await engines.store.get('in half an hour'))?.status).toBe('PENDING');
@@ -175,10 +175,10 @@ describe('G3: a machine whose clock is wrong', () => {
   });
 
   test.each([
-    ['bin/bookings.ts', ['create', 'x', '--hold-seconds', '5']],
-    ['bin/bookings.ts', ['confirm', 'x']],
-    ['bin/bookings.ts', ['get', 'x']],
-    ['bin/measure-lag.ts', ['--bookings', '1']],
+    ['commands/bookings.ts', ['create', 'x', '--hold-seconds', '5']],
+    ['commands/bookings.ts', ['confirm', 'x']],
+    ['commands/bookings.ts', ['get', 'x']],
+    ['commands/measure-lag.ts', ['--bookings', '1']],
   ])('does not let %s %j write by it', async (script, args) => {
     const { code, err } = await withClock(-3_600_000, script, ...args);
     expect(err).toContain('behind DynamoDB');
@@ -186,7 +186,7 @@ describe('G3: a machine whose clock is wrong', () => {
   });
 
   test('may look on', async () => {
-    const { err } = await withClock(-3_600_000, 'bin/bookings.ts', 'list');
+    const { err } = await withClock(-3_600_000, 'commands/bookings.ts', 'list');
     expect(err).not.toContain('clock');
   });
 });
@@ -194,7 +194,7 @@ describe('G3: a machine whose clock is wrong', () => {
 describe('npm run expire-bookings -- --every', () => {
   /** Starts the worker, waits until it has printed something, tells it to stop. */
   const startWorker = (args: string[], environment: Record<string, string> = {}) => {
-    const script = fileURLToPath(new URL('../../bin/expire-bookings.ts', import.meta.url));
+    const script = fileURLToPath(new URL('../../commands/expire-bookings.ts', import.meta.url));
     const child = spawn(process.execPath, [script, ...onTable(), ...args], {
       env: { ...process.env, ...awsConfiguration(), ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -253,7 +253,7 @@ describe('npm run expire-bookings -- --every', () => {
 });
 
 describe('npm run bookings', () => {
-  const bookings = (...args: string[]) => run('bin/bookings.ts', [...args, ...onTable()]);
+  const bookings = (...args: string[]) => run('commands/bookings.ts', [...args, ...onTable()]);
 
   test('creates, shows, extends, lists, confirms and cancels', async () => {
     const created = await bookings('create', 'by-hand', '--hold-seconds', '600', '--details', '{"seat":1}', '--json');
@@ -296,7 +296,7 @@ describe('npm run bookings', () => {
 });
 
 describe('npm run status', () => {
-  const status = (...args: string[]) => run('bin/status.ts', [...onTable(), ...args]);
+  const status = (...args: string[]) => run('commands/status.ts', [...onTable(), ...args]);
   const problemsNow = async () => {
     const { out, code } = await status('--json');
     return { problems: JSON.parse(out).problems.join('; '), code };
@@ -368,7 +368,7 @@ describe('npm start', () => {
 
 describe('npm run measure-lag', () => {
   const measureLag = (...args: string[]) =>
-    run('bin/measure-lag.ts', [...onTable(), '--per-second', '200', '--hold-seconds', '5', ...args]);
+    run('commands/measure-lag.ts', [...onTable(), '--per-second', '200', '--hold-seconds', '5', ...args]);
 
   test('says how many of its bookings are not expired, where nothing expires them', async () => {
     const { code, out } = await measureLag('--bookings', '3', '--patience', '1', '--json');
@@ -383,7 +383,7 @@ describe('npm run measure-lag', () => {
 });
 
 describe.each([
-  ['npm run demo', 'local/demo.ts', ['--x'], "Unknown option '--x'"],
+  ['npm run demo', 'demo/main.ts', ['--x'], "Unknown option '--x'"],
   ['npm run bench', 'bench/main.ts', ['--only', 'speed'], '--only must name sections out of lag, '],
   ['npm run bench', 'bench/main.ts', ['--seconds', 'x'], '--seconds must be whole numbers from 1, got x'],
   ['npm run soak', 'bench/soak.ts', ['--minutes', '0'], '--minutes must be a whole number from 1, got 0'],
@@ -400,13 +400,13 @@ describe.each([
 
 describe('every command that prints JSON', () => {
   test.each([
-    'bin/bookings.ts',
-    'bin/expire-bookings.ts',
-    'bin/status.ts',
-    'bin/measure-lag.ts',
-    'bin/verify-deployment.ts',
+    'commands/bookings.ts',
+    'commands/expire-bookings.ts',
+    'commands/status.ts',
+    'commands/measure-lag.ts',
+    'commands/verify-deployment.ts',
     'bench/main.ts',
-    'local/demo.ts',
+    'demo/main.ts',
   ])('%s tells how to pipe it: npm prints lines of its own before it', async (script) => {
     const { out } = await run(script, ['--help']);
     expect(out).toMatch(/npm run --silent \S+ -- .*--json \| jq/);

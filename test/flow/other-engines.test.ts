@@ -68,20 +68,20 @@ describe('on a DynamoDB without tags and an SQS of another account', () => {
   }, 90_000);
 
   test('a booking expires by its timer', async () => {
-    const created = await run('bin/bookings.ts', 'create', 'here', '--hold-seconds', '2');
+    const created = await run('commands/bookings.ts', 'create', 'here', '--hold-seconds', '2');
     expect(created).toMatchObject({ code: 0 });
     const { out } = await eventually(
-      () => run('bin/bookings.ts', 'get', 'here', '--json'),
+      () => run('commands/bookings.ts', 'get', 'here', '--json'),
       (answer) => JSON.parse(answer.out).expiredBy !== undefined,
     );
     expect(JSON.parse(out)).toMatchObject({ status: 'EXPIRED', expiredBy: 'timer' });
   });
 
   test('npm run status knows the queues and the sweep', async () => {
-    await run('bin/bookings.ts', 'create', 'far', '--hold-seconds', '86400');
+    await run('commands/bookings.ts', 'create', 'far', '--hold-seconds', '86400');
     // The sweep of the start may still be on its way.
     const { out } = await eventually(
-      () => run('bin/status.ts', '--json'),
+      () => run('commands/status.ts', '--json'),
       ({ code }) => code === 0,
     );
     expect(JSON.parse(out)).toMatchObject({
@@ -93,9 +93,10 @@ describe('on a DynamoDB without tags and an SQS of another account', () => {
   });
 
   test('npm run expire-bookings schedules too, and notes how far', async () => {
-    const lastSweepAt = async (): Promise<string> => JSON.parse((await run('bin/status.ts', '--json')).out).lastSweepAt;
+    const lastSweepAt = async (): Promise<string> =>
+      JSON.parse((await run('commands/status.ts', '--json')).out).lastSweepAt;
     const before = await lastSweepAt();
-    const { code, out } = await run('bin/expire-bookings.ts', '--json');
+    const { code, out } = await run('commands/expire-bookings.ts', '--json');
     expect(code).toBe(0);
     expect(JSON.parse(out)).toMatchObject({ errors: [], remaining: false });
     expect(Date.parse(await lastSweepAt())).toBeGreaterThan(Date.parse(before));

@@ -64,10 +64,10 @@ test('a second npm start leaves the first one’s file alone, unless it has a fi
 
   const second = await startRuntime(secondFile);
   expect(second.found.dynamodb).not.toBe(first.found.dynamodb);
-  await start('bin/bookings.ts', secondFile, ['create', 'in-the-second', '--hold-seconds', '600']).ended;
-  expect((await start('bin/bookings.ts', secondFile, ['get', 'in-the-second']).ended).code).toBe(0);
-  expect((await start('bin/bookings.ts', firstFile, ['get', 'in-the-second']).ended).err).toContain('no booking');
-  const status = JSON.parse((await start('bin/status.ts', secondFile, ['--json']).ended).out);
+  await start('commands/bookings.ts', secondFile, ['create', 'in-the-second', '--hold-seconds', '600']).ended;
+  expect((await start('commands/bookings.ts', secondFile, ['get', 'in-the-second']).ended).code).toBe(0);
+  expect((await start('commands/bookings.ts', firstFile, ['get', 'in-the-second']).ended).err).toContain('no booking');
+  const status = JSON.parse((await start('commands/status.ts', secondFile, ['--json']).ended).out);
   expect(status.readers.map(({ reads, state }: Record<string, string>) => `${reads} ${state}`).sort()).toEqual([
     'stream Enabled',
     'stream Enabled',
@@ -76,10 +76,10 @@ test('a second npm start leaves the first one’s file alone, unless it has a fi
 
   second.child.kill('SIGTERM');
   expect((await second.ended).code).toBe(0);
-  const gone = await start('bin/bookings.ts', secondFile, ['list']).ended;
+  const gone = await start('commands/bookings.ts', secondFile, ['list']).ended;
   expect(gone.err).toContain('no local runtime is running');
   expect(gone.err).toContain(secondFile);
-  expect((await start('bin/bookings.ts', firstFile, ['list']).ended).code).toBe(0);
+  expect((await start('commands/bookings.ts', firstFile, ['list']).ended).code).toBe(0);
   first.child.kill('SIGTERM');
   expect((await first.ended).code).toBe(0);
 }, 180_000);

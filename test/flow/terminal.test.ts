@@ -122,7 +122,7 @@ onTerminal('an error that nobody caught is printed after line wrap is on again',
 
 describe('Ctrl-C in the middle of a bar ends the command and leaves the terminal as it was', () => {
   onTerminal('of npm run demo', async () => {
-    const demo = inTerminal('local/demo.ts');
+    const demo = inTerminal('demo/main.ts');
     await demo.bar();
     demo.press(CTRL_C);
     expect(await demo.ended).toBe(130);
@@ -138,7 +138,7 @@ describe('Ctrl-C in the middle of a bar ends the command and leaves the terminal
   });
 
   onTerminal('of npm run measure-lag', async () => {
-    const measureLag = inTerminal('bin/measure-lag.ts', ...onTable(), '--bookings', '10000');
+    const measureLag = inTerminal('commands/measure-lag.ts', ...onTable(), '--bookings', '10000');
     await measureLag.bar();
     measureLag.press(CTRL_C);
     expect(await measureLag.ended).toBe(130);
@@ -152,7 +152,7 @@ describe('Ctrl-C in the middle of a bar ends the command and leaves the terminal
       const some = ids.slice(first, first + 50);
       await Promise.all(some.map((bookingId) => engines.store.create({ bookingId, holdMs: 5_000 }, nowMs - 60_000)));
     }
-    const expireBookings = inTerminal('bin/expire-bookings.ts', ...onTable());
+    const expireBookings = inTerminal('commands/expire-bookings.ts', ...onTable());
     await expireBookings.bar();
     expireBookings.press(CTRL_C);
     expect(await expireBookings.ended).toBe(0);

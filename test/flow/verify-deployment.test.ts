@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { ScanCommand } from '@aws-sdk/client-dynamodb';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
-import { STEPS } from '../../bin/verification/steps.ts';
+import { STEPS } from '../../commands/verification/steps.ts';
 import { tableClient } from '../../functions/runtime/clients.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { type LocalRuntime, type RuntimeOptions, startRuntime } from '../../local/runtime.ts';
@@ -40,7 +40,7 @@ const givenRuntime = async (options: RuntimeOptions = {}): Promise<LocalRuntime>
 };
 
 const start = (args: string[], environment: Record<string, string> = {}) => {
-  const child = spawn(process.execPath, [join(PROJECT_DIRECTORY, 'bin/verify-deployment.ts'), ...args], {
+  const child = spawn(process.execPath, [join(PROJECT_DIRECTORY, 'commands/verify-deployment.ts'), ...args], {
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -4,7 +4,7 @@ import pMap from 'p-map';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { isPermanent, UnprocessableError } from '../../functions/adapters/permanent-error.ts';
 import { sweepScheduling } from '../../functions/adapters/sweep-scheduling.ts';
-import { TimerQueue } from '../../functions/adapters/timer-queue.ts';
+import { TimerSender } from '../../functions/adapters/timer-sender.ts';
 import { COUNTS, METRICS } from '../../functions/contract.ts';
 import { decodeTimer } from '../../functions/core/expiry-timer.ts';
 import { DAY_MS, MINUTE_MS } from '../../functions/core/hold-time.ts';
@@ -88,7 +88,7 @@ describe('what is overdue', () => {
     await givenPending('overdue', -60_000);
     await givenPending('coming near', 10 * MINUTE_MS, DAY_MS);
     const nowhere = new SQSClient({ region: REGION, credentials: LOCAL_CREDENTIALS, endpoint: 'http://127.0.0.1:1' });
-    const queue = new TimerQueue(nowhere, 'http://127.0.0.1:1/000000000000/timers');
+    const queue = new TimerSender(nowhere, 'http://127.0.0.1:1/000000000000/timers');
     const scheduling = sweepScheduling(queue, engines.sweepState);
     const report = await sweep(ports({ scheduling }), request());
     expect(report).toMatchObject({ expired: 1, scheduled: 0, remaining: true });

@@ -349,17 +349,21 @@ describe('cursors', () => {
 describe('commands', () => {
   const run = (script: string, args: readonly string[]) =>
     new Promise<{ code: number | null; err: string }>((resolve) => {
-      const child = spawn(process.execPath, [fileURLToPath(new URL(`../../bin/${script}`, import.meta.url)), ...args], {
-        // Nothing listens there: what passes the options ends at the connection.
-        env: {
-          ...process.env,
-          AWS_ENDPOINT_URL: 'http://127.0.0.1:9',
-          AWS_ACCESS_KEY_ID: 'x',
-          AWS_SECRET_ACCESS_KEY: 'x',
+      const child = spawn(
+        process.execPath,
+        [fileURLToPath(new URL(`../../commands/${script}`, import.meta.url)), ...args],
+        {
+          // Nothing listens there: what passes the options ends at the connection.
+          env: {
+            ...process.env,
+            AWS_ENDPOINT_URL: 'http://127.0.0.1:9',
+            AWS_ACCESS_KEY_ID: 'x',
+            AWS_SECRET_ACCESS_KEY: 'x',
+          },
+          stdio: ['ignore', 'ignore', 'pipe'],
+          timeout: 20_000,
         },
-        stdio: ['ignore', 'ignore', 'pipe'],
-        timeout: 20_000,
-      });
+      );
       let err = '';
       child.stderr.on('data', (chunk) => {
         err += chunk;

@@ -18,12 +18,12 @@ import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
 import { PatrolNotes } from '../../functions/adapters/patrol-notes.ts';
 import { PendingIndex } from '../../functions/adapters/pending-index.ts';
 import { sweepScheduling } from '../../functions/adapters/sweep-scheduling.ts';
-import { TimerQueue } from '../../functions/adapters/timer-queue.ts';
+import { TimerSender } from '../../functions/adapters/timer-sender.ts';
 import type { TimerSettings } from '../../functions/core/hold-time.ts';
 import { recordingTelemetry } from '../support/telemetry.ts';
 import type { UnreliableRequests } from '../support/unreliable-requests.ts';
+import type { Fault } from './faults.ts';
 import type { OldView } from './past.ts';
-import type { Fault } from './steps.ts';
 
 /** What one deployment is set to. */
 export interface Settings extends TimerSettings {
@@ -163,7 +163,7 @@ export const startProcess = (surroundings: Surroundings, { fault, settings }: Ci
   };
   const bookings = new DynamoDbTable(client, table);
   const state = new DynamoDbTable(client, stateTable);
-  const queue = new TimerQueue(sqs as never, TIMERS);
+  const queue = new TimerSender(sqs as never, TIMERS);
   return {
     store: new BookingStore(bookings, settings.shardCount),
     index: new PendingIndex(bookings, settings.shardCount),

@@ -1,8 +1,9 @@
 /** Random steps, each by itself. Those that rarely come together by chance are in scenes.ts. */
 import fc from 'fast-check';
 import type { TryFault } from '../support/unreliable-requests.ts';
+import type { Fault } from './faults.ts';
 import type { Settings } from './process.ts';
-import { type Fault, MAX_LAG_MS, STRANGE_ID, type What } from './steps.ts';
+import { MAX_LAG_MS, STRANGE_ID, type What } from './steps.ts';
 import { strangeItem } from './strangers.ts';
 import type { SweptBy } from './world.ts';
 

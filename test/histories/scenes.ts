@@ -1,8 +1,9 @@
 /** What rarely comes together by chance: a few steps in a row, any of which may be left out. */
 import fc from 'fast-check';
 import type { TryFault } from '../support/unreliable-requests.ts';
+import type { Fault } from './faults.ts';
 import { DAY_MS, holdMs, id, lagMs, MINUTE_MS, offMs, settings } from './random-steps.ts';
-import { type Fault, plain, STRANGE_ID, type Step, type What } from './steps.ts';
+import { plain, STRANGE_ID, type Step, type What } from './steps.ts';
 import { type StrangeItem, strangeItem } from './strangers.ts';
 
 type Scene = fc.Arbitrary<Step[]>;

@@ -2,7 +2,7 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import fc from 'fast-check';
 
-export { itemBytes, MAX_ITEM_BYTES } from '../../local/memory/item-size.ts';
+export { itemBytes, MAX_ITEM_BYTES } from '../memory/item-size.ts';
 
 /** An item, but for its id and its deadline. */
 export interface StrangeItem {

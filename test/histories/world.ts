@@ -20,9 +20,10 @@ import {
   GetShardIteratorCommand,
 } from '@aws-sdk/client-dynamodb-streams';
 import type { DynamoDBRecord } from 'aws-lambda';
-import { differenceOf, expectRightClock } from '../../bin/engine-clock.ts';
+import { differenceOf, expectRightClock } from '../../commands/engine-clock.ts';
 import { EventBus } from '../../functions/adapters/event-bus.ts';
 import { isPermanent } from '../../functions/adapters/permanent-error.ts';
+import type { SweepRequested } from '../../functions/contract.ts';
 import { type Booking, effectiveStatus } from '../../functions/core/booking-status.ts';
 import { decodeTimer, type ExpiryTimer } from '../../functions/core/expiry-timer.ts';
 import { LATEST_DEADLINE_MS } from '../../functions/core/hold-time.ts';
@@ -30,7 +31,7 @@ import { sweep as sweepCore } from '../../functions/core/sweep.ts';
 import { createHandler as createExpire } from '../../functions/expire-booking.ts';
 import { createHandler as createPublish } from '../../functions/publish-events.ts';
 import { createHandler as createSchedule } from '../../functions/schedule-expiry.ts';
-import { createHandler as createSweep, type SweepRequested } from '../../functions/sweep.ts';
+import { createHandler as createSweep } from '../../functions/sweep.ts';
 import { type Item, readBooking } from '../../functions/table/item.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { createTables } from '../../local/resources.ts';

@@ -18,8 +18,8 @@ import { isPermanent } from '../../functions/adapters/permanent-error.ts';
 import { sweep } from '../../functions/core/sweep.ts';
 import { tableClient } from '../../functions/runtime/clients.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
-import { percentile } from '../../local/lag-report.ts';
 import { synthesize } from '../../local/synth.ts';
+import { percentile } from '../../measure/lag-report.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 
 const USAGE = `Usage: npm run test:kills -- [options]

@@ -1,6 +1,7 @@
 import { App, Stage } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
+import { BOOKINGS_PATH, routes } from '../../functions/api/routes.ts';
 import { BookingExpiryStack } from '../../lib/booking-expiry-stack.ts';
 import { bookingExpirySettings } from '../../lib/settings.ts';
 import { checkSupport, type Template as LocalTemplate } from '../../local/template.ts';
@@ -384,6 +385,12 @@ describe('the HTTP API', () => {
       'ANY /api/v1/health': 'NONE',
       'ANY /api/v1/openapi.json': 'NONE',
     });
+  });
+
+  test.each(routes())('lets %s through, with an identity unless it is open', (_, { path, openBecause }) => {
+    const key = openBecause === undefined && path !== BOOKINGS_PATH ? `ANY ${BOOKINGS_PATH}/{proxy+}` : `ANY ${path}`;
+    expect(path === BOOKINGS_PATH || openBecause !== undefined || path.startsWith(`${BOOKINGS_PATH}/`)).toBe(true);
+    expect(routesOf(template)).toMatchObject({ [key]: openBecause === undefined ? 'AWS_IAM' : 'NONE' });
   });
 
   test('takes JWTs when an issuer and an audience are given', () => {

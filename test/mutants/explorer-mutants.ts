@@ -43,7 +43,7 @@ export const EXPLORER_MUTANTS: readonly ExplorerMutant[] = [
   {
     name: 'G3: a command trusts its own clock',
     world: 'a command whose clock is ahead',
-    file: 'bin/engine-clock.ts',
+    file: 'commands/engine-clock.ts',
     find: 'if (wrong === undefined) return;',
     replace: 'return;',
   },

@@ -40,7 +40,7 @@ if (!['both', 'histories', 'explorer'].includes(options.by)) {
 }
 
 /** What a copy needs of the project to play histories. */
-const COPIED = ['bin', 'functions', 'local', 'test', 'package.json', 'cdk.json'];
+const COPIED = ['bin', 'commands', 'functions', 'local', 'measure', 'terminal', 'test', 'package.json', 'cdk.json'];
 
 const makeCopy = (replacements: readonly Replacement[]): string => {
   const directory = join(PROJECT_DIRECTORY, '.local', 'mutant');

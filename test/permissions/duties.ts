@@ -5,10 +5,10 @@
 import assert from 'node:assert/strict';
 import { type AttributeValue, DeleteItemCommand, DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import type { SQSBatchResponse } from 'aws-lambda';
+import { startLossyQueue } from '../../demo/lossy-queue.ts';
 import { SWEEP_STATE_ID } from '../../functions/contract.ts';
 import { encodeTimer } from '../../functions/core/expiry-timer.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/account.ts';
-import { startLossyQueue } from '../../local/lossy-queue.ts';
 import type { AccessSeen } from '../../local/permissions/runtime-permissions.ts';
 import { startRuntime } from '../../local/runtime.ts';
 import { startFaultyEngine } from '../support/faulty-engine.ts';

@@ -15,6 +15,7 @@ export interface Document {
 const FILES = [
   'README.md',
   'SECURITY.md',
+  'CONTRIBUTING.md',
   ...readdirSync(join(PROJECT_DIRECTORY, 'docs')).map((name) => `docs/${name}`),
 ];
 
@@ -41,6 +42,7 @@ const VALUES: Readonly<Record<string, string>> = {
   TimerDeadLetterQueueUrl: QUEUE_URL,
   ScheduleExpiryDeadLetterQueueUrl: QUEUE_URL,
   SweepDeadLetterQueueUrl: QUEUE_URL,
+  PublishEventsDeadLetterQueueUrl: QUEUE_URL,
   ExpireBookingFunctionName: 'expire-booking',
   ScheduleExpiryFunctionName: 'schedule-expiry',
   SweepFunctionName: 'sweep',

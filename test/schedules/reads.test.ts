@@ -1,6 +1,6 @@
 /** What somebody was told of a booking stays true, whatever is on its way meanwhile. */
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Fault } from '../histories/steps.ts';
+import type { Fault } from '../histories/faults.ts';
 import { type Stage, stages } from './stage.ts';
 
 const { open, close } = stages();

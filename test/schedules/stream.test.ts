@@ -1,7 +1,7 @@
 /** Readers of the table’s stream that fail, lag behind, or get many changes of one booking at once. */
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { DAY_MS, MINUTE_MS } from '../../functions/core/hold-time.ts';
-import type { Fault } from '../histories/steps.ts';
+import type { Fault } from '../histories/faults.ts';
 import { type Stage, stages } from './stage.ts';
 
 const { open, close } = stages();

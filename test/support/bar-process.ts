@@ -1,5 +1,5 @@
 /** A process with a progress bar that ends in the way that its argument names. Says on standard output what it is. */
-import { progressBar, progressBarWithLog } from '../../local/progress-bar.ts';
+import { progressBar, progressBarWithLog } from '../../terminal/progress-bar.ts';
 
 const [way, kind] = process.argv.slice(2);
 // Ends by itself, in its own time.

@@ -6,7 +6,7 @@ import { DeadLetters } from '../../functions/adapters/dead-letters.ts';
 import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
 import { PatrolNotes } from '../../functions/adapters/patrol-notes.ts';
 import { PendingIndex } from '../../functions/adapters/pending-index.ts';
-import { TimerQueue } from '../../functions/adapters/timer-queue.ts';
+import { TimerSender } from '../../functions/adapters/timer-sender.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { startTemplateEngines } from '../../local/template-engines.ts';
 import { patientClient } from './store.ts';
@@ -42,7 +42,7 @@ export const startEngines = async () => {
     deadLetters: new DeadLetters(sqsClient, deadLetterQueueUrl),
     notes: new PatrolNotes(sweepState, sqsClient, givenUpQueueUrl),
     givenUpQueueUrl,
-    queue: new TimerQueue(sqsClient, timerQueueUrl),
+    queue: new TimerSender(sqsClient, timerQueueUrl),
     /** Takes all visible messages off a queue. */
     drain: async (queueUrl: string = timerQueueUrl): Promise<string[]> => {
       const bodies: string[] = [];

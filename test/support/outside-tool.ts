@@ -1,6 +1,6 @@
 /** Checks by a program that does not come with `npm ci`: where it is missing, they say what to install, and never pass unseen. */
 import { spawnSync } from 'node:child_process';
-import { endIfUsage, parseOptions } from '../../local/usage.ts';
+import { endIfUsage, parseOptions } from '../../terminal/usage.ts';
 
 export interface OutsideTool {
   /** What it is called by; looked for in the PATH. */

@@ -9,7 +9,7 @@ import { PENDING_INDEX } from '../../functions/contract.ts';
 import type { Clause, ConditionalWrite } from '../../functions/core/moves.ts';
 import type { Item } from '../../functions/table/item.ts';
 import type { IndexPage, IndexQuery, Table } from '../../functions/table/table.ts';
-import { itemBytes, MAX_ITEM_BYTES } from '../../local/memory/item-size.ts';
+import { itemBytes, MAX_ITEM_BYTES } from '../memory/item-size.ts';
 import { type Difference, ENGINES, MEMORY, type OpenTable, type ToldChange } from './implementations.ts';
 
 const DEADLINE = 1_800_000_000_000;

@@ -12,9 +12,9 @@ import { PENDING_INDEX } from '../../functions/contract.ts';
 import type { Item } from '../../functions/table/item.ts';
 import type { Table } from '../../functions/table/table.ts';
 import { externalEndpoint, LOCAL_CREDENTIALS, REGION, startDynamoDb } from '../../local/engines.ts';
-import { BOOKINGS_SHAPE } from '../../local/memory/bookings-shape.ts';
-import { MemoryTable } from '../../local/memory/memory-table.ts';
-import { TableState } from '../../local/memory/table-state.ts';
+import { BOOKINGS_SHAPE } from '../memory/bookings-shape.ts';
+import { MemoryTable } from '../memory/memory-table.ts';
+import { TableState } from '../memory/table-state.ts';
 
 /** What a stream tells of one change. */
 export interface ToldChange {

@@ -19,7 +19,7 @@ import { PatrolNotes } from '../../functions/adapters/patrol-notes.ts';
 import { PendingIndex } from '../../functions/adapters/pending-index.ts';
 import { isPermanent } from '../../functions/adapters/permanent-error.ts';
 import { sweepScheduling } from '../../functions/adapters/sweep-scheduling.ts';
-import { TimerQueue } from '../../functions/adapters/timer-queue.ts';
+import { TimerSender } from '../../functions/adapters/timer-sender.ts';
 import { createBookingsApi } from '../../functions/api/bookings-api.ts';
 import { createHandler as createPublish } from '../../functions/publish-events.ts';
 import { createHandler as createSchedule } from '../../functions/schedule-expiry.ts';
@@ -109,7 +109,7 @@ const record = async (): Promise<void> => {
 
   const records = await readStream(new DynamoDBStreamsClient(client), String(await streamOf(raw, table)));
   const pending = records.filter(({ dynamodb: change }) => change?.NewImage?.status?.S === 'PENDING');
-  const queue = new TimerQueue(sqs as never, 'http://127.0.0.1/timers');
+  const queue = new TimerSender(sqs as never, 'http://127.0.0.1/timers');
   const ports = {
     store,
     index,

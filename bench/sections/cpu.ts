@@ -1,0 +1,186 @@
+/**
+ * The service's own CPU per booking, with the network and every wait taken out: the real handlers over the real SDK clients,
+ * whose HTTP handler answers at once from memory.
+ */
+import { randomUUID } from 'node:crypto';
+import type { DynamoDBRecord, SQSRecord } from 'aws-lambda';
+import { BookingStore } from '../../functions/adapters/booking-store.ts';
+import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
+import { TimerSender } from '../../functions/adapters/timer-sender.ts';
+import { METRICS_OF } from '../../functions/contract.ts';
+import { encodeTimer } from '../../functions/core/expiry-timer.ts';
+import { createHandler as createExpire } from '../../functions/expire-booking.ts';
+import { queueClient, tableClient } from '../../functions/runtime/clients.ts';
+import { lambdaTelemetry } from '../../functions/runtime/telemetry.ts';
+import { createHandler as createSchedule } from '../../functions/schedule-expiry.ts';
+import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
+
+const BATCH = 10;
+const NOW_MS = 1_800_000_000_000;
+const SETTINGS = { timerLeadMs: 1_000, sweepIntervalMs: 300_000 };
+
+export interface CpuResult {
+  readonly what: string;
+  /** CPU of the whole process, user and system, in µs per booking. */
+  readonly microsPerBooking: number;
+}
+
+interface HttpRequest {
+  readonly headers: Record<string, string>;
+  readonly body: Uint8Array;
+}
+
+/** Answers as DynamoDB and SQS do when all goes well. */
+const answerFromMemory = {
+  metadata: { handlerProtocol: 'http/1.1' },
+  handle: async ({ headers, body }: HttpRequest) => {
+    const operation = headers['x-amz-target']?.replace(/^.*\./, '');
+    const input = JSON.parse(new TextDecoder().decode(body));
+    return {
+      response: {
+        statusCode: 200,
+        headers: { 'content-type': 'application/x-amz-json-1.0' },
+        body: Buffer.from(JSON.stringify(answerTo(operation, input))),
+      },
+    };
+  },
+};
+
+interface Input {
+  readonly RequestItems?: Record<string, { Keys: Record<string, unknown>[] }>;
+  readonly Statements?: readonly unknown[];
+  readonly Entries?: readonly { readonly Id: string }[];
+}
+
+const answerTo = (
+  operation: string | undefined,
+  { RequestItems = {}, Statements = [], Entries = [] }: Input,
+): unknown => {
+  switch (operation) {
+    case 'BatchGetItem': {
+      const pending = { status: { S: 'PENDING' }, expiresAtMs: { N: String(NOW_MS) } };
+      const found = Object.entries(RequestItems).map(([table, { Keys }]) => [
+        table,
+        Keys.map((key) => ({ ...key, ...pending })),
+      ]);
+      return { Responses: Object.fromEntries(found) };
+    }
+    case 'BatchExecuteStatement':
+      return { Responses: Statements.map(() => ({})) };
+    case 'SendMessageBatch':
+      return { Successful: Entries.map(({ Id }) => ({ Id, MessageId: Id })) };
+    default:
+      throw new Error(`no answer to ${operation}`);
+  }
+};
+
+/** Runs a handler over batches until enough bookings are done, and says what CPU they took. */
+const cpuOf = async (what: string, bookings: number, batch: () => Promise<unknown>): Promise<CpuResult> => {
+  for (let done = 0; done < bookings / 4; done += BATCH) await batch();
+  const before = process.cpuUsage();
+  for (let done = 0; done < bookings; done += BATCH) await batch();
+  const { user, system } = process.cpuUsage(before);
+  return { what, microsPerBooking: (user + system) / bookings };
+};
+
+/** @param bookings how many each handler is measured over */
+export const measureCpu = async (bookings: number): Promise<CpuResult[]> => {
+  const client = { region: REGION, credentials: LOCAL_CREDENTIALS, requestHandler: answerFromMemory as never };
+  const table = new DynamoDbTable(tableClient({ ...client, endpoint: 'http://127.0.0.1' }), 'bookings');
+  const store = new BookingStore(table, 10);
+  const deadLetters = {
+    put: async (letters: readonly unknown[]) => {
+      if (letters.length > 0) throw new Error('nothing here is unprocessable');
+      return [];
+    },
+  };
+  const queue = new TimerSender(
+    queueClient({ ...client, endpoint: 'http://127.0.0.1', useQueueUrlAsEndpoint: false }),
+    'http://127.0.0.1/000000000000/timers',
+  );
+  // Logs and metrics are part of the work, but they go nowhere here.
+  const write = process.stdout.write;
+  const log = console.log;
+  const info = console.info;
+  try {
+    console.log = console.info = () => {};
+    process.stdout.write = () => true;
+    const telemetry = lambdaTelemetry('bench', METRICS_OF.expireBooking);
+    const schedule = createSchedule({
+      store,
+      queue,
+      deadLetters,
+      clock: () => NOW_MS,
+      telemetry,
+      shardCount: 10,
+      settings: SETTINGS,
+    });
+    const expire = async (deadlineOf: (index: number) => number): Promise<void> => {
+      let nowMs = NOW_MS - 1_000;
+      const handle = createExpire({
+        store,
+        queue,
+        deadLetters,
+        clock: () => nowMs,
+        waitUntil: async (timeMs) => {
+          // The read made while waiting comes back before the deadline, as it does in a second.
+          await new Promise(setImmediate);
+          nowMs = Math.max(nowMs, timeMs);
+        },
+        telemetry,
+        timerLeadMs: SETTINGS.timerLeadMs,
+      });
+      await handle({ Records: Array.from({ length: BATCH }, (_, index) => timerRecord(deadlineOf(index))) });
+    };
+    return [
+      await cpuOf('schedule-expiry', bookings, () =>
+        schedule({ Records: Array.from({ length: BATCH }, writtenRecord) }),
+      ),
+      await cpuOf('expire-booking, deadlines coincide', bookings, () => expire(() => NOW_MS)),
+      await cpuOf('expire-booking, deadlines 20 ms apart', bookings, () => expire((index) => NOW_MS + 20 * index)),
+    ];
+  } finally {
+    process.stdout.write = write;
+    console.log = log;
+    console.info = info;
+  }
+};
+
+const timerRecord = (expiresAtMs: number): SQSRecord => ({
+  messageId: randomUUID(),
+  receiptHandle: 'receipt',
+  body: encodeTimer({ bookingId: randomUUID(), expiresAtMs }),
+  attributes: {
+    ApproximateReceiveCount: '1',
+    SentTimestamp: '0',
+    SenderId: 'bench',
+    ApproximateFirstReceiveTimestamp: '0',
+  },
+  messageAttributes: {},
+  md5OfBody: '',
+  eventSource: 'aws:sqs',
+  eventSourceARN: '',
+  awsRegion: REGION,
+});
+
+let records = 0;
+const writtenRecord = (): DynamoDBRecord => {
+  records += 1;
+  const bookingId = { S: randomUUID() };
+  return {
+    eventID: String(records),
+    eventName: 'INSERT',
+    dynamodb: {
+      SequenceNumber: String(records),
+      Keys: { bookingId },
+      NewImage: {
+        bookingId,
+        status: { S: 'PENDING' },
+        expiresAtMs: { N: String(NOW_MS + 600_000) },
+        holdStartedAtMs: { N: String(NOW_MS) },
+        pendingShard: { N: '3' },
+        createdAtMs: { N: String(NOW_MS) },
+      },
+    },
+  };
+};

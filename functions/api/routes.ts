@@ -1,0 +1,35 @@
+/**
+ * The HTTP API's routes, each once: the API answers them, its OpenAPI document describes them, and the stack lets them through
+ * (lib/bookings-api.ts). The names are the document's operation ids.
+ */
+
+export interface Route {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  /** Why the gateway asks for no caller's identity. Without it, it does. */
+  readonly openBecause?: string;
+}
+
+/** Below this path every request needs a caller's identity, whether it is a route or not. */
+export const BOOKINGS_PATH = '/api/v1/bookings';
+
+export const ROUTES = {
+  createBooking: { method: 'POST', path: BOOKINGS_PATH },
+  listBookings: { method: 'GET', path: BOOKINGS_PATH },
+  getBooking: { method: 'GET', path: `${BOOKINGS_PATH}/{bookingId}` },
+  confirmBooking: { method: 'POST', path: `${BOOKINGS_PATH}/{bookingId}/confirm` },
+  cancelBooking: { method: 'POST', path: `${BOOKINGS_PATH}/{bookingId}/cancel` },
+  extendBooking: { method: 'POST', path: `${BOOKINGS_PATH}/{bookingId}/extend` },
+  expireBookings: {
+    method: 'POST',
+    path: '/api/v1/cron/expire-bookings',
+    openBecause: 'the Lambda checks a bearer token: schedulers elsewhere can neither sign nor log in',
+  },
+  health: { method: 'GET', path: '/api/v1/health', openBecause: 'it tells that the API answers, and the time' },
+  openApi: { method: 'GET', path: '/api/v1/openapi.json', openBecause: 'the document is public' },
+} as const satisfies Readonly<Record<string, Route>>;
+
+export type RouteName = keyof typeof ROUTES;
+
+/** The routes with their names, in the order in which the document lists them. */
+export const routes = (): [name: RouteName, route: Route][] => Object.entries(ROUTES) as [RouteName, Route][];

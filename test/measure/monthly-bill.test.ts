@@ -1,0 +1,48 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { type BilledTemplate, monthlyBill } from '../../measure/monthly-bill.ts';
+import { synth } from '../support/stack.ts';
+
+const SMALL = { bookings: 30_000, timersPerBatch: 1, tableGb: 0.1 };
+const billOf = (given: Parameters<typeof synth>[0] = {}, use = SMALL) => {
+  const items = monthlyBill(synth(given).toJSON() as BilledTemplate, use);
+  return { items, usd: items.reduce((sum, { usd }) => sum + usd, 0) };
+};
+const itemOf = (name: string, given?: Parameters<typeof synth>[0]) =>
+  billOf(given).items.find(({ item }) => item === name)?.usd;
+
+describe('a month of 1,000 bookings a day', () => {
+  test('costs at most 5 USD at list price, all in, even with a batch for each timer', () => {
+    expect(billOf().usd).toBeLessThan(5);
+  });
+
+  test('has at most ten metrics and twelve alarms in it', () => {
+    expect(itemOf('custom metrics')).toBeLessThanOrEqual(3);
+    synth().resourcePropertiesCountIs('AWS::CloudWatch::Alarm', {}, 11);
+  });
+
+  test('costs 3 USD more with a dashboard, and less with rarer sweeps', () => {
+    expect(billOf({ dashboard: true }).usd - billOf().usd).toBeCloseTo(3, 9);
+    expect(itemOf('sweeps', { sweepIntervalMinutes: 60 })).toBeCloseTo((itemOf('sweeps') ?? 0) / 12, 9);
+  });
+});
+
+test('a million bookings a day cost less each, the fuller the batches that AWS gives', () => {
+  const LARGE = { bookings: 30_000_000, tableGb: 30 };
+  const dear = billOf({}, { ...LARGE, timersPerBatch: 1 }).usd;
+  const cheap = billOf({}, { ...LARGE, timersPerBatch: 10 }).usd;
+  expect(cheap).toBeLessThan(dear);
+  expect(dear / 30).toBeLessThan(16);
+});
+
+test.each([
+  ['1,000 a day', 30_000, 0.1],
+  ['10,000 a day', 300_000, 1],
+  ['1,000,000 a day', 30_000_000, 30],
+])('the README says what %s cost', (row, bookings, tableGb) => {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+  const [, cheap = '', dear = ''] = new RegExp(`\\| ${row} \\| ([\\d.]+) to ([\\d.]+) \\|`).exec(readme) ?? [];
+  const digits = cheap.split('.')[1]?.length ?? 0;
+  expect(billOf({}, { bookings, tableGb, timersPerBatch: 10 }).usd.toFixed(digits)).toBe(cheap);
+  expect(billOf({}, { bookings, tableGb, timersPerBatch: 1 }).usd.toFixed(digits)).toBe(dear);
+});

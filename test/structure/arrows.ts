@@ -1,0 +1,49 @@
+/**
+ * Which room may import from which. A room is a folder, a file or a pattern; a file belongs to the longest that holds it. Each
+ * may import from itself and from what it names, which must stand above it: so arrows never point upwards or in circles.
+ * `npm run check` compares this with every import, types included. Cycles of files within a room are found by Biome's
+ * `noImportCycles`.
+ */
+export const MAY_IMPORT = {
+  // What runs: the rules, how moves are written to a table, the services around it, the edges, the Lambdas.
+  'functions/contract.ts': [],
+  'functions/core': [],
+  'functions/table': ['functions/core'],
+  'functions/adapters': ['functions/contract.ts', 'functions/core', 'functions/table'],
+  'functions/runtime': ['functions/contract.ts', 'functions/core', 'functions/adapters'],
+  'functions/api': [
+    'functions/contract.ts',
+    'functions/core',
+    'functions/table',
+    'functions/adapters',
+    'functions/runtime',
+  ],
+  // The handlers, which get what they use as arguments, and the Lambdas, which make them.
+  functions: [
+    'functions/contract.ts',
+    'functions/core',
+    'functions/table',
+    'functions/adapters',
+    'functions/runtime',
+    'functions/api',
+  ],
+  'functions/*.lambda.ts': ['functions'],
+
+  // What is deployed: it shares names, routes and the arithmetic of delays with what runs, and nothing else.
+  lib: ['functions/contract.ts', 'functions/core/hold-time.ts', 'functions/api/routes.ts'],
+  bin: ['lib'],
+
+  // What runs a template on one machine, whatever is in it: it knows nothing of bookings.
+  terminal: [],
+  local: ['terminal'],
+
+  // What people type and watch.
+  measure: ['functions/contract.ts', 'functions/core'],
+  commands: ['functions', 'local/account.ts', 'local/runtime-file.ts', 'measure', 'terminal'],
+  demo: ['functions', 'local', 'measure', 'terminal'],
+  bench: ['functions', 'lib', 'local', 'measure', 'terminal'],
+
+  docs: ['functions/contract.ts', 'functions/core'],
+  'vitest.config.ts': [],
+  test: ['bin', 'lib', 'functions', 'local', 'terminal', 'measure', 'commands', 'demo', 'bench', 'docs'],
+} as const satisfies Readonly<Record<string, readonly string[]>>;
