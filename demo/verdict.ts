@@ -40,13 +40,14 @@ export const judge = (evidence: Evidence) => {
     );
   const byTimer = lagsMs('timer');
   const bySweep = lagsMs('sweep');
+  const byRequest = lagsMs('read');
   const toldConfirmed = bookingIds.filter((id) => {
     const answer = answers.get(id);
     return answer?.kind === 'moved' && answer.booking.status === 'CONFIRMED';
   });
   const violations: Violations = {
     // A lag that is no number counts too: an expiry that does not say when.
-    early: [...byTimer, ...bySweep].filter((lagMs) => !(lagMs >= 0)).length,
+    early: [...byTimer, ...bySweep, ...byRequest].filter((lagMs) => !(lagMs >= 0)).length,
     missed: bookings.filter(({ status, expiresAtMs = 0 }) => status === 'PENDING' && expiresAtMs <= nowMs).length,
     lost: bookingIds.filter((id) => !found.has(id)).length,
     paidButExpired: toldConfirmed.filter((id) => found.get(id)?.status !== 'CONFIRMED').length,
@@ -61,6 +62,7 @@ export const judge = (evidence: Evidence) => {
     bookings: bookingIds.length,
     expiredByTimer: byTimer.length,
     expiredBySweep: bySweep.length,
+    expiredByRequest: byRequest.length,
     confirmed: toldConfirmed.length,
     refused: [...answers.values()].filter(({ kind }) => kind === 'refused').length,
     cancelled: bookings.filter(({ status }) => status === 'CANCELLED').length,
@@ -89,6 +91,7 @@ export const verdictText = (verdict: ReturnType<typeof judge>): string => {
   return `
   expired by timer     ${verdict.expiredByTimer}   lag p50 ${lag.p50} ms, p99 ${lag.p99} ms, max ${lag.max} ms
   expired by sweep     ${verdict.expiredBySweep}   (${verdict.timersLost} timers were lost on purpose)
+  expired by a request ${verdict.expiredByRequest}   (it came too late, and before the timer)
   confirmed            ${verdict.confirmed}   ${verdict.refused} requests came too late and were refused
   cancelled            ${verdict.cancelled}
   dead letters         ${verdict.deadLetters}   (${verdict.malformedSent} malformed timers were sent)

@@ -35,6 +35,7 @@ describe('the demo', () => {
 
   test.each([
     ['early', evidence(booking({ expiredAtMs: DEADLINE - 1 }))],
+    ['early', evidence(booking({ expiredAtMs: DEADLINE - 1, expiredBy: 'read' }))],
     ['missed', evidence(booking({ status: 'PENDING' }))],
     ['lost', evidence(undefined)],
     ['paidButExpired', evidence(booking({}), { answers: toldConfirmed })],
