@@ -1,4 +1,4 @@
-/** `npm run status`: what waits, what is overdue, what has died, and whether the sweep runs. Also a health check. */
+/** `npm run status`: what waits, what is overdue, dead letters, alarms, and whether the sweep runs. Also a health check. */
 
 import { GetQueueAttributesCommand, type QueueAttributeName, type SQSClient } from '@aws-sdk/client-sqs';
 import { OLD_RECORD_MS } from '../functions/contract.ts';
