@@ -10,7 +10,6 @@ import { BookingStore } from '../functions/adapters/booking-store.ts';
 import { DynamoDbTable } from '../functions/adapters/dynamodb-table.ts';
 import { type Booking, effectiveStatus, type MoveOutcome } from '../functions/core/booking-status.ts';
 import { encodeTimer } from '../functions/core/expiry-timer.ts';
-import { tableClient } from '../functions/runtime/clients.ts';
 import { waitUntil } from '../functions/runtime/clock.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../local/engines.ts';
 import { enginesInWords } from '../local/open-engines.ts';
@@ -152,9 +151,12 @@ const run = async (): Promise<boolean> => {
 const play = async (runtime: LocalRuntime, lostTimers: () => number): Promise<boolean> => {
   const client = { region: REGION, credentials: LOCAL_CREDENTIALS };
   const table = runtime.outputs.BookingsTableName ?? '';
-  const bookings = new DynamoDbTable(tableClient({ ...client, endpoint: runtime.dynamodbEndpoint }), table);
+  // The application's own client: an engine on a busy machine may answer late, and the demo is about the service.
+  const patience = { connectionTimeout: 10_000, requestTimeout: 30_000, throwOnRequestTimeout: true };
+  const patient = { ...client, endpoint: runtime.dynamodbEndpoint, requestHandler: patience };
+  const bookings = new DynamoDbTable(new DynamoDBClient(patient), table);
   const store = new BookingStore(bookings, SHARD_COUNT);
-  const foreign = new DynamoDBClient({ ...client, endpoint: runtime.dynamodbEndpoint });
+  const foreign = new DynamoDBClient(patient);
   const sqs = new SQSClient({ ...client, endpoint: runtime.sqsEndpoint });
   const queueUrl = runtime.outputs.TimerQueueUrl ?? '';
 
