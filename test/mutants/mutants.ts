@@ -157,16 +157,4 @@ export const MUTANTS: readonly Mutant[] = [
     replace:
       'rows.filter((row) => !hasTimerOfItsStart(row, nowMs) && row.expiresAtMs - (row.holdStartedAtMs ?? 0) > settings.sweepIntervalMs + 600_000)',
   },
-  {
-    name: 'G12: a timer is given up by what may be long past',
-    file: 'functions/adapters/booking-store.ts',
-    find: '      consistent: true,\n      attributes: SNAPSHOT_ATTRIBUTES,',
-    replace: '      consistent: false,\n      attributes: SNAPSHOT_ATTRIBUTES,',
-  },
-  {
-    name: 'a far hold from a clock ahead keeps its start',
-    file: 'functions/core/expiry-decisions.ts',
-    find: 'if (isCountedShard(pendingShard, shardCount) && !misleads) return undefined;',
-    replace: 'if (isCountedShard(pendingShard, shardCount)) return undefined;',
-  },
 ];
