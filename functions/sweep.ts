@@ -6,8 +6,8 @@ import type { Context } from 'aws-lambda';
 import type { PatrolNotes } from './adapters/patrol-notes.ts';
 import { COUNTS, METRICS, type SweepRequested } from './contract.ts';
 import { OVERDUE_AFTER_MS, type TimerSettings } from './core/hold-time.ts';
-import { type LeftOutPorts, type LeftOutReport, patrol } from './core/left-out.ts';
-import { SWEEP_STARTED, type SweepPorts, type SweepReport, sweep, sweepFinished } from './core/sweep.ts';
+import { type LeftOutPorts, type LeftOutReport, nothingLeftOut, patrol } from './core/left-out.ts';
+import { MAX_LAGS, SWEEP_STARTED, type SweepPorts, type SweepReport, sweep, sweepFinished } from './core/sweep.ts';
 import type { Telemetry } from './runtime/telemetry.ts';
 import type { Item } from './table/item.ts';
 
@@ -38,29 +38,16 @@ export const createHandler =
     telemetry.info(SWEEP_STARTED);
     const mayContinue = () => context.getRemainingTimeInMillis() > TIME_TO_END_MS;
     const anew = event.isDeployment === true;
-    const report = await sweep(ports, { overdueAfterMs: OVERDUE_AFTER_MS, settings, anew, mayContinue });
-    const leftOut = mayContinue() ? await look(ports, mayContinue) : NOT_LOOKED;
-    tell(report, leftOut, telemetry);
-    const errors = [...report.errors, ...leftOut.errors];
+    const swept = await sweep(ports, { overdueAfterMs: OVERDUE_AFTER_MS, settings, anew, mayContinue });
+    const done = together(swept, mayContinue() ? await look(ports, mayContinue) : NOT_LOOKED);
+    tell(done, telemetry);
+    const { expired, scheduled, adopted, remaining, errors } = done;
     if (errors.length > 0) throw new AggregateError(errors, `the sweep met ${errors.length} error(s)`);
-    return {
-      expired: report.expired + leftOut.expired,
-      scheduled: report.scheduled,
-      adopted: leftOut.adopted,
-      remaining: report.remaining || leftOut.remaining,
-    };
+    return { expired, scheduled, adopted, remaining };
   };
 
 type Looked = LeftOutReport & { readonly remaining: boolean };
-const NOT_LOOKED: Looked = {
-  found: 0,
-  expired: 0,
-  adopted: 0,
-  lagsMs: [],
-  errors: [],
-  unprocessable: [],
-  remaining: false,
-};
+const NOT_LOOKED: Looked = { ...nothingLeftOut(), remaining: true };
 
 const look = async (ports: SweepHandlerPorts, mayContinue: () => boolean): Promise<Looked> => {
   const { store, scheduling, notes, telemetry } = ports;
@@ -68,21 +55,37 @@ const look = async (ports: SweepHandlerPorts, mayContinue: () => boolean): Promi
     const [{ state, note }, givenUp] = await Promise.all([notes.read(), notes.countGivenUp()]);
     const leftOut: LeftOutPorts<Item> = { ...ports, table: store, ...(scheduling && { send: scheduling.send }) };
     const done = await patrol(leftOut, state, givenUp, mayContinue);
-    await note(done.state);
+    const unnoted = await note(done.state).then(() => [], asErrors('could not note how far the patrol has come'));
     if (done.state.isWhole) telemetry.warn('the whole table is being looked at for bookings that are in no index');
-    return { ...done.report, remaining: done.state.isWhole };
+    return { ...done.report, errors: [...done.report.errors, ...unnoted], remaining: done.state.isWhole };
   } catch (error) {
-    return { ...NOT_LOOKED, errors: [new Error('could not look for bookings that are in no index', { cause: error })] };
+    return { ...NOT_LOOKED, errors: asErrors('could not look for bookings that are in no index')(error) };
   }
 };
 
-const tell = (report: SweepReport, leftOut: Looked, telemetry: Telemetry): void => {
-  const { scheduled, overdueFound, warnings } = report;
-  const expired = report.expired + leftOut.expired;
-  const remaining = report.remaining || leftOut.remaining;
-  const unprocessable = [...report.unprocessable, ...leftOut.unprocessable];
-  const errors = [...report.errors, ...leftOut.errors];
-  for (const warning of warnings) telemetry.warn(warning);
+const asErrors =
+  (what: string) =>
+  (cause: unknown): Error[] => [new Error(what, { cause })];
+
+/** What a sweep of the index and a look at the table did, as one. */
+const together = (swept: SweepReport, looked: Looked) => {
+  const errors = [...swept.errors, ...looked.errors];
+  return {
+    ...swept,
+    expired: swept.expired + looked.expired,
+    overdueFound: swept.overdueFound + looked.expired,
+    leftOut: looked.found,
+    adopted: looked.adopted,
+    remaining: swept.remaining || looked.remaining || errors.length > 0,
+    lagsMs: [...swept.lagsMs, ...looked.lagsMs].slice(0, MAX_LAGS),
+    errors,
+    unprocessable: [...swept.unprocessable, ...looked.unprocessable],
+  };
+};
+
+const tell = (done: ReturnType<typeof together>, telemetry: Telemetry): void => {
+  const { expired, scheduled, overdueFound, leftOut, adopted, remaining, lagsMs, errors, unprocessable } = done;
+  for (const warning of done.warnings) telemetry.warn(warning);
   for (const error of errors) telemetry.error('sweep failed in part', { error });
   for (const { bookingId, error } of unprocessable)
     telemetry.error('booking cannot be swept, and never can be', { bookingId, error });
@@ -91,15 +94,15 @@ const tell = (report: SweepReport, leftOut: Looked, telemetry: Telemetry): void 
     scheduled,
     overdueFound,
     remaining,
-    ...(leftOut.found > 0 && { leftOut: leftOut.found, adopted: leftOut.adopted }),
+    ...(leftOut > 0 && { leftOut, adopted }),
   });
   telemetry.count(COUNTS.expiredBySweep, expired);
-  telemetry.count(METRICS.overdueFound, overdueFound + leftOut.expired);
+  telemetry.count(METRICS.overdueFound, overdueFound);
   telemetry.count(COUNTS.scheduled, scheduled);
-  telemetry.count(COUNTS.adopted, leftOut.adopted);
+  telemetry.count(COUNTS.adopted, adopted);
   telemetry.count(METRICS.unprocessable, unprocessable.length);
   telemetry.count(COUNTS.failed, errors.length);
   telemetry.count(METRICS.sweepUnfinished, remaining ? 1 : 0);
-  for (const lagMs of [...report.lagsMs, ...leftOut.lagsMs]) telemetry.lag(lagMs);
+  for (const lagMs of lagsMs) telemetry.lag(lagMs);
   telemetry.flush();
 };

@@ -69,9 +69,12 @@ interface AlarmRule {
 export class Alarms extends Construct {
   readonly topic: Topic;
   readonly alarms: readonly Alarm[];
+  /** What the alarms' names begin with. */
+  readonly prefix: string;
 
   constructor(scope: Construct, id: string, props: AlarmsProps) {
     super(scope, id);
+    this.prefix = `${props.serviceName}/`;
     this.topic = new Topic(this, 'Topic', {
       displayName: `${props.serviceName} alarms`,
       enforceSSL: true,
@@ -89,18 +92,18 @@ export class Alarms extends Construct {
         conditions: {
           StringEquals: { 'aws:SourceAccount': account },
           ArnLike: {
-            'aws:SourceArn': `arn:${Aws.PARTITION}:cloudwatch:${region}:${account}:alarm:${props.serviceName}/*`,
+            'aws:SourceArn': `arn:${Aws.PARTITION}:cloudwatch:${region}:${account}:alarm:${this.prefix}*`,
           },
         },
       }),
     );
     if (props.email) this.topic.addSubscription(new EmailSubscription(props.email));
-    this.alarms = this.#rules(props).map((rule) => this.#alarm(props.serviceName, rule));
+    this.alarms = this.#rules(props).map((rule) => this.#alarm(rule));
   }
 
-  #alarm(serviceName: string, rule: AlarmRule): Alarm {
+  #alarm(rule: AlarmRule): Alarm {
     const alarm = new Alarm(this, rule.name, {
-      alarmName: `${serviceName}/${rule.name}`,
+      alarmName: `${this.prefix}${rule.name}`,
       alarmDescription: `${rule.description} Runbook: docs/runbook.md#${rule.section}`,
       metric: rule.metric,
       threshold: rule.threshold,

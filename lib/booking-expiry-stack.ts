@@ -1,7 +1,7 @@
 import { CfnOutput, Duration, Stack, type StackProps, Tags } from 'aws-cdk-lib';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
-import { DEAD_LETTERS_TAG_PREFIX, ENV, PENDING_INDEX } from '../functions/contract.ts';
+import { DEAD_LETTERS_TAG_PREFIX, ENV, PENDING_INDEX, TABLE_TAGS } from '../functions/contract.ts';
 import { Alarms } from './alarms.ts';
 import { BookingTable } from './booking-table.ts';
 import { BookingsApi } from './bookings-api.ts';
@@ -88,6 +88,7 @@ export class BookingExpiryStack extends Stack {
       Tags.of(bookings.table).add(`${DEAD_LETTERS_TAG_PREFIX}${name}`, queue.queueUrl);
     }
     const alarms = new Alarms(this, 'Alarms', watched);
+    Tags.of(bookings.table).add(TABLE_TAGS.alarmPrefix, alarms.prefix);
     if (settings.dashboard) new OperatorsDashboard(this, 'Operators', { ...watched, alarms });
 
     const outputs: Record<string, [value: string, description: string]> = {

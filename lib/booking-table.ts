@@ -1,4 +1,4 @@
-import { RemovalPolicy, Stack, Tags } from 'aws-cdk-lib';
+import { RemovalPolicy, Tags } from 'aws-cdk-lib';
 import {
   AttributeType,
   BillingMode,
@@ -72,7 +72,6 @@ export class BookingTable extends Construct {
     tags.add(TABLE_TAGS.timerLeadMs, String(settings.timerLeadMs));
     tags.add(TABLE_TAGS.timerQueueUrl, timerQueueUrl);
     tags.add(TABLE_TAGS.sweepStateTable, this.sweepStateTable.tableName);
-    tags.add(TABLE_TAGS.alarmPrefix, `${Stack.of(this).stackName}/`);
   }
 
   /** Allows what puts bookings into the index that their writers left out of it, together or one by one. */

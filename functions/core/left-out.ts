@@ -10,6 +10,7 @@ import type { AdoptOutcome, ExpireOutcome } from './booking-status.ts';
 import { adoptionOf, type ScheduledTimer, type SeenBooking } from './expiry-decisions.ts';
 import { isNear, OVERDUE_AFTER_MS, type TimerSettings, timerDelaySeconds } from './hold-time.ts';
 import type { Adoption } from './moves.ts';
+import { MAX_LAGS } from './sweep.ts';
 
 /** How far a patrol has come. */
 export interface PatrolState<Cursor = unknown> {
@@ -51,6 +52,7 @@ export interface LeftOutReport {
   readonly expired: number;
   /** Those that still run, and were put into the index. */
   readonly adopted: number;
+  /** Lags of expired bookings, in ms: the first 1,000. */
   readonly lagsMs: readonly number[];
   readonly errors: readonly Error[];
   readonly unprocessable: readonly { readonly bookingId: string; readonly error: Error }[];
@@ -62,11 +64,20 @@ type Tally = { -readonly [name in keyof LeftOutReport]: LeftOutReport[name] } & 
   readonly unprocessable: LeftOutReport['unprocessable'][number][];
 };
 
-const emptyTally = (): Tally => ({ found: 0, expired: 0, adopted: 0, lagsMs: [], errors: [], unprocessable: [] });
+/** The report before anything was looked at. */
+export const nothingLeftOut = (): Tally => ({
+  found: 0,
+  expired: 0,
+  adopted: 0,
+  lagsMs: [],
+  errors: [],
+  unprocessable: [],
+});
 
 /**
  * Reads on where the last patrol stopped: one page, or the rest of the table where there is a reason to. Reasons are records
  * that were given up since, and a booking that was left out and is overdue: the stream's reader does not do its work.
+ * Never throws: what fails is in the report.
  *
  * @param state how far the last patrol came
  * @param givenUp records that schedule-expiry has given up by now, as its dead-letter queue counts them
@@ -78,7 +89,7 @@ export const patrol = async <Cursor>(
   givenUp: number,
   mayContinue: () => boolean,
 ): Promise<{ readonly report: LeftOutReport; readonly state: PatrolState<Cursor> }> => {
-  const report = emptyTally();
+  const report = nothingLeftOut();
   let { cursor, isWhole } = state;
   if (givenUp > state.givenUp) {
     isWhole = true;
@@ -87,7 +98,12 @@ export const patrol = async <Cursor>(
   let isFirst = true;
   while (isFirst || (isWhole && mayContinue())) {
     isFirst = false;
-    const page = await ports.table.pendingItems(cursor);
+    const page = await ports.table.pendingItems(cursor).catch((error) => {
+      report.errors.push(new Error('could not read on in the table', { cause: error }));
+      return undefined;
+    });
+    // The next patrol begins with this page. What the ones before it held is done, and is in the report.
+    if (page === undefined) break;
     const overdue = await takeIn(page.seen, ports, report);
     if (overdue > 0 && !isWhole) {
       // What was read before this page may hold more of it.
@@ -110,7 +126,7 @@ export const takeInAll = async <Cursor>(
   mayContinue: () => boolean,
   onPage: (report: LeftOutReport) => void = () => {},
 ): Promise<LeftOutReport & { readonly remaining: boolean }> => {
-  const report = emptyTally();
+  const report = nothingLeftOut();
   let cursor: Cursor | undefined;
   do {
     if (!mayContinue()) return { ...report, remaining: true };
@@ -175,7 +191,7 @@ const expireOverdue = async <Cursor>(
     const outcome = outcomes.get(bookingId);
     if (outcome?.kind === 'expired') {
       tally.expired += 1;
-      tally.lagsMs.push(nowMs - expiresAtMs);
+      if (tally.lagsMs.length < MAX_LAGS) tally.lagsMs.push(nowMs - expiresAtMs);
     } else if (outcome?.kind === 'failed') {
       fail(tally, bookingId, outcome.error, isPermanent(outcome.error), 'expire');
     }

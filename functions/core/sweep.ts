@@ -21,7 +21,7 @@ const WRITE_SIZE = 25;
 /** Shards worked on at once. A shard takes 1,000 writes a second, which one worker can nearly fill by itself. */
 const CONCURRENT_SHARDS = 16;
 /** Lags kept for the metrics of one sweep: CloudWatch takes 100 in a line, and ten lines tell enough of a backlog. */
-const MAX_LAGS = 1_000;
+export const MAX_LAGS = 1_000;
 
 interface Row {
   readonly bookingId: string;

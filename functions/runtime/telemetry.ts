@@ -38,7 +38,7 @@ export const lambdaTelemetry = (functionName: string, always: readonly MetricNam
       for (const metric of always) if (!counts.has(metric)) counts.set(metric, 0);
       for (const [name, value] of counts) {
         if (isMetric(name)) metrics.addMetric(name, MetricUnit.Count, value);
-        else metrics.addMetadata(name, String(value));
+        else if (value > 0) metrics.addMetadata(name, String(value));
       }
       for (const lagMs of lagsMs) metrics.addMetric(METRICS.lagMs, MetricUnit.Milliseconds, lagMs);
       if (counts.size > 0 || lagsMs.length > 0) metrics.publishStoredMetrics();

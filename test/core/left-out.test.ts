@@ -136,6 +136,23 @@ describe('a patrol', () => {
     expect(pages()).toBe(4);
   });
 
+  test('that cannot read on keeps what it has done, and begins there at the next sweep', async () => {
+    const { table } = inPages();
+    const breaking: typeof table = {
+      pendingItems: (cursor) =>
+        cursor?.place?.N === '4' ? Promise.reject(new Error('throttled')) : table.pendingItems(cursor),
+    };
+    await write('b0', -60_000);
+    await write('b1', -60_000);
+    await write('b2', -60_000);
+    const { report, state } = await patrol(ports({ table: breaking }), BEGINNING, 1, () => true);
+    expect(report.errors).toEqual([new Error('could not read on in the table')]);
+    expect(state).toEqual({ isWhole: true, givenUp: 1, cursor: { place: { N: '4' } } });
+    const rest = await patrol(ports({ table }), state, 1, () => true);
+    expect(report.expired + rest.report.expired).toBe(3);
+    expect(rest.state).toEqual({ isWhole: false, givenUp: 1 });
+  });
+
   test('notes how far it came, unless another was quicker', async () => {
     const [first, second] = [await engines.notes.read(), await engines.notes.read()];
     await first.note({ cursor: { bookingId: { S: 'b3' } }, isWhole: true, givenUp: 2 });

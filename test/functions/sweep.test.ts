@@ -348,6 +348,21 @@ describe('the sweep Lambda', () => {
     expect(told.counts[METRICS.sweepUnfinished]).toBe(1);
   });
 
+  test('fails, and is unfinished, if it could not look for what is in no index', async () => {
+    await givenPending('overdue', -60_000);
+    const told = recordingTelemetry();
+    const store: SweepHandlerPorts['store'] = {
+      expire: (...args) => engines.store.expire(...args),
+      leaveIndex: (ids) => engines.store.leaveIndex(ids),
+      adopt: (...args) => engines.store.adopt(...args),
+      pendingItems: () => Promise.reject(new Error('not authorized to scan')),
+    };
+    const handler = createHandler({ ...handlerPorts(), store, telemetry: told.telemetry });
+    await expect(handler({}, context)).rejects.toThrow('the sweep met 1 error(s)');
+    expect((await engines.store.get('overdue'))?.status).toBe('EXPIRED');
+    expect(told.counts).toMatchObject({ [METRICS.overdueFound]: 1, [METRICS.sweepUnfinished]: 1 });
+  });
+
   test('fails, after doing what it could, if a part of it failed', async () => {
     await givenPending('overdue', -60_000);
     const told = recordingTelemetry();
