@@ -4,21 +4,20 @@ export interface BenchSection {
   readonly name: string;
   /** Puts down what it finds as it finds it, so that a failure leaves what was found before. */
   run(): Promise<void>;
+  /** Called when it has ended, well or not. */
+  end(): void;
 }
 
-export interface SectionReports {
-  /** What a section failed of; also an error that nobody waited for, in whose time it came. */
-  onFailure(section: string, error: unknown): void;
-  /** A section has ended, well or not. */
-  onEnd(section: string): void;
-}
-
-/** Runs all sections, whatever becomes of the others. */
+/**
+ * Runs all sections, whatever becomes of the others.
+ *
+ * @param onFailure told what a section failed of; also an error that nobody waited for, in whose time it came
+ */
 export const runSections = async (
   sections: readonly BenchSection[],
-  { onFailure, onEnd }: SectionReports,
+  onFailure: (section: string, error: unknown) => void,
 ): Promise<void> => {
-  for (const { name, run } of sections) {
+  for (const { name, run, end } of sections) {
     const onStray = (error: unknown): void => onFailure(name, error);
     process.on('unhandledRejection', onStray);
     try {
@@ -27,7 +26,7 @@ export const runSections = async (
       onFailure(name, error);
     } finally {
       process.off('unhandledRejection', onStray);
-      onEnd(name);
+      end();
     }
   }
 };

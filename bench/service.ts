@@ -2,16 +2,19 @@
 import { Worker } from 'node:worker_threads';
 import { ScanCommand } from '@aws-sdk/client-dynamodb';
 import type { Booking } from '../functions/core/booking-status.ts';
+import { MINUTE_MS, SECOND_MS, type TimerSettings } from '../functions/core/hold-time.ts';
 import { tableClient } from '../functions/runtime/clients.ts';
 import { type Item, readBooking } from '../functions/table/item.ts';
 import { LOCAL_CREDENTIALS, REGION, startDynamoDb, startSqs } from '../local/engines.ts';
 import type { ClockOffset } from '../local/moved-clock.ts';
 import { type LocalRuntime, startRuntime } from '../local/runtime.ts';
+import type { LambdaUse } from './bill.ts';
 import { type Meter, type OnAnswer, startMeter } from './meter.ts';
-import type { LambdaUse } from './sections/cost.ts';
 import type { Load, WriterSettings, Written } from './writer.ts';
 
 export const SHARD_COUNT = 10;
+/** What the template gives the Lambdas unless it is told otherwise. */
+export const USUAL_SETTINGS: TimerSettings = { timerLeadMs: SECOND_MS, sweepIntervalMs: 5 * MINUTE_MS };
 
 export interface ServiceOptions {
   /** Puts meters between the service and its engines. They cost CPU, so lags are measured without. */

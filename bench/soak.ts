@@ -8,10 +8,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { LOCAL_CREDENTIALS, REGION } from '../local/engines.ts';
 import { PROJECT_DIRECTORY, synthesize } from '../local/synth.ts';
-import { percentile } from '../measure/lag-report.ts';
+import { percentile, percentilesOf } from '../measure/lag-report.ts';
 import { endIfUsage, parseOptions, UsageError } from '../terminal/usage.ts';
+import { measureLag } from './load-lag.ts';
 import { textTable } from './report.ts';
-import { measureLag, percentilesOf } from './sections/lag.ts';
 import { startService } from './service.ts';
 
 const USAGE = `Usage: npm run soak -- [options]

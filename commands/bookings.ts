@@ -8,6 +8,7 @@ import { EARLIEST_DEADLINE_MS, LATEST_DEADLINE_MS, MAX_HOLD_MS, MIN_HOLD_MS } fr
 import { iso, systemClock } from '../functions/runtime/clock.ts';
 import { parseOptions, UsageError } from '../terminal/usage.ts';
 import { CONNECT_OPTIONS, CONNECT_USAGE, type Connection, connect, runCommand } from './connect.ts';
+import { wholeNumber } from './whole-number.ts';
 
 const USAGE = `Usage: npm run bookings -- <command> [options]
 
@@ -155,15 +156,13 @@ const COMMANDS: Record<string, { readonly takesId: 'always' | 'maybe' | 'never';
   list: {
     takesId: 'never',
     command: (_, options) => {
-      const limit = options.limit ?? '50';
-      if (!/^([1-9]\d?|100)$/.test(limit))
-        throw new UsageError(`--limit must be a whole number from 1 to 100, got ${limit}`);
+      const limit = wholeNumber('limit', options.limit ?? '50', 1, 100);
       return async (connection) => {
         const nowMs = systemClock();
         const range = options.overdue
           ? { fromMs: EARLIEST_DEADLINE_MS, throughMs: nowMs }
           : { fromMs: nowMs + 1, throughMs: LATEST_DEADLINE_MS };
-        const { bookings, after } = await connection.index.listPending({ ...range, limit: Number(limit), after: {} });
+        const { bookings, after } = await connection.index.listPending({ ...range, limit, after: {} });
         const shown = bookings.map((booking) => bookingJson(booking, nowMs));
         if (options.json) {
           console.log(JSON.stringify({ bookings: shown, more: after !== undefined, ...connection.place }));

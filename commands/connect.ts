@@ -16,11 +16,13 @@ import { MINUTE_MS, SECOND_MS, type TimerSettings } from '../functions/core/hold
 import { MAX_SHARDS } from '../functions/core/pending-shard.ts';
 import type { SweepScheduling } from '../functions/core/sweep.ts';
 import { queueClient, tableClient } from '../functions/runtime/clients.ts';
+import { LOCAL_CREDENTIALS, REGION } from '../local/account.ts';
 import { readRuntimeFile, shownRuntimeFile } from '../local/runtime-file.ts';
 import { seeHelp, UsageError, WRONG_USAGE } from '../terminal/usage.ts';
 import { expectRightClock, watchClock } from './engine-clock.ts';
 import type { EventSourceAccess } from './event-sources.ts';
 import { type Place, placeText, watchPlace } from './place.ts';
+import { wholeNumber } from './whole-number.ts';
 
 /** Options of every command that works on the table, for `parseArgs`. */
 export const CONNECT_OPTIONS = {
@@ -76,10 +78,8 @@ export interface Connection {
  *   with the way out if the table cannot be reached
  */
 export const connect = async (options: ConnectOptions, purpose: 'write' | 'look'): Promise<Connection> => {
-  const givenShardCount = options['shard-count'];
-  if (givenShardCount !== undefined && !/^([1-9]\d?|1\d\d|200)$/.test(givenShardCount)) {
-    throw new UsageError(`--shard-count must be a whole number from 1 to 200, got ${givenShardCount}`);
-  }
+  const given = options['shard-count'];
+  const givenShardCount = given === undefined ? undefined : wholeNumber('shard-count', given, 1, MAX_SHARDS);
   const { table, dynamodb, sqs, eventSources, runtimePid, knownTags } = findTable(options);
   const impatient = new DynamoDBClient({ maxAttempts: 2, ...dynamodb });
   const readPlace = watchPlace(impatient, table);
@@ -90,7 +90,7 @@ export const connect = async (options: ConnectOptions, purpose: 'write' | 'look'
   });
   if (purpose === 'write') expectRightClock(clockDifference());
   const place = await readPlace();
-  const shardCount = Number(givenShardCount ?? tags.get(TABLE_TAGS.shardCount) ?? 0);
+  const shardCount = givenShardCount ?? Number(tags.get(TABLE_TAGS.shardCount) ?? 0);
   if (shardCount === 0) {
     throw new Error(`the ${placeText(place)} has no tag ${TABLE_TAGS.shardCount} that can be read: give --shard-count`);
   }
@@ -161,7 +161,7 @@ const findTable = (options: ConnectOptions): Found => {
         'table with --table',
     );
   }
-  const signing = { region: 'us-east-1', credentials: { accessKeyId: 'local', secretAccessKey: 'local' } };
+  const signing = { region: REGION, credentials: LOCAL_CREDENTIALS };
   return {
     table: local.bookingsTable,
     dynamodb: { ...signing, endpoint: local.dynamodb },

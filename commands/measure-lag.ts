@@ -5,11 +5,12 @@ import pMap from 'p-map';
 import type { Booking } from '../functions/core/booking-status.ts';
 import { SECOND_MS } from '../functions/core/hold-time.ts';
 import { systemClock } from '../functions/runtime/clock.ts';
-import { lagHistogram, percentile } from '../measure/lag-report.ts';
+import { lagHistogram, percentilesOf } from '../measure/lag-report.ts';
 import { canShowBars, progressBar } from '../terminal/progress-bar.ts';
-import { parseOptions, UsageError } from '../terminal/usage.ts';
+import { parseOptions } from '../terminal/usage.ts';
 import { costAtMost } from './booking-cost.ts';
 import { CONNECT_OPTIONS, CONNECT_USAGE, type Connection, connect, runCommand } from './connect.ts';
+import { wholeNumber } from './whole-number.ts';
 
 const USAGE = `Usage: npm run measure-lag -- [options]
 
@@ -38,22 +39,6 @@ const readOptions = () =>
       help: { type: 'boolean', short: 'h', default: false },
     },
   }).values;
-type Options = ReturnType<typeof readOptions>;
-
-const number = (
-  options: Options,
-  name: 'bookings' | 'per-second' | 'hold-seconds' | 'patience',
-  least: number,
-  most: number,
-): number => {
-  const text = options[name];
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || value < least || value > most) {
-    throw new UsageError(`--${name} must be a whole number from ${least} to ${most}, got ${text}`);
-  }
-  return value;
-};
-
 /** Does some work and shows how far it is: by a bar on a terminal, by a line otherwise. */
 const withProgress = async <T>(
   label: string,
@@ -129,10 +114,10 @@ runCommand('measure-lag', async () => {
     console.log(USAGE);
     return;
   }
-  const bookings = number(options, 'bookings', 1, 10_000);
-  const perSecond = number(options, 'per-second', 1, 200);
-  const holdMs = number(options, 'hold-seconds', 5, 900) * SECOND_MS;
-  const patienceMs = number(options, 'patience', 1, 1_200) * SECOND_MS;
+  const bookings = wholeNumber('bookings', options.bookings, 1, 10_000);
+  const perSecond = wholeNumber('per-second', options['per-second'], 1, 200);
+  const holdMs = wholeNumber('hold-seconds', options['hold-seconds'], 5, 900) * SECOND_MS;
+  const patienceMs = wholeNumber('patience', options.patience, 1, 1_200) * SECOND_MS;
   const connection = await connect(options, 'write');
   if (!options.json) console.error(connection.placeText);
 
@@ -153,12 +138,7 @@ runCommand('measure-lag', async () => {
     bySweep: [...expired.values()].filter(({ expiredBy }) => expiredBy === 'sweep').length,
     notExpired: bookings - expired.size,
     early: lagsMs.filter((lagMs) => lagMs < 0).length,
-    lagMs: {
-      p50: percentile(lagsMs, 0.5),
-      p99: percentile(lagsMs, 0.99),
-      p999: percentile(lagsMs, 0.999),
-      max: percentile(lagsMs, 1),
-    },
+    lagMs: percentilesOf(lagsMs),
     usdAtMost: costAtMost(bookings, connection.settings.timerLeadMs),
   };
   process.exitCode = report.notExpired + report.early > 0 ? 1 : 0;

@@ -1,15 +1,16 @@
 /** `npm run status`: what waits, what is overdue, dead letters, alarms, and whether the sweep runs. Also a health check. */
 
-import { GetQueueAttributesCommand, type QueueAttributeName, type SQSClient } from '@aws-sdk/client-sqs';
 import { OLD_RECORD_MS } from '../functions/contract.ts';
 import { comeNearHorizonMs, LATEST_DEADLINE_MS, OVERDUE_AFTER_MS, SECOND_MS } from '../functions/core/hold-time.ts';
 import { isLeftOut } from '../functions/core/left-out.ts';
 import { iso, systemClock } from '../functions/runtime/clock.ts';
 import type { Item } from '../functions/table/item.ts';
-import { parseOptions, UsageError } from '../terminal/usage.ts';
+import { parseOptions } from '../terminal/usage.ts';
 import { type AlarmLooked, alarmProblems, lookAtAlarms } from './alarms.ts';
 import { CONNECT_OPTIONS, CONNECT_USAGE, type Connection, connect, reasonOf, runCommand } from './connect.ts';
 import { lookAtReaders, type Reader, readerProblems } from './event-sources.ts';
+import { arnOf, messagesIn } from './queues.ts';
+import { wholeNumber } from './whole-number.ts';
 
 const USAGE = `Usage: npm run status -- [options]
 
@@ -34,20 +35,7 @@ const readOptions = () => {
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
-  if (!/^(\d{1,2}|100)$/.test(values.next))
-    throw new UsageError(`--next must be a whole number from 0 to 100, got ${values.next}`);
-  return values;
-};
-
-const messagesIn = async ({ sqsClient }: Connection, QueueUrl: string) => {
-  const AttributeNames: QueueAttributeName[] = [
-    'ApproximateNumberOfMessages',
-    'ApproximateNumberOfMessagesDelayed',
-    'ApproximateNumberOfMessagesNotVisible',
-  ];
-  const { Attributes = {} } = await sqsClient.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames }));
-  const [visible, delayed, inFlight] = AttributeNames.map((name) => Number(Attributes[name] ?? 0));
-  return { visible: visible ?? 0, delayed: delayed ?? 0, inFlight: inFlight ?? 0 };
+  return { ...values, next: wholeNumber('next', values.next, 0, 100) };
 };
 
 /** Counts and ages as they are now, and each thing that is wrong, in words. */
@@ -64,11 +52,11 @@ const lookAt = async (connection: Connection, next: number, wholeTable: boolean)
       : index.listPending({ fromMs: nowMs + 1, throughMs: LATEST_DEADLINE_MS, limit: next, after: {} }),
     countLeftOut(connection, wholeTable),
     scheduling?.readState(),
-    connection.timerQueueUrl === undefined ? undefined : messagesIn(connection, connection.timerQueueUrl),
+    connection.timerQueueUrl === undefined ? undefined : messagesIn(connection.sqsClient, connection.timerQueueUrl),
     readersOf(connection, nowMs),
     alarmsOf(connection),
     ...Array.from(connection.deadLetterQueueUrls, async ([name, url]) => {
-      const { visible, inFlight } = await messagesIn(connection, url);
+      const { visible, inFlight } = await messagesIn(connection.sqsClient, url);
       deadLetters[name] = visible + inFlight;
     }),
   ]);
@@ -155,10 +143,6 @@ const alarmsOf = async ({ eventSources, alarmPrefix }: Connection): Promise<read
   }
 };
 
-const arnOf = async (sqsClient: SQSClient, QueueUrl: string): Promise<string | undefined> =>
-  (await sqsClient.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['QueueArn'] }))).Attributes
-    ?.QueueArn;
-
 const readerText = ({ functionName, reads, state, behindMs }: Reader): string => {
   const behind = behindMs === undefined ? '' : `, ${seconds(behindMs)} behind`;
   return `${functionName} ${state}${reads === 'stream' ? behind : ''}`;
@@ -179,7 +163,7 @@ runCommand('status', async () => {
     return;
   }
   const connection = await connect(options, 'look');
-  const status = await lookAt(connection, Number(options.next), options['whole-table']);
+  const status = await lookAt(connection, options.next, options['whole-table']);
   process.exitCode = status.problems.length > 0 ? 1 : 0;
   if (options.json) {
     console.log(JSON.stringify(status));

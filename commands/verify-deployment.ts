@@ -12,6 +12,7 @@ import { runSteps, type StepResult } from './verification/run-steps.ts';
 import { Stopped, type Verification } from './verification/step.ts';
 import { STEPS } from './verification/steps.ts';
 import { TestBookings } from './verification/test-bookings.ts';
+import { wholeNumber } from './whole-number.ts';
 
 const NAMES = STEPS.map(({ name }) => name);
 const WIDTH = Math.max(...NAMES.map((name) => name.length));
@@ -62,16 +63,11 @@ const readOptions = () => {
   return {
     ...values,
     skip: new Set(skip),
-    holdMs: seconds('hold-seconds', values['hold-seconds'], 2, 600),
-    patienceMs: seconds('patience', values.patience, 1, 600),
+    holdMs: wholeNumber('hold-seconds', values['hold-seconds'], 2, 600) * SECOND_MS,
+    patienceMs: wholeNumber('patience', values.patience, 1, 600) * SECOND_MS,
   };
 };
 type Options = ReturnType<typeof readOptions>;
-
-const seconds = (name: string, text: string, least: number, most: number): number => {
-  if (/^\d+$/.test(text) && Number(text) >= least && Number(text) <= most) return Number(text) * SECOND_MS;
-  throw new UsageError(`--${name} must be a whole number from ${least} to ${most}, got ${text}`);
-};
 
 /** The first Ctrl-C cleans up, the second leaves at once. */
 const stopOnSignal = (): AbortSignal => {

@@ -6,6 +6,14 @@ export const percentile = (values: readonly number[], share: number): number => 
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
 };
 
+/** Percentiles of lags, in ms. */
+export const percentilesOf = (lagsMs: readonly number[]) => ({
+  p50: percentile(lagsMs, 0.5),
+  p99: percentile(lagsMs, 0.99),
+  p999: percentile(lagsMs, 0.999),
+  max: percentile(lagsMs, 1),
+});
+
 const UPPER_BOUNDS_MS = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000];
 const BAR_WIDTH = 40;
 

@@ -1,7 +1,7 @@
 /** What a deployment costs a month, added up from its template: what is there whether or not anybody books, and the bookings. */
 import { METRICS } from '../functions/contract.ts';
 import { MAX_SHARDS } from '../functions/core/pending-shard.ts';
-import { PRICES } from './prices.ts';
+import { HOURS_A_MONTH, PRICES } from './prices.ts';
 
 /** As much of a CloudFormation template as is billed. */
 export interface BilledTemplate {
@@ -21,7 +21,6 @@ export interface BillItem {
   readonly usd: number;
 }
 
-const HOURS_A_MONTH = 730;
 /** Lambda polls an idle queue with five long polls of 20 s (AWS Lambda Developer Guide, SQS scaling; SQS, long polling). */
 const IDLE_POLLS_AN_HOUR = 5 * 180;
 /** Read units of a page of a megabyte, read eventually consistently (Amazon DynamoDB Developer Guide, capacity). */

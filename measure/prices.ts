@@ -1,3 +1,6 @@
+/** Hours in a month, as AWS's price lists count them. */
+export const HOURS_A_MONTH = 730;
+
 /** List prices, us-east-1, on demand, without free tiers, as compiled 2026-11-22 from AWS's price list. USD. */
 export const PRICES = {
   /** One request of at most 64 KB (Amazon SQS pricing, standard queues). */

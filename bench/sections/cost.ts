@@ -1,82 +1,88 @@
-/** What measured use costs. */
+/** What the service uses for a booking, and what that costs. */
+import { DAY_MS, MINUTE_MS } from '../../functions/core/hold-time.ts';
+import { type Bill, billOf, type Measured } from '../bill.ts';
+import { measureFar } from '../far-lag.ts';
+import { loadOf, measureFresh } from '../fresh-load.ts';
+import type { SectionWork } from '../section.ts';
 
-import { PRICES } from '../../measure/prices.ts';
-import type { Usage } from '../meter.ts';
+const REQUESTS_HEADER = ['hold', 'operation', 'requests', 'write units', 'read units', 'billed ms'];
+const BILL_HEADER = [
+  'hold',
+  'paid',
+  'index, by the app',
+  'writes',
+  'reads',
+  'SQS',
+  'Lambda requests',
+  'Lambda time',
+  'storage',
+  'total',
+  'with events',
+];
+const NEAR_HOLD_MS = 15 * MINUTE_MS;
+const METERED = { metered: true };
 
-/** Lambda's work for a number of bookings. */
-export interface LambdaUse {
-  readonly invocations: number;
-  readonly billedMs: number;
-  readonly gbSeconds: number;
-}
+export const costSection = async (work: SectionWork): Promise<void> => {
+  const { options, figures, assemblyDirectory } = work;
+  const requestRows = work.table(REQUESTS_HEADER, 'Per booking');
+  const rows = work.table(BILL_HEADER, 'USD per million bookings, us-east-1, at 50 deadlines a second');
+  for (const percent of options.paidPercents) {
+    const share = percent / 100;
+    const load = loadOf(50, options.seconds, 'spread', share);
+    const near = await measureFresh(work, `metered, ${percent} % paid, 50/s`, load, METERED);
+    const far = await work.progress(`metered, ${percent} % paid, held for 24 hours`, 60, () =>
+      measureFar(
+        { assemblyDirectory, ...METERED },
+        { holdMs: DAY_MS, perSecond: 50, seconds: 15, paidShare: share },
+        false,
+      ),
+    );
+    for (const [hold, result, holdMs] of [
+      ['15 minutes', near, NEAR_HOLD_MS],
+      ['24 hours', far, DAY_MS],
+      ['30 days', far, 30 * DAY_MS],
+    ] as const) {
+      if (result.measured === undefined) continue;
+      const bill = billOf(result.measured, holdMs, result.indexUnitsByApplication ?? 0);
+      const name = `${hold}, ${percent} % paid`;
+      figures[name] = { ...bill, measured: result.measured };
+      rows.push(billRow(hold, `${percent} %`, bill));
+      if (hold !== '30 days') requestRows.push(...requestRowsOf(name, result.measured));
+    }
+    if (far.idleSweep) figures.idleSweep = far.idleSweep;
+  }
+  for (const shape of ['coincide', 'scattered'] as const) {
+    const result = await measureFresh(work, `metered, ${shape}, 50/s`, loadOf(50, options.seconds, shape), METERED);
+    if (result.measured === undefined) continue;
+    const bill = billOf(result.measured, NEAR_HOLD_MS, result.indexUnitsByApplication ?? 0);
+    const name = `15 minutes, ${shape}`;
+    figures[name] = { ...bill, measured: result.measured };
+    rows.push(billRow(name, '0 %', bill));
+  }
+};
 
-/** What was measured for a number of bookings. */
-export interface Measured {
-  readonly bookings: number;
-  readonly sqs: Usage;
-  readonly dynamodb: Usage;
-  readonly lambdas: Readonly<Record<string, LambdaUse>>;
-}
+const billRow = (hold: string, paid: string, { items, usdPerMillion, withEvents }: Bill): (string | number)[] => [
+  hold,
+  paid,
+  ...items.map((item) => item.usdPerMillion),
+  usdPerMillion,
+  withEvents,
+];
 
-/** One row of a bill, in USD per million bookings. */
-export interface CostItem {
-  readonly item: string;
-  readonly perBooking: number;
-  readonly usdPerMillion: number;
-}
+/** Reading a table's stream from Lambda is free. */
+const FREE = ['GetRecords', 'DescribeStream', 'GetShardIterator'];
 
-const SQS_REQUESTS = ['SendMessage', 'SendMessageBatch', 'ReceiveMessage', 'DeleteMessage', 'DeleteMessageBatch'];
-const HOUR_MS = 3_600_000;
-const MONTH_HOURS = 730;
-/**
- * Bytes of one entry of the index: its attributes and 100 bytes of overhead (Amazon DynamoDB Developer Guide, storage
- * size of an index), for an id of 36 characters.
- */
-const INDEX_ENTRY_BYTES = 200;
-
-export interface Bill {
-  readonly items: readonly CostItem[];
-  readonly usdPerMillion: number;
-  /** The same with publish-events and the bus. */
-  readonly withEvents: number;
-}
-
-/**
- * The bill for a million bookings. Reading a table's stream from Lambda is free. What the application pays for itself (to
- * write the booking, and to confirm it) is not in it, but what the index adds to these writes is.
- *
- * Telling the event bus is added separately: nobody needs it for the booking to expire.
- *
- * @param holdMs how long the bookings wait in the index: its storage is billed by the hour
- * @param indexUnitsByApplication write units that the index added to the application's own writes, per booking
- */
-export const billOf = (measured: Measured, holdMs: number, indexUnitsByApplication: number): Bill => {
-  const { bookings, sqs, dynamodb, lambdas } = measured;
-  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
-  const requests = sum(SQS_REQUESTS.map((operation) => sqs[operation]?.requests ?? 0));
-  const writeUnits = sum(Object.values(dynamodb).map((use) => use.writeUnits));
-  const readUnits = sum(Object.values(dynamodb).map((use) => use.readUnits));
-  const { PublishEventsFunction: telling, ...expiring } = lambdas;
-  const lambdaUse = Object.values(expiring);
-  const storedGbMonths = (INDEX_ENTRY_BYTES / 1e9) * (holdMs / HOUR_MS / MONTH_HOURS);
-  const rows: [string, number, number][] = [
-    ['write units of the index, on the application’s writes', indexUnitsByApplication, PRICES.writeUnit],
-    ['write units of the service', writeUnits / bookings, PRICES.writeUnit],
-    ['read units', readUnits / bookings, PRICES.readUnit],
-    ['SQS requests', requests / bookings, PRICES.sqsRequest],
-    ['Lambda requests', sum(lambdaUse.map((use) => use.invocations)) / bookings, PRICES.lambdaRequest],
-    ['Lambda GB-seconds', sum(lambdaUse.map((use) => use.gbSeconds)) / bookings, PRICES.lambdaGbSecond],
-    ['storage of the index, GB-months', storedGbMonths, PRICES.gbMonth],
-  ];
-  const items = rows.map(([item, perBooking, price]) => ({
-    item,
-    perBooking,
-    usdPerMillion: perBooking * price * 1e6,
-  }));
-  const usdPerMillion = sum(items.map((row) => row.usdPerMillion));
-  // Each booking that expires is told; the write units of an expiry are two.
-  const expired = writeUnits / 2 / bookings;
-  const tellingUsd =
-    ((telling?.invocations ?? 0) * PRICES.lambdaRequest + (telling?.gbSeconds ?? 0) * PRICES.lambdaGbSecond) / bookings;
-  return { items, usdPerMillion, withEvents: usdPerMillion + (tellingUsd + Math.min(1, expired) * PRICES.event) * 1e6 };
+const requestRowsOf = (name: string, { bookings, sqs, dynamodb, lambdas }: Measured): (string | number)[][] => {
+  const rows: (string | number)[][] = [];
+  for (const [service, operations] of Object.entries({ SQS: sqs, DynamoDB: dynamodb })) {
+    for (const [operation, { requests, writeUnits, readUnits }] of Object.entries(operations)) {
+      if (FREE.includes(operation)) continue;
+      const perBooking = [requests, writeUnits, readUnits].map((used) => used / bookings);
+      rows.push([name, `${service} ${operation}`, ...perBooking, '']);
+    }
+  }
+  for (const [logicalId, { invocations, billedMs }] of Object.entries(lambdas)) {
+    rows.push([name, `Lambda ${logicalId}`, invocations / bookings, '', '', billedMs / bookings]);
+  }
+  return rows;
 };

@@ -14,16 +14,35 @@ import { queueClient, tableClient } from '../../functions/runtime/clients.ts';
 import { lambdaTelemetry } from '../../functions/runtime/telemetry.ts';
 import { createHandler as createSchedule } from '../../functions/schedule-expiry.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
+import { measureLoading } from '../loading.ts';
+import { textTable } from '../report.ts';
+import type { SectionWork } from '../section.ts';
+import { USUAL_SETTINGS } from '../service.ts';
 
 const BATCH = 10;
 const NOW_MS = 1_800_000_000_000;
-const SETTINGS = { timerLeadMs: 1_000, sweepIntervalMs: 300_000 };
 
-export interface CpuResult {
+interface CpuResult {
   readonly what: string;
   /** CPU of the whole process, user and system, in µs per booking. */
   readonly microsPerBooking: number;
 }
+
+export const cpuSection = async ({ figures, say, progress, assemblyDirectory }: SectionWork): Promise<void> => {
+  const handlers = await progress('own CPU', 20, () => measureCpu(20_000));
+  figures.handlers = handlers;
+  const rows = handlers.map(({ what, microsPerBooking }) => [what, microsPerBooking]);
+  say(`\nOwn CPU, network and waits taken out\n${textTable(['what', 'µs a booking'], rows)}`);
+  const bundles = await progress('loading of the bundles', 20, () => measureLoading(assemblyDirectory));
+  figures.bundles = bundles;
+  const bundleRows = bundles.map(({ name, bytes, importMs, residentMb }) => [
+    name,
+    bytes / 1_000,
+    importMs,
+    residentMb,
+  ]);
+  say(`\n${textTable(['Lambda', 'bundle kB', 'import ms', 'memory MB'], bundleRows)}`);
+};
 
 interface HttpRequest {
   readonly headers: Record<string, string>;
@@ -84,7 +103,7 @@ const cpuOf = async (what: string, bookings: number, batch: () => Promise<unknow
 };
 
 /** @param bookings how many each handler is measured over */
-export const measureCpu = async (bookings: number): Promise<CpuResult[]> => {
+const measureCpu = async (bookings: number): Promise<CpuResult[]> => {
   const client = { region: REGION, credentials: LOCAL_CREDENTIALS, requestHandler: answerFromMemory as never };
   const table = new DynamoDbTable(tableClient({ ...client, endpoint: 'http://127.0.0.1' }), 'bookings');
   const store = new BookingStore(table, 10);
@@ -113,7 +132,7 @@ export const measureCpu = async (bookings: number): Promise<CpuResult[]> => {
       clock: () => NOW_MS,
       telemetry,
       shardCount: 10,
-      settings: SETTINGS,
+      settings: USUAL_SETTINGS,
     });
     const expire = async (deadlineOf: (index: number) => number): Promise<void> => {
       let nowMs = NOW_MS - 1_000;
@@ -128,7 +147,7 @@ export const measureCpu = async (bookings: number): Promise<CpuResult[]> => {
           nowMs = Math.max(nowMs, timeMs);
         },
         telemetry,
-        timerLeadMs: SETTINGS.timerLeadMs,
+        timerLeadMs: USUAL_SETTINGS.timerLeadMs,
       });
       await handle({ Records: Array.from({ length: BATCH }, (_, index) => timerRecord(deadlineOf(index))) });
     };

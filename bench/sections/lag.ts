@@ -1,127 +1,90 @@
-/** Lag under a load of near holds: when each booking expired, and what it took. */
-import { setTimeout as sleep } from 'node:timers/promises';
-import { percentile } from '../../measure/lag-report.ts';
-import { type Service, type ServiceOptions, startService } from '../service.ts';
-import type { Load, Written } from '../writer.ts';
-import type { Measured } from './cost.ts';
+/** Lag under loads of many rates and shapes, up to the highest rate that this machine sustains. */
+import { DAY_MS } from '../../functions/core/hold-time.ts';
+import { lagHistogram, percentilesOf } from '../../measure/lag-report.ts';
+import { measureFar } from '../far-lag.ts';
+import { loadOf, measureFresh } from '../fresh-load.ts';
+import { type LagResult, lagFigures } from '../load-lag.ts';
+import { distribution, type Series } from '../report.ts';
+import type { SectionWork } from '../section.ts';
+import type { Load } from '../writer.ts';
 
-/** How long after the last deadline a booking may take before it counts as missed. */
-const PATIENCE_MS = 30_000;
+const HEADER = [
+  'load',
+  'expired',
+  'p50 ms',
+  'p99 ms',
+  'p99.9 ms',
+  'max ms',
+  'early',
+  'missed',
+  'paid yet not confirmed',
+  'twice',
+  'timers a batch',
+];
 
-export interface LagResult {
-  readonly load: Load;
-  /** Of each booking that expired: `expiredAtMs - expiresAtMs`, what the table says. */
-  readonly lagsMs: readonly number[];
-  readonly bookings: number;
-  readonly paid: number;
-  /** Marked before the deadline. */
-  readonly early: number;
-  /** Neither paid nor expired in the end. */
-  readonly missed: number;
-  /** Paid in time, and yet not CONFIRMED. */
-  readonly wronged: number;
-  /** Outcomes `expired` beyond the first of a booking. */
-  readonly duplicates: number;
-  readonly timersPerBatch: number;
-  readonly problems: readonly string[];
-  /** Only with meters. */
-  readonly measured?: Measured;
-  /** Write units that the index added to the application's own writes, per booking. Only with meters. */
-  readonly indexUnitsByApplication?: number;
-}
-
-/** Percentiles of lags, in ms. */
-export const percentilesOf = (lagsMs: readonly number[]) => ({
-  p50: percentile(lagsMs, 0.5),
-  p99: percentile(lagsMs, 0.99),
-  p999: percentile(lagsMs, 0.999),
-  max: percentile(lagsMs, 1),
-});
-
-let loads = 0;
-
-/** Applies a load to a service and waits until every booking is settled or expired. */
-export const measureLag = async (service: Service, load: Omit<Load, 'prefix'>): Promise<LagResult> => {
-  loads += 1;
-  const prefix = `load${loads}-`;
-  service.reset();
-  const problemsBefore = service.problems.length;
-  const written = await service.apply({ ...load, prefix });
-  await untilDone(service, written);
-  const stored = await service.stored(prefix);
-
-  const unpaid = written.filter(({ paid }) => !paid);
-  const lagsMs: number[] = [];
-  let missed = 0;
-  let wronged = 0;
-  for (const { bookingId, paid } of written) {
-    const booking = stored.get(bookingId);
-    if (paid) wronged += booking?.status === 'CONFIRMED' ? 0 : 1;
-    else if (booking?.status === 'EXPIRED')
-      lagsMs.push((booking.expiredAtMs ?? Number.NaN) - (booking.expiresAtMs ?? Number.NaN));
-    else missed += 1;
-  }
-  const deadlines = new Map(unpaid.map(({ bookingId, expiresAtMs }) => [bookingId, expiresAtMs]));
-  const timesExpired = new Map<string, number>();
-  let timers = 0;
-  for (const { outcomes } of service.batches) {
-    timers += outcomes.length;
-    for (const { bookingId, outcome } of outcomes) {
-      const deadlineMs = deadlines.get(bookingId);
-      if (outcome !== 'expired' || deadlineMs === undefined) continue;
-      timesExpired.set(bookingId, (timesExpired.get(bookingId) ?? 0) + 1);
-    }
-  }
-  const { meters } = service;
-  const application = meters && Object.values(meters.application.usage());
-  return {
-    load: { ...load, prefix },
-    lagsMs,
-    bookings: written.length,
-    paid: written.length - unpaid.length,
-    early: lagsMs.filter((lagMs) => lagMs < 0).length,
-    missed,
-    wronged,
-    duplicates: [...timesExpired.values()].reduce((sum, times) => sum + times - 1, 0),
-    timersPerBatch: timers / service.batches.length,
-    problems: service.problems.slice(problemsBefore),
-    ...(meters &&
-      application && {
-        measured: {
-          bookings: written.length,
-          sqs: meters.sqs.usage(),
-          dynamodb: meters.dynamodb.usage(),
-          lambdas: service.lambdaUse(),
-        },
-        // An item of up to 1 KB is one unit; what goes beyond is the index's.
-        indexUnitsByApplication:
-          application.reduce((sum, use) => sum + use.writeUnits - (use.writeUnits > 0 ? use.requests : 0), 0) /
-          written.length,
-      }),
+export const lagSection = async (work: SectionWork): Promise<void> => {
+  const { rates, seconds } = work.options;
+  const rows = work.table(HEADER);
+  const found: Record<string, unknown> = {};
+  work.figures.loads = found;
+  const series: Series[] = [];
+  work.atEnd(() => {
+    if (series.length > 0) plot(work, series);
+  });
+  const measure = async (label: string, load: Omit<Load, 'prefix'>): Promise<LagResult> => {
+    const result = await measureFresh(work, label, load);
+    rows.push(rowOf(label, result));
+    found[label] = lagFigures(result);
+    // The others lie so close that a plot would not tell them apart.
+    if (load.perSecond === 50) series.push({ name: label, points: distribution(result.lagsMs, 1) });
+    return result;
   };
-};
-
-const untilDone = async (service: Service, written: readonly Written[]): Promise<void> => {
-  const lastMs = Math.max(...written.map(({ expiresAtMs }) => expiresAtMs));
-  const missing = new Set(written.filter(({ paid }) => !paid).map(({ bookingId }) => bookingId));
-  for (let seen = 0; missing.size > 0 && Date.now() < lastMs + PATIENCE_MS; await sleep(50)) {
-    for (; seen < service.batches.length; seen += 1) {
-      for (const { bookingId } of service.batches[seen]?.outcomes ?? []) missing.delete(bookingId);
+  const highest = await findHighestRate(work, Math.max(...rates));
+  work.figures.highestRate = highest;
+  for (const rate of new Set([...rates, highest])) {
+    for (const shape of ['spread', 'scattered', 'coincide'] as const) {
+      const result = await measure(`${rate}/s, ${shape}`, loadOf(rate, seconds, shape));
+      if (rate === 50 && shape === 'spread') {
+        work.atEnd(() => work.say(`\nLag at 50/s, spread\n${lagHistogram(result.lagsMs).join('\n')}`));
+      }
     }
   }
-  // What must not come may still come: a second expiry, a retry. The last paid booking's timer is answered, and the
-  // messages of the last batch are deleted.
-  await sleep(Math.max(0, lastMs - Date.now()) + 1_000);
+  await measure('1,000 in one second', loadOf(50, 20, 'one-second'));
+  await measure('50/s, spread, half of them paid', loadOf(50, seconds, 'spread', 0.5));
+  const label = '50/s, held for 24 hours';
+  const far = await work.progress(label, 60, () =>
+    measureFar(
+      { assemblyDirectory: work.assemblyDirectory },
+      { holdMs: DAY_MS, perSecond: 50, seconds: 10, paidShare: 0 },
+      true,
+    ),
+  );
+  rows.push(rowOf(label, far));
+  found[label] = { ...lagFigures(far), sweeps: far.sweeps };
 };
 
-/** A service that has seen some load already, as one that runs has. */
-export const startWarmService = async (options: ServiceOptions, perSecond: number) => {
-  const service = await startService(options);
-  try {
-    await measureLag(service, { perSecond, seconds: 6, holdMs: 5_000, shape: 'spread', paidShare: 0 });
-    return service;
-  } catch (error) {
-    await service.stop();
-    throw error;
+const rowOf = (label: string, result: LagResult): (string | number)[] => {
+  const { p50, p99, p999, max } = percentilesOf(result.lagsMs);
+  const { early, missed, wronged, duplicates, timersPerBatch, lagsMs } = result;
+  return [label, lagsMs.length, p50, p99, p999, max, early, missed, wronged, duplicates, timersPerBatch];
+};
+
+/** The highest rate, by steps of a quarter, at which the lag stays as it is at lower ones. */
+const findHighestRate = async (work: SectionWork, from: number): Promise<number> => {
+  let highest = from;
+  for (let rate = Math.round(from * 1.25); ; rate = Math.round(rate * 1.25)) {
+    const result = await measureFresh(work, `does it sustain ${rate}/s?`, loadOf(rate, 15, 'spread'));
+    if (result.missed > 0 || percentilesOf(result.lagsMs).p99 > 50) return highest;
+    highest = rate;
   }
 };
+
+const plot = (work: SectionWork, series: readonly Series[]): void =>
+  work.plot('lag', {
+    title: 'Lag of expired bookings, local runtime',
+    xLabel: 'ms after the deadline (logarithmic; 1 stands for 0 and 1)',
+    yLabel: '% of bookings',
+    series,
+    xTicks: [1, 10, 100, 1_000, 10_000],
+    yTicks: [0, 25, 50, 75, 100],
+  });

@@ -10,10 +10,13 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { claimPort } from '../../local/engines.ts';
+import { percentilesOf } from '../../measure/lag-report.ts';
+import { loadOf } from '../fresh-load.ts';
+import { measureLag } from '../load-lag.ts';
 import { distribution, type Series, textTable } from '../report.ts';
+import type { SectionWork } from '../section.ts';
 import { startService } from '../service.ts';
 import type { Load } from '../writer.ts';
-import { measureLag, percentilesOf } from './lag.ts';
 
 const PEERS_DIRECTORY = fileURLToPath(new URL('../peers/', import.meta.url));
 const PEERS = ['bullmq', 'pg-boss', 'graphile-worker'] as const;
@@ -28,7 +31,7 @@ const KEEPS_RUNNING = {
 };
 
 /** Thrown with the command that installs what is missing. */
-export class MissingPeerError extends Error {
+class MissingPeerError extends Error {
   override readonly name = 'MissingPeerError';
 }
 
@@ -42,7 +45,7 @@ interface Expired {
   readonly expired: boolean;
 }
 
-export interface PeersResult {
+interface PeersResult {
   readonly text: string;
   readonly figures: Record<string, unknown>;
   readonly series: readonly Series[];
@@ -52,14 +55,34 @@ export interface PeersResult {
   readonly failure?: unknown;
 }
 
+export const peersSection = async (work: SectionWork): Promise<void> => {
+  const load = loadOf(50, work.options.seconds, 'spread');
+  const result = await measurePeers(load, work.assemblyDirectory, work.progress);
+  work.say(`\n${result.text}`);
+  Object.assign(work.figures, result.figures);
+  if (result.failure !== undefined) throw result.failure;
+  const cron = {
+    name: '5-minute cron',
+    points: distribution(lagOfCron(result.deadlinesMs, work.options.seed), 1),
+  };
+  work.plot('peers', {
+    title: 'Lag at 50 deadlines a second, acknowledged',
+    xLabel: 'ms after the deadline (logarithmic)',
+    yLabel: '% of bookings',
+    series: [...result.series, cron],
+    xTicks: [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000],
+    yTicks: [0, 25, 50, 75, 100],
+  });
+};
+
 /**
  * @param load deadlines per second, how long, and the hold; always spread, none paid
  * @throws MissingPeerError if Redis, PostgreSQL or the peers' packages are not installed
  */
-export const measurePeers = async (
+const measurePeers = async (
   load: Omit<Load, 'prefix'>,
   assemblyDirectory: string,
-  progress: <T>(label: string, forSeconds: number, work: () => Promise<T>) => Promise<T>,
+  progress: SectionWork['progress'],
 ): Promise<PeersResult> => {
   const postgresBin = findPostgres();
   if (!existsSync(join(PEERS_DIRECTORY, 'node_modules'))) {

@@ -4,18 +4,52 @@ import { Worker } from 'node:worker_threads';
 import { listenOnLoopback } from '../../local/loopback.ts';
 import type { Caller } from '../../local/permissions/caller.ts';
 import { parsePolicy } from '../../local/permissions/policy.ts';
+import { percentile, percentilesOf } from '../../measure/lag-report.ts';
+import { loadOf } from '../fresh-load.ts';
+import { measureLag, startWarmService } from '../load-lag.ts';
 import type { Requested, RequesterSettings } from '../requester.ts';
+import type { SectionWork } from '../section.ts';
 import type { Load } from '../writer.ts';
-import { measureLag, startWarmService } from './lag.ts';
 
-export interface ServiceCost {
+const REQUESTS_TITLE = 'Ten statements in one request, by turns';
+const SERVICES_TITLE = '50/s, spread: three loads on each of two services, by turns';
+
+/** What it costs that each request of a Lambda is checked against its role: everywhere else in this benchmark it is. */
+export const permissionsSection = async (work: SectionWork): Promise<void> => {
+  const { figures, progress, options, assemblyDirectory } = work;
+  const requestRows = work.table(['the check is', 'requests', 'p50 ms', 'p99 ms', 'CPU µs a request'], REQUESTS_TITLE);
+  const requests = await progress('requests, unchecked and checked', 30, () => compareRequests(2_000, 6));
+  for (const [name, { latenciesMs, cpuMicros }] of Object.entries(requests)) {
+    const [p50, p99] = [percentile(latenciesMs, 0.5), percentile(latenciesMs, 0.99)];
+    requestRows.push([name, latenciesMs.length, p50, p99, cpuMicros]);
+    figures[`requests, ${name}`] = { requests: latenciesMs.length, p50, p99, cpuMicros };
+  }
+  requestRows.push(['on / off', '', '', '', requests.on.cpuMicros / requests.off.cpuMicros]);
+
+  const load = loadOf(50, Math.min(options.seconds, 15), 'spread');
+  const rows = work.table(
+    ['the check is', 'expired', 'p50 ms', 'p99 ms', 'max ms', 'CPU µs a booking'],
+    SERVICES_TITLE,
+  );
+  const services = await progress('services, unchecked and checked', 6 * (load.seconds + 15), () =>
+    compareServices(assemblyDirectory, load, 3),
+  );
+  for (const [name, { lagsMs, cpuMicros }] of Object.entries(services)) {
+    const { p50, p99, max } = percentilesOf(lagsMs);
+    rows.push([name, lagsMs.length, p50, p99, max, cpuMicros]);
+    figures[`services, ${name}`] = { expired: lagsMs.length, ...percentilesOf(lagsMs), cpuMicros };
+  }
+  rows.push(['on / off', '', '', '', '', services.on.cpuMicros / services.off.cpuMicros]);
+};
+
+interface ServiceCost {
   readonly lagsMs: readonly number[];
   /** A booking, of the whole process: application and queue included; DynamoDB is a process of its own. */
   readonly cpuMicros: number;
 }
 
 /** Applies the same load several times to two services that run all the while, one after the other, turn about. */
-export const compareServices = async (
+const compareServices = async (
   assemblyDirectory: string,
   load: Omit<Load, 'prefix'>,
   turns: number,
@@ -65,7 +99,7 @@ const CALLER: Caller = {
 };
 
 /** Makes the same requests by the same SDK client in two threads, turn about, of which one is guarded. Nothing is stored. */
-export const compareRequests = async (
+const compareRequests = async (
   requests: number,
   turns: number,
 ): Promise<{ readonly off: Requested; readonly on: Requested }> => {

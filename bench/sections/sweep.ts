@@ -9,20 +9,21 @@ import { PendingIndex } from '../../functions/adapters/pending-index.ts';
 import { isPermanent } from '../../functions/adapters/permanent-error.ts';
 import { sweepScheduling } from '../../functions/adapters/sweep-scheduling.ts';
 import { TimerSender } from '../../functions/adapters/timer-sender.ts';
+import { MINUTE_MS } from '../../functions/core/hold-time.ts';
 import { shardOf } from '../../functions/core/pending-shard.ts';
 import { queueClient, tableClient } from '../../functions/runtime/clients.ts';
 import { createHandler } from '../../functions/sweep.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { startTemplateEngines } from '../../local/template-engines.ts';
 import { startMeter, type Usage } from '../meter.ts';
-import { SHARD_COUNT } from '../service.ts';
+import type { SectionWork } from '../section.ts';
+import { SHARD_COUNT, USUAL_SETTINGS } from '../service.ts';
 
-const SETTINGS = { timerLeadMs: 1_000, sweepIntervalMs: 300_000 };
-const HOUR_MS = 3_600_000;
+const HOUR_MS = 60 * MINUTE_MS;
 /** The scheduled sweep leaves alone what lapsed less than 30 s ago; the bench's bookings lapsed longer ago. */
-const OVERDUE_MS = 10 * 60_000;
+const OVERDUE_MS = 10 * MINUTE_MS;
 
-export interface SweepResult {
+interface SweepResult {
   readonly tableSize: number;
   readonly overdue: number;
   readonly expired: number;
@@ -30,7 +31,7 @@ export interface SweepResult {
   readonly usage: Usage;
 }
 
-export interface BacklogResult {
+interface BacklogResult {
   readonly overdue: number;
   readonly timeLimitSeconds: number;
   /** Each run in its turn. */
@@ -41,6 +42,42 @@ export interface BacklogResult {
     readonly heapMb: number;
   }[];
 }
+
+const SWEEP_HEADER = ['bookings in the table', 'overdue, expired', 'requests', 'read units', 'write units', 'seconds'];
+const BACKLOG_HEADER = ['run', 'expired', 'seconds', 'bookings a second', 'heap MB', 'hands over'];
+
+export const sweepSection = async (work: SectionWork): Promise<void> => {
+  const { tableSizes, backlog } = work.options;
+  const rows = work.table(SWEEP_HEADER);
+  const sizes: SweepResult[] = [];
+  work.figures.sizes = sizes;
+  for (const tableSize of tableSizes) {
+    const result = await work.progress(`sweep 1,000 overdue of ${tableSize.toLocaleString('en-US')}`, 0, (tell) =>
+      measureSweep(work.assemblyDirectory, 1_000, tableSize, (done) => tell(done / tableSize)),
+    );
+    const uses = Object.values(result.usage);
+    const sum = (of: 'requests' | 'readUnits' | 'writeUnits') => uses.reduce((total, use) => total + use[of], 0);
+    rows.push([tableSize, result.expired, sum('requests'), sum('readUnits'), sum('writeUnits'), result.seconds]);
+    sizes.push(result);
+  }
+  const result = await work.progress(`backlog of ${backlog.toLocaleString('en-US')} overdue`, 0, (tell) =>
+    measureBacklog(work.assemblyDirectory, backlog, 30, (done) => tell(done / backlog)),
+  );
+  const title = `Backlog: ${backlog.toLocaleString('en-US')} overdue at once, ${result.timeLimitSeconds} s for each run`;
+  work
+    .table(BACKLOG_HEADER, title)
+    .push(
+      ...result.runs.map(({ expired, seconds, heapMb, remaining }, index) => [
+        index + 1,
+        expired,
+        seconds,
+        expired / seconds,
+        heapMb,
+        remaining ? 'yes' : 'no',
+      ]),
+    );
+  work.figures.backlog = result;
+};
 
 /** A table of the template on an engine of its own, behind a meter, and the sweep's handler over it. */
 const startTable = async (assemblyDirectory: string) => {
@@ -78,7 +115,7 @@ const startTable = async (assemblyDirectory: string) => {
       error: console.error,
       flush: () => {},
     },
-    settings: SETTINGS,
+    settings: USUAL_SETTINGS,
   });
   return {
     meter,
@@ -122,7 +159,7 @@ const startTable = async (assemblyDirectory: string) => {
 };
 
 /** The same number of overdue bookings in a table of some size. */
-export const measureSweep = async (
+const measureSweep = async (
   assemblyDirectory: string,
   overdue: number,
   tableSize: number,
@@ -140,7 +177,7 @@ export const measureSweep = async (
 };
 
 /** Everything overdue at once, swept in as many runs as it takes. */
-export const measureBacklog = async (
+const measureBacklog = async (
   assemblyDirectory: string,
   overdue: number,
   timeLimitSeconds: number,

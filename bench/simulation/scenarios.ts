@@ -1,13 +1,12 @@
 /** What happens beyond one machine: the service's own code over simulated SQS, Lambda and DynamoDB, in seconds. */
 
+import { MINUTE_MS, SECOND_MS } from '../../functions/core/hold-time.ts';
+import { percentilesOf } from '../../measure/lag-report.ts';
 import { distribution, type Plot, textTable } from '../report.ts';
-import { percentilesOf } from '../sections/lag.ts';
 import { ASSUMPTIONS, type Assumptions } from './assumptions.ts';
 import { type Outcome, SimulatedWorld, type WorldSettings } from './simulated-world.ts';
 
 const START_MS = 1_800_000_000_000;
-const SECOND_MS = 1_000;
-const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 
 interface Scenario {

@@ -15,7 +15,7 @@ export const event: Step = {
   run: async (verification) => {
     const { bookings, patienceMs } = verification;
     const firstId = bookings.newId('event');
-    const ids = [firstId];
+    const ids: string[] = [];
     const next = await listen(verification, firstId.slice(0, firstId.lastIndexOf('-')));
     for (let tries = 1; tries <= TRIES; tries += 1) {
       const bookingId = tries === 1 ? firstId : bookings.newId('event');

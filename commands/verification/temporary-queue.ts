@@ -3,10 +3,10 @@ import {
   CreateQueueCommand,
   DeleteMessageCommand,
   DeleteQueueCommand,
-  GetQueueAttributesCommand,
   ReceiveMessageCommand,
   SetQueueAttributesCommand,
 } from '@aws-sdk/client-sqs';
+import { arnOf } from '../queues.ts';
 import type { Verification } from './step.ts';
 
 /** How long one look waits for a message, s: less than the client waits for an answer. */
@@ -31,10 +31,7 @@ export const temporaryQueue = async (
     new CreateQueueCommand({ QueueName, Attributes: { MessageRetentionPeriod: '600', SqsManagedSseEnabled: 'true' } }),
   );
   cleanUp.add(`queue ${QueueName}`, () => sqsClient.send(new DeleteQueueCommand({ QueueUrl })));
-  const { Attributes } = await sqsClient.send(
-    new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['QueueArn'] }),
-  );
-  const arn = Attributes?.QueueArn ?? '';
+  const arn = (await arnOf(sqsClient, QueueUrl)) ?? '';
   return {
     arn,
     allow: async (service, sourceArn) => {

@@ -1,8 +1,8 @@
 /** What the template wired: the readers, who may call the API, and what waits in the dead-letter queues. */
-import { GetQueueAttributesCommand, type QueueAttributeName } from '@aws-sdk/client-sqs';
 import { OLD_RECORD_MS } from '../../functions/contract.ts';
 import { systemClock } from '../../functions/runtime/clock.ts';
 import { lookAtReaders, readerProblems } from '../event-sources.ts';
+import { arnOf, messagesIn } from '../queues.ts';
 import { OUTPUTS_READ } from './deployment.ts';
 import { expectThat, NotChecked, onlyOnAws, type Step } from './step.ts';
 
@@ -15,11 +15,9 @@ export const readers: Step = {
     const { eventSources, streamArn, sqsClient } = connection;
     if (eventSources === undefined || streamArn === undefined)
       throw new NotChecked('the engine does not tell who reads the stream');
-    const { Attributes } = await sqsClient.send(
-      new GetQueueAttributesCommand({ QueueUrl: outputs.TimerQueueUrl, AttributeNames: ['QueueArn'] }),
-    );
+    const queueArn = await arnOf(sqsClient, outputs.TimerQueueUrl);
     ledger.count('CloudWatch');
-    const found = await lookAtReaders(eventSources, streamArn, Attributes?.QueueArn, systemClock());
+    const found = await lookAtReaders(eventSources, streamArn, queueArn, systemClock());
     const problems = readerProblems(found, OLD_RECORD_MS);
     expectThat(problems.length === 0, problems.join('; '));
     expectThat(found.length === READERS, `there must be ${READERS} readers, found ${found.length}`);
@@ -64,16 +62,10 @@ export const deadLetters: Step = {
   name: 'dead-letters',
   title: 'nothing waits in the dead-letter queues',
   run: async ({ deployment: { connection, outputs } }) => {
-    const AttributeNames: QueueAttributeName[] = [
-      'ApproximateNumberOfMessages',
-      'ApproximateNumberOfMessagesNotVisible',
-    ];
     const counts = await Promise.all(
       DEAD_LETTER_QUEUES.map(async (name) => {
-        const { Attributes = {} } = await connection.sqsClient.send(
-          new GetQueueAttributesCommand({ QueueUrl: outputs[name], AttributeNames }),
-        );
-        return { name, count: AttributeNames.reduce((sum, attribute) => sum + Number(Attributes[attribute] ?? 0), 0) };
+        const { visible, inFlight } = await messagesIn(connection.sqsClient, outputs[name]);
+        return { name, count: visible + inFlight };
       }),
     );
     const found = counts.filter(({ count }) => count > 0).map(({ name, count }) => `${count} in ${name}`);

@@ -1,8 +1,8 @@
 import { DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { describe, expect, test } from 'vitest';
+import { billOf, type Measured } from '../../bench/bill.ts';
 import { startMeter } from '../../bench/meter.ts';
 import { textTable } from '../../bench/report.ts';
-import { billOf, type Measured } from '../../bench/sections/cost.ts';
 import { lagOfCron } from '../../bench/sections/peers.ts';
 import { clockOffset, goByOffset } from '../../local/moved-clock.ts';
 import { PRICES } from '../../measure/prices.ts';

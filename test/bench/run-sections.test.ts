@@ -12,10 +12,10 @@ import { PROJECT_DIRECTORY } from '../../local/synth.ts';
 describe('a section of the benchmark that fails', () => {
   const play = async (...sections: { name: string; run: () => Promise<void> }[]) => {
     const log: string[] = [];
-    await runSections(sections, {
-      onFailure: (section, error) => log.push(`${section} failed: ${(error as Error).message}`),
-      onEnd: (section) => log.push(`${section} ended`),
-    });
+    await runSections(
+      sections.map(({ name, run }) => ({ name, run, end: () => log.push(`${name} ended`) })),
+      (section, error) => log.push(`${section} failed: ${(error as Error).message}`),
+    );
     return log;
   };
   const well = { name: 'well', run: async () => {} };

@@ -1,9 +1,8 @@
 /** The commands as their users call them: in processes of their own. */
-import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { PurgeQueueCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { expectUsageError, startCommand } from '../commands/command-process.ts';
 import { keepsTags, NO_TAGS } from '../support/abilities.ts';
 import { type Engines, SHARD_COUNT, startEngines } from '../support/engines.ts';
 import { eventually } from '../support/lambda.ts';
@@ -30,29 +29,7 @@ const awsConfiguration = () => ({
 });
 
 const run = (script: string, args: string[], environment: Record<string, string> = {}) =>
-  new Promise<{ code: number | null; out: string; err: string }>((resolve) => {
-    const child = spawn(process.execPath, [fileURLToPath(new URL(`../../${script}`, import.meta.url)), ...args], {
-      env: { ...process.env, ...awsConfiguration(), ...environment },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let out = '';
-    let err = '';
-    child.stdout.on('data', (chunk) => {
-      out += chunk;
-    });
-    child.stderr.on('data', (chunk) => {
-      err += chunk;
-    });
-    child.once('close', (code) => resolve({ code, out, err }));
-  });
-/** The reason, and one line on where to read what is allowed: nothing that scrolls the reason away. */
-const expectUsageError = ({ code, err }: { code: number | null; err: string }, reason: string, command: string) => {
-  const [said, help, ...more] = err.trim().split('\n');
-  expect(said).toContain(reason);
-  expect(help).toBe(`${command} -- --help shows what is allowed`);
-  expect(more).toEqual([]);
-  expect(code).toBe(2);
-};
+  startCommand(script, args, { ...awsConfiguration(), ...environment }).ended;
 const expireBookings = (...args: string[]) => run('commands/expire-bookings.ts', [...onTable(), ...args]);
 
 const givenOverdue = async (count: number) => {
@@ -192,26 +169,14 @@ describe('G3: a machine whose clock is wrong', () => {
 });
 
 describe('npm run expire-bookings -- --every', () => {
-  /** Starts the worker, waits until it has printed something, tells it to stop. */
   const startWorker = (args: string[], environment: Record<string, string> = {}) => {
-    const script = fileURLToPath(new URL('../../commands/expire-bookings.ts', import.meta.url));
-    const child = spawn(process.execPath, [script, ...onTable(), ...args], {
-      env: { ...process.env, ...awsConfiguration(), ...environment },
-      stdio: ['ignore', 'pipe', 'pipe'],
+    const { child, printed, ended } = startCommand('commands/expire-bookings.ts', [...onTable(), ...args], {
+      ...awsConfiguration(),
+      ...environment,
     });
-    const printed = { out: '', err: '' };
-    child.stdout.on('data', (chunk) => {
-      printed.out += chunk;
-    });
-    child.stderr.on('data', (chunk) => {
-      printed.err += chunk;
-    });
-    const stop = async (signal: 'SIGTERM' | 'SIGINT') => {
-      const code = await new Promise<number | null>((resolve) => {
-        child.once('exit', resolve);
-        child.kill(signal);
-      });
-      return { code };
+    const stop = (signal: 'SIGTERM' | 'SIGINT') => {
+      child.kill(signal);
+      return ended;
     };
     return { printed, stop };
   };

@@ -1,5 +1,4 @@
 /** `npm run verify-deployment` against the local runtime, whole and broken, in a process of its own. */
-import { spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -13,7 +12,7 @@ import { tableClient } from '../../functions/runtime/clients.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { type LocalRuntime, type RuntimeOptions, startRuntime } from '../../local/runtime.ts';
 import { readRuntimeFile } from '../../local/runtime-file.ts';
-import { PROJECT_DIRECTORY } from '../../local/synth.ts';
+import { expectUsageError, startCommand } from '../commands/command-process.ts';
 import { eventually } from '../support/lambda.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 
@@ -39,23 +38,8 @@ const givenRuntime = async (options: RuntimeOptions = {}): Promise<LocalRuntime>
   return runtime;
 };
 
-const start = (args: string[], environment: Record<string, string> = {}) => {
-  const child = spawn(process.execPath, [join(PROJECT_DIRECTORY, 'commands/verify-deployment.ts'), ...args], {
-    env: { ...process.env, ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const printed = { out: '', err: '' };
-  child.stdout.on('data', (chunk) => {
-    printed.out += chunk;
-  });
-  child.stderr.on('data', (chunk) => {
-    printed.err += chunk;
-  });
-  const ended = new Promise<{ code: number | null; out: string; err: string }>((resolve) => {
-    child.once('close', (code) => resolve({ code, ...printed }));
-  });
-  return { child, printed, ended };
-};
+const start = (args: string[], environment?: Record<string, string>) =>
+  startCommand('commands/verify-deployment.ts', args, environment);
 const run = (args: string[], environment?: Record<string, string>) => start(args, environment).ended;
 
 interface Report {
@@ -211,12 +195,7 @@ describe('wrong usage', () => {
     [['--stack', ''], '--stack must be the name of a stack'],
     [['--table', 'bookings'], "Unknown option '--table'"],
   ])('%j is refused with the reason', async (args, reason) => {
-    const { code, err } = await run(args);
-    const [said, help, ...more] = err.trim().split('\n');
-    expect(said).toContain(reason);
-    expect(help).toBe('npm run verify-deployment -- --help shows what is allowed');
-    expect(more).toEqual([]);
-    expect(code).toBe(2);
+    expectUsageError(await run(args), reason, 'npm run verify-deployment');
   });
 
   test('--help names every step', async () => {

@@ -4,13 +4,13 @@
  * in a minute, and its lag in real milliseconds.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { clockOffset, goByOffset } from '../../local/moved-clock.ts';
-import { type Service, type ServiceOptions, startService } from '../service.ts';
-import type { Load } from '../writer.ts';
-import type { Measured } from './cost.ts';
-import { type LagResult, measureLag } from './lag.ts';
+import { MINUTE_MS } from '../functions/core/hold-time.ts';
+import { clockOffset, goByOffset } from '../local/moved-clock.ts';
+import type { Measured } from './bill.ts';
+import { type LagResult, measureLag } from './load-lag.ts';
+import { type Service, type ServiceOptions, startService } from './service.ts';
+import type { Load } from './writer.ts';
 
-const MINUTE_MS = 60_000;
 const SWEEP_EVERY_MS = 5 * MINUTE_MS;
 /** How long before the deadlines time runs as usual again. */
 const REAL_TIME_BEFORE_MS = 8_000;

@@ -1,0 +1,59 @@
+/** What a section of the benchmark works with: the options, ways to print, and a place for its figures. */
+import { join } from 'node:path';
+import type { BenchOptions } from './options.ts';
+import { withProgress } from './progress.ts';
+import { drawLines, type Plot, textTable } from './report.ts';
+
+export interface SectionWork {
+  readonly options: BenchOptions;
+  /** Where the app was synthesized into. */
+  readonly assemblyDirectory: string;
+  /** What goes into the JSON: put here as it is found, so that a failure leaves what was found before. */
+  readonly figures: Record<string, unknown>;
+  say(text: string): void;
+  /** @param forSeconds about how long the work takes; 0 if it tells its progress itself */
+  progress<T>(label: string, forSeconds: number, work: (tell: (share: number) => void) => Promise<T>): Promise<T>;
+  /** The rows of a table that is printed when the section ends, with what it has by then. */
+  table(header: readonly string[], title?: string): (string | number)[][];
+  /** Has something done when the section ends, also if it fails: in the order of the calls, tables among them. */
+  atEnd(speak: () => void): void;
+  /** Draws a plot into the folder for plots, if one was asked for. */
+  plot(name: string, plot: Plot): void;
+}
+
+export type RunSection = (work: SectionWork) => Promise<void>;
+
+/** Work for one section, and what is to be called when it has ended. */
+export const sectionWork = (
+  options: BenchOptions,
+  assemblyDirectory: string,
+): { readonly work: SectionWork; end(): void } => {
+  const lastWords: (() => void)[] = [];
+  const say = (text: string): void => {
+    if (!options.json) console.log(text);
+  };
+  const work: SectionWork = {
+    options,
+    assemblyDirectory,
+    figures: {},
+    say,
+    progress: (label, forSeconds, run) => withProgress(label, forSeconds, options.json, run),
+    table: (header, title = '') => {
+      const rows: (string | number)[][] = [];
+      lastWords.push(() => {
+        if (rows.length > 0) say(`\n${title && `${title}\n`}${textTable(header, rows)}`);
+      });
+      return rows;
+    },
+    atEnd: (speak) => lastWords.push(speak),
+    plot: (name, plot) => {
+      if (options.plots !== undefined) drawLines(join(options.plots, `${name}.svg`), plot);
+    },
+  };
+  return {
+    work,
+    end: () => {
+      for (const speak of lastWords.splice(0)) speak();
+    },
+  };
+};
