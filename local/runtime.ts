@@ -26,10 +26,10 @@ import {
   startSqs,
 } from './engines.ts';
 import { type PublishedEvent, startEventBus } from './event-bus.ts';
-import { startEventSourceMappings } from './event-source-mappings.ts';
 import type { LambdaHost } from './lambda-host.ts';
 import { type InvocationDone, type LambdaOptions, loadLambdas } from './lambdas.ts';
 import { Monitoring } from './monitoring.ts';
+import { startMonitoringApi } from './monitoring-api.ts';
 import { type AccessSeen, checkPermissions } from './permissions/runtime-permissions.ts';
 import { createQueues, createTables, deleteQueues, deleteTables, tableTags, withNamesOfItsOwn } from './resources.ts';
 import { expectFreeRuntimeFile, removeRuntimeFile, writeRuntimeFile } from './runtime-file.ts';
@@ -199,8 +199,8 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   const { sources: eventSources, mappings } = wiring.eventSources(
     options.isolated ? undefined : checkpointStore(dynamodb, dataDir),
   );
-  const mappingsServer = await startEventSourceMappings(mappings, () => monitoring.alarms.states);
-  stops.push(() => mappingsServer.stop());
+  const monitoringApi = await startMonitoringApi(mappings, () => monitoring.alarms.states);
+  stops.push(() => monitoringApi.stop());
   const schedules = wiring.schedules(options.schedulePeriodMs);
   const deployments = wiring.deployments(options.schedulePeriodMs);
   const api = wiring.httpApi((apiId, status) => monitoring.answered(apiId, status));
@@ -232,7 +232,7 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
       tags: tableTags(assembly, references, bookingsTable),
       timerQueueUrl: outputs.TimerQueueUrl ?? '',
       timerDeadLetterQueueUrl: outputs.TimerDeadLetterQueueUrl ?? '',
-      eventSourceMappings: mappingsServer.endpoint,
+      eventSourceMappings: monitoringApi.endpoint,
       events: eventsUrl,
       secretsManager: secretsManager.endpoint,
       outputs,

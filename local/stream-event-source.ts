@@ -14,7 +14,7 @@ import {
 } from '@aws-sdk/client-dynamodb-streams';
 import type { Checkpoints } from './checkpoints.ts';
 import { compileFilters } from './event-filter.ts';
-import type { ReaderProgress } from './event-source-mappings.ts';
+import type { ReaderProgress } from './event-source-mapping.ts';
 import { InvocationError, type LambdaHost } from './lambda-host.ts';
 
 export interface StreamEventSourceSettings {

@@ -3,7 +3,7 @@ import type { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { type CheckpointStore, openCheckpoints } from './checkpoints.ts';
 import { REGION } from './engines.ts';
-import type { EventSourceMapping } from './event-source-mappings.ts';
+import type { EventSourceMapping } from './event-source-mapping.ts';
 import { LocalHttpApi } from './http-api.ts';
 import type { LambdaHost } from './lambda-host.ts';
 import { isExternal } from './open-engines.ts';
