@@ -17,7 +17,6 @@ import {
   claimPort,
   type Engine,
   type EngineOptions,
-  externalEndpoint,
   type GuardedEngine,
   LOCAL_ACCOUNT_ID,
   LOCAL_CREDENTIALS,
@@ -30,6 +29,7 @@ import type { LambdaHost } from './lambda-host.ts';
 import { type InvocationDone, type LambdaOptions, loadLambdas } from './lambdas.ts';
 import { Monitoring } from './monitoring.ts';
 import { startMonitoringApi } from './monitoring-api.ts';
+import { endpointOf, type Service } from './open-engines.ts';
 import { type AccessSeen, checkPermissions } from './permissions/runtime-permissions.ts';
 import { createQueues, createTables, deleteQueues, deleteTables, tableTags, withNamesOfItsOwn } from './resources.ts';
 import { expectFreeRuntimeFile, removeRuntimeFile, writeRuntimeFile } from './runtime-file.ts';
@@ -298,15 +298,15 @@ interface RunningEngine extends Omit<GuardedEngine, 'stop'> {
 }
 
 const engine = async (
-  name: 'DYNAMODB' | 'SQS',
+  service: Service,
   port: number | undefined,
   dataDir: string | undefined,
   startEmbedded: (options: EngineOptions) => Promise<Engine & { readonly directEndpoint?: string }>,
   stops: Stops,
 ): Promise<RunningEngine> => {
-  const endpoint = externalEndpoint(`${name}_ENDPOINT`, process.env[`${name}_ENDPOINT`]);
+  const endpoint = endpointOf(service);
   if (endpoint !== undefined) return { endpoint, directEndpoint: endpoint, isExternal: true };
-  const embedded = await startEmbedded({ port: port ?? 0, portVariable: `${name}_PORT`, dataDir });
+  const embedded = await startEmbedded({ port: port ?? 0, portVariable: `${service}_PORT`, dataDir });
   stops.push(() => embedded.stop());
   return { directEndpoint: embedded.endpoint, ...embedded, isExternal: false };
 };
