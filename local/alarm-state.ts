@@ -25,6 +25,8 @@ const COMPARISONS: Readonly<Record<string, (value: number, threshold: number) =>
   LessThanOrEqualToThreshold: (value, threshold) => value <= threshold,
 };
 
+const TREATMENTS: readonly string[] = ['breaching', 'notBreaching', 'ignore', 'missing'];
+
 /**
  * @param points one for each period, the newest last; undefined where data is missing
  * @param before the state until now, which stays where missing data is to be ignored
@@ -38,21 +40,14 @@ export const alarmState = (
   const { threshold, comparison, evaluationPeriods, datapointsToAlarm, treatMissingData } = rule;
   const isBreaching = COMPARISONS[comparison];
   if (isBreaching === undefined) throw new Error(`an alarm compares by ${comparison}, which is not supported here`);
+  if (!TREATMENTS.includes(treatMissingData)) {
+    throw new Error(`an alarm treats missing data as ${treatMissingData}, which is not supported here`);
+  }
   const range = points.slice(-(evaluationPeriods + MORE_PERIODS));
   const existing = range.flatMap((point) => (point === undefined ? [] : [point]));
   const breaching = existing.slice(-evaluationPeriods).filter((point) => isBreaching(point, threshold)).length;
-  const missing = Math.max(0, evaluationPeriods - existing.length);
-  if (missing === 0) return breaching >= datapointsToAlarm ? 'ALARM' : 'OK';
-  switch (treatMissingData) {
-    case 'breaching':
-      return breaching + missing >= datapointsToAlarm ? 'ALARM' : 'OK';
-    case 'notBreaching':
-      return breaching >= datapointsToAlarm ? 'ALARM' : 'OK';
-    case 'ignore':
-      return existing.length === 0 ? before : breaching >= datapointsToAlarm ? 'ALARM' : 'OK';
-    case 'missing':
-      return existing.length === 0 ? 'INSUFFICIENT_DATA' : breaching >= datapointsToAlarm ? 'ALARM' : 'OK';
-    default:
-      throw new Error(`an alarm treats missing data as ${treatMissingData}, which is not supported here`);
-  }
+  if (existing.length === 0 && treatMissingData === 'ignore') return before;
+  if (existing.length === 0 && treatMissingData === 'missing') return 'INSUFFICIENT_DATA';
+  const missing = treatMissingData === 'breaching' ? Math.max(0, evaluationPeriods - existing.length) : 0;
+  return breaching + missing >= datapointsToAlarm ? 'ALARM' : 'OK';
 };

@@ -42,6 +42,8 @@ export class LocalAlarms {
   readonly #metrics: Metrics;
   readonly #settings: AlarmsSettings;
   readonly #startedAtMs: number;
+  /** The longest that an alarm looks back. */
+  readonly #lookBackMs: number;
 
   /** @throws UnsupportedTemplateError for an alarm that it cannot evaluate */
   constructor(template: Template, references: References, metrics: Metrics, settings: AlarmsSettings) {
@@ -50,6 +52,10 @@ export class LocalAlarms {
     this.#startedAtMs = settings.clock();
     this.#alarms = resourcesOf(template, 'AWS::CloudWatch::Alarm').map(([logicalId, properties]) =>
       readAlarm(logicalId, references.resolve(properties) as AlarmProperties, settings.clock()),
+    );
+    this.#lookBackMs = Math.max(
+      0,
+      ...this.#alarms.flatMap(({ rule, terms }) => terms.map(({ periodMs }) => periodsOf(rule) * periodMs)),
     );
   }
 
@@ -75,10 +81,11 @@ export class LocalAlarms {
       alarm.state = { ...alarm.state, state, sinceMs: nowMs };
       if (isNews) this.#settings.onChange({ ...alarm.state, actions: state === 'ALARM' ? alarm.state.actions : [] });
     }
+    this.#metrics.forgetBefore(endMs - this.#lookBackMs);
   }
 
   #points({ rule, terms }: LocalAlarm, endMs: number): (number | undefined)[] {
-    const count = rule.evaluationPeriods + MORE_PERIODS;
+    const count = periodsOf(rule);
     const rows = terms.map(({ metric, statistic, periodMs, unit, fill }) => {
       const points = Array.from({ length: count }, (_, index) => {
         const toMs = endMs - (count - 1 - index) * periodMs;
@@ -95,6 +102,8 @@ export class LocalAlarms {
   }
 }
 
+const periodsOf = ({ evaluationPeriods }: AlarmRule): number => evaluationPeriods + MORE_PERIODS;
+
 const readAlarm = (logicalId: string, properties: AlarmProperties, nowMs: number): LocalAlarm => {
   const { AlarmName, AlarmDescription, AlarmActions = [], EvaluationPeriods } = properties;
   const rule: AlarmRule = {
@@ -107,7 +116,7 @@ const readAlarm = (logicalId: string, properties: AlarmProperties, nowMs: number
   const terms = properties.Metrics ? readSum(logicalId, properties.Metrics) : [readTerm(properties, undefined)];
   try {
     alarmState(rule, [], 'OK');
-    for (const { statistic } of terms) statisticOf(statistic, [0]);
+    for (const { statistic } of terms) statisticOf(statistic, new Map([[0, 1]]));
   } catch (error) {
     throw new UnsupportedTemplateError([`${logicalId}: ${error instanceof Error ? error.message : error}`]);
   }

@@ -1,10 +1,7 @@
 /** Names and ARNs of the template's resources, in the forms that `Ref` and `Fn::GetAtt` give on AWS. */
-import { LOCAL_ACCOUNT_ID, REGION } from './account.ts';
+import { localArn as arn, LOCAL_ACCOUNT_ID, REGION } from './account.ts';
 import { physicalName } from './resources.ts';
 import type { Assembly, References } from './template.ts';
-
-const arn = (service: string, resource: string, region = REGION): string =>
-  `arn:aws:${service}:${region}:${LOCAL_ACCOUNT_ID}:${resource}`;
 
 interface Form {
   /** The property that may give the name. */

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type LoopbackServer, listenOnLoopback } from './loopback.ts';
+import { bodyText, type LoopbackServer, listenOnLoopback } from './loopback.ts';
 
 /** An event as EventBridge hands it to a rule's target. */
 export interface PublishedEvent {
@@ -91,12 +91,10 @@ export const startEventBus = async ({
       response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(body));
     };
     if (request.method !== 'POST') return answer(404, { message: 'only PutEvents, and GET /events' });
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk);
     const action = String(request.headers['x-amz-target']).split('.').at(-1);
     if (action !== 'PutEvents')
       return answer(400, { __type: 'UnknownOperationException', message: `${action} is not supported` });
-    const { Entries = [] } = JSON.parse(Buffer.concat(chunks).toString('utf8')) as { Entries?: Entry[] };
+    const { Entries = [] } = JSON.parse(await bodyText(request)) as { Entries?: Entry[] };
     if (Entries.length < 1 || Entries.length > MAX_ENTRIES) {
       return answer(400, {
         __type: 'ValidationException',

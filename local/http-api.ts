@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
+import { LOCAL_ACCOUNT_ID } from './account.ts';
 import type { LambdaHost } from './lambda-host.ts';
 import { type LoopbackServer, listenOnLoopback } from './loopback.ts';
 
@@ -124,7 +125,7 @@ const eventOf = (request: IncomingMessage, url: URL, routeKey: string, body: Buf
     ...(request.headers.cookie && { cookies: request.headers.cookie.split('; ') }),
     ...(Object.keys(query).length > 0 && { queryStringParameters: query }),
     requestContext: {
-      accountId: '000000000000',
+      accountId: LOCAL_ACCOUNT_ID,
       apiId: 'local',
       domainName: headers.host ?? '',
       domainPrefix: 'local',

@@ -151,8 +151,8 @@ export class LambdaHost {
   }
 
   async #start(): Promise<Environment> {
-    const { environment: env, onLogLine, onAccess, ...settings } = this.settings;
-    const { bundle, handlerName, functionName, memorySizeMb, clockOffset, caller } = settings;
+    const { environment: env, onLogLine, onAccess, bundle, handlerName, functionName, memorySizeMb } = this.settings;
+    const { clockOffset, caller } = this.settings;
     const workerData: WorkerSettings = { bundle, handlerName, functionName, memorySizeMb, clockOffset, caller };
     this.#starting += 1;
     const worker = new Worker(new URL('./lambda-worker.ts', import.meta.url), {

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
-import { LOCAL_CREDENTIALS } from './account.ts';
+import { LOCAL_CREDENTIALS, localArn } from './account.ts';
 import { type ClockOffset, goByOffset } from './moved-clock.ts';
 import type { Caller } from './permissions/caller.ts';
 import type { Access } from './permissions/gate.ts';
@@ -57,7 +57,7 @@ const serve = (handler: (event: unknown, context: unknown) => unknown): void => 
       awsRequestId: requestId,
       functionName: settings.functionName,
       functionVersion: '$LATEST',
-      invokedFunctionArn: `arn:aws:lambda:${process.env.AWS_REGION}:000000000000:function:${settings.functionName}`,
+      invokedFunctionArn: localArn('lambda', `function:${settings.functionName}`),
       memoryLimitInMB: String(settings.memorySizeMb),
       getRemainingTimeInMillis: () => Math.max(0, timeoutMs - (performance.now() - startedAtMs)),
     };

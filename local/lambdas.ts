@@ -51,8 +51,15 @@ export const loadLambdas = async (
   for (const [logicalId, properties] of resourcesOf(assembly.template, 'AWS::Lambda::Function')) {
     const functionName = String(references.resolve({ Ref: logicalId }));
     const caller = callers.get(logicalId);
-    const { Code, Handler, Runtime, Timeout, MemorySize, Environment, ReservedConcurrentExecutions } =
-      references.resolve(properties) as LambdaFunction;
+    const {
+      Code,
+      Handler,
+      Runtime,
+      Timeout = 3,
+      MemorySize = 128,
+      Environment,
+      ReservedConcurrentExecutions,
+    } = references.resolve(properties) as LambdaFunction;
     if (Runtime !== ownRuntime)
       problems.push(`runtime ${Runtime} of ${logicalId}: this is ${ownRuntime}, start with npm start`);
     const [file = '', handlerName = ''] = Handler.split('.');
@@ -63,11 +70,11 @@ export const loadLambdas = async (
         functionName,
         bundle: join(bundleDirectory(assembly, logicalId, Code), `${file}.js`),
         handlerName,
-        timeoutMs: (Timeout ?? 3) * 1_000,
-        memorySizeMb: MemorySize ?? 128,
+        timeoutMs: Timeout * 1_000,
+        memorySizeMb: MemorySize,
         maxConcurrency: Math.min(maxConcurrency, ReservedConcurrentExecutions ?? maxConcurrency),
         onLogLine: (line) => onLogLine(logicalId, line),
-        onInvocation: (durationMs) => onInvocation({ logicalId, durationMs, memorySizeMb: MemorySize ?? 128 }),
+        onInvocation: (durationMs) => onInvocation({ logicalId, durationMs, memorySizeMb: MemorySize }),
         clockOffset: clockOffsetOf(logicalId),
         caller,
         onAccess: (access) => onAccess(logicalId, access),
@@ -81,7 +88,7 @@ export const loadLambdas = async (
             AWS_ACCESS_KEY_ID: caller?.accessKeyId ?? LOCAL_CREDENTIALS.accessKeyId,
             AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey,
             AWS_LAMBDA_FUNCTION_NAME: functionName,
-            AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(MemorySize ?? 128),
+            AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(MemorySize),
             AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
             AWS_EXECUTION_ENV: `AWS_Lambda_${Runtime}`,
             // The developer's own AWS profile must not leak in.

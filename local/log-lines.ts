@@ -7,6 +7,10 @@ export const lambdaName = (logicalId: string): string =>
     .replace(/(?!^)([A-Z])/g, '-$1')
     .toLowerCase();
 
+/** @param time ISO 8601; empty where it is not known */
+export const terminalLine = (time: string, who: string, text: string): string =>
+  `${time.slice(11, 23).padEnd(12)} ${who.padEnd(16)} ${text}`;
+
 /**
  * One line for the terminal: time, Lambda, level unless it is INFO, message and data.
  *
@@ -18,14 +22,11 @@ export const readableLogLine = (logicalId: string, line: string): string | undef
   try {
     entry = JSON.parse(line);
   } catch {
-    return `${''.padEnd(12)} ${name.padEnd(16)} ${line}`;
+    return terminalLine('', name, line);
   }
   if ('_aws' in entry) return undefined;
   const { level, message, timestamp, service: _service, sampling_rate: _rate, function: _function, ...data } = entry;
-  const time = String(timestamp ?? '')
-    .slice(11, 23)
-    .padEnd(12);
   const urgency = level === 'INFO' ? '' : `${level} `;
   const rest = Object.keys(data).length > 0 ? ` ${JSON.stringify(data)}` : '';
-  return `${time} ${name.padEnd(16)} ${urgency}${message}${rest}`;
+  return terminalLine(String(timestamp ?? ''), name, `${urgency}${message}${rest}`);
 };

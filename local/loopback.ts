@@ -51,3 +51,10 @@ export const listenOnLoopback = async (onRequest: OnRequest, port = 0): Promise<
       }),
   };
 };
+
+/** A request's whole body. */
+export const bodyText = async (request: IncomingMessage): Promise<string> => {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8');
+};

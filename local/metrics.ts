@@ -1,4 +1,7 @@
-/** Metrics as CloudWatch keeps them: values by namespace, name, dimensions and unit, in buckets of a minute. */
+/**
+ * Metrics as CloudWatch keeps them: values by namespace, name, dimensions and unit, in buckets of a minute. A bucket holds each
+ * value once, with how often it came: a lag in whole milliseconds has few values, however many bookings expire.
+ */
 
 /** Which metric. Dimensions without a value are other metrics than those with one. */
 export interface MetricId {
@@ -8,30 +11,27 @@ export interface MetricId {
 }
 
 export const BUCKET_MS = 60_000;
-/** The longest that an alarm of the template looks back, and some more: five periods of 180 minutes. */
-const KEPT_MS = 16 * 60 * BUCKET_MS;
 
-interface Series {
-  /** Values by the minute that they belong to and by unit. */
-  readonly buckets: Map<number, { readonly unit: string; readonly value: number }[]>;
-}
+/** How often each value came. */
+type Counts = Map<number, number>;
+/** Of one metric, by the minute and the unit. */
+type Series = Map<number, Map<string, Counts>>;
 
 export class Metrics {
   readonly #series = new Map<string, Series>();
 
   /** @param atMs when it was measured, epoch ms */
   put(metric: MetricId, value: number, atMs: number, unit = 'None'): void {
-    const key = keyOf(metric);
-    const series = this.#series.get(key) ?? { buckets: new Map() };
-    this.#series.set(key, series);
-    const minute = Math.floor(atMs / BUCKET_MS);
-    const bucket = series.buckets.get(minute);
-    if (bucket) {
-      bucket.push({ unit, value });
-      return;
+    const series = getOrPut(this.#series, keyOf(metric), new Map() as Series);
+    const ofMinute = getOrPut(series, Math.floor(atMs / BUCKET_MS), new Map<string, Counts>());
+    count(getOrPut(ofMinute, unit, new Map() as Counts), value);
+  }
+
+  /** Forgets what was measured in minutes that ended before. */
+  forgetBefore(atMs: number): void {
+    for (const series of this.#series.values()) {
+      for (const minute of series.keys()) if ((minute + 1) * BUCKET_MS <= atMs) series.delete(minute);
     }
-    series.buckets.set(minute, [{ unit, value }]);
-    for (const old of series.buckets.keys()) if (old < minute - KEPT_MS / BUCKET_MS) series.buckets.delete(old);
   }
 
   /**
@@ -68,39 +68,58 @@ export class Metrics {
    * @throws Error for a statistic that it does not know
    */
   statistic(metric: MetricId, statistic: string, fromMs: number, toMs: number, unit?: string): number | undefined {
-    const { buckets } = this.#series.get(keyOf(metric)) ?? {};
-    const values: number[] = [];
+    const series = this.#series.get(keyOf(metric));
+    const counts: Counts = new Map();
     for (let minute = fromMs / BUCKET_MS; minute < toMs / BUCKET_MS; minute += 1) {
-      for (const each of buckets?.get(minute) ?? []) {
-        if (unit === undefined || each.unit === unit) values.push(each.value);
+      for (const [ofUnit, more] of series?.get(minute) ?? []) {
+        if (unit !== undefined && unit !== ofUnit) continue;
+        for (const [value, times] of more) count(counts, value, times);
       }
     }
-    return values.length === 0 ? undefined : statisticOf(statistic, values);
+    return counts.size === 0 ? undefined : statisticOf(statistic, counts);
   }
 }
 
-/** @throws Error for a statistic that is not known, so that an alarm is refused when it is read, and not when it is needed */
-export const statisticOf = (statistic: string, values: readonly number[]): number => {
-  const sum = values.reduce((total, value) => total + value, 0);
+/**
+ * @param counts how often each value came; at least one did
+ * @throws Error for a statistic that is not known, so that an alarm is refused when it is read, and not when it is needed
+ */
+export const statisticOf = (statistic: string, counts: ReadonlyMap<number, number>): number => {
+  const values = [...counts.keys()].sort((a, b) => a - b);
+  const sum = [...counts].reduce((total, [value, times]) => total + value * times, 0);
+  const sampleCount = [...counts.values()].reduce((total, times) => total + times, 0);
   const percentile = /^p(\d+(?:\.\d+)?)$/.exec(statistic)?.[1];
   if (percentile !== undefined) {
-    const sorted = values.toSorted((a, b) => a - b);
-    return sorted[Math.max(0, Math.ceil((Number(percentile) / 100) * sorted.length) - 1)] ?? 0;
+    let left = Math.ceil((Number(percentile) / 100) * sampleCount);
+    for (const value of values) {
+      left -= counts.get(value) ?? 0;
+      if (left <= 0) return value;
+    }
   }
   switch (statistic) {
     case 'Sum':
       return sum;
     case 'Average':
-      return sum / values.length;
+      return sum / sampleCount;
     case 'SampleCount':
-      return values.length;
+      return sampleCount;
     case 'Maximum':
-      return values.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
+      return values.at(-1) ?? 0;
     case 'Minimum':
-      return values.reduce((least, value) => Math.min(least, value), Number.POSITIVE_INFINITY);
+      return values[0] ?? 0;
     default:
       throw new Error(`a statistic must be Sum, Average, SampleCount, Maximum, Minimum or pNN, got ${statistic}`);
   }
+};
+
+const count = (counts: Counts, value: number, times = 1): void => {
+  counts.set(value, (counts.get(value) ?? 0) + times);
+};
+
+const getOrPut = <Key, Value>(map: Map<Key, Value>, key: Key, absent: Value): Value => {
+  const value = map.get(key) ?? absent;
+  map.set(key, value);
+  return value;
 };
 
 const keyOf = ({ namespace, name, dimensions }: MetricId): string =>

@@ -4,7 +4,7 @@
  */
 import { GetQueueAttributesCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { type AlarmChange, LocalAlarms } from './alarms.ts';
-import type { EventSourceMapping } from './event-source-mappings.ts';
+import type { EventSourceMapping } from './event-source-mapping.ts';
 import { type MetricId, Metrics } from './metrics.ts';
 import { type References, resourcesOf, type Template } from './template.ts';
 

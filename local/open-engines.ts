@@ -10,13 +10,17 @@ export interface OpenedEngine extends Engine {
   readonly isExternal: boolean;
 }
 
-type Service = 'DYNAMODB' | 'SQS';
+export type Service = 'DYNAMODB' | 'SQS';
 
 /**
- * Whether a service's engine is the operator's own.
+ * Where the operator's own engine is; undefined for an embedded one.
  *
  * @throws EngineError if the operator's is not on loopback
  */
+export const endpointOf = (service: Service): string | undefined =>
+  externalEndpoint(`${service}_ENDPOINT`, process.env[`${service}_ENDPOINT`]);
+
+/** @throws EngineError as `endpointOf` */
 export const isExternal = (service: Service): boolean => endpointOf(service) !== undefined;
 
 /**
@@ -34,9 +38,6 @@ export const enginesInWords = (dataDir?: string): string => {
 
 export const openDynamoDb = (): Promise<OpenedEngine> => open('DYNAMODB', startDynamoDb);
 export const openSqs = (): Promise<OpenedEngine> => open('SQS', startSqs);
-
-const endpointOf = (service: Service): string | undefined =>
-  externalEndpoint(`${service}_ENDPOINT`, process.env[`${service}_ENDPOINT`]);
 
 const open = async (service: Service, startEmbedded: typeof startDynamoDb): Promise<OpenedEngine> => {
   const endpoint = endpointOf(service);

@@ -18,7 +18,10 @@ export interface RuntimeFile {
   readonly tags?: Readonly<Record<string, string>>;
   readonly timerQueueUrl: string;
   readonly timerDeadLetterQueueUrl: string;
-  /** Where Lambda and CloudWatch tell how far behind the readers are; absent in a file of an older version. */
+  /**
+   * Where Lambda and CloudWatch tell how far behind the readers are and which alarms are on; absent in a file of an older
+   * version.
+   */
   readonly eventSourceMappings?: string;
   /** Where each event is streamed as it is published; absent in a file of an older version, as the next two. */
   readonly events?: string;

@@ -17,7 +17,6 @@ import {
   claimPort,
   type Engine,
   type EngineOptions,
-  externalEndpoint,
   type GuardedEngine,
   LOCAL_ACCOUNT_ID,
   LOCAL_CREDENTIALS,
@@ -26,10 +25,11 @@ import {
   startSqs,
 } from './engines.ts';
 import { type PublishedEvent, startEventBus } from './event-bus.ts';
-import { startEventSourceMappings } from './event-source-mappings.ts';
 import type { LambdaHost } from './lambda-host.ts';
 import { type InvocationDone, type LambdaOptions, loadLambdas } from './lambdas.ts';
 import { Monitoring } from './monitoring.ts';
+import { startMonitoringApi } from './monitoring-api.ts';
+import { endpointOf, type Service } from './open-engines.ts';
 import { type AccessSeen, checkPermissions } from './permissions/runtime-permissions.ts';
 import { createQueues, createTables, deleteQueues, deleteTables, tableTags, withNamesOfItsOwn } from './resources.ts';
 import { expectFreeRuntimeFile, removeRuntimeFile, writeRuntimeFile } from './runtime-file.ts';
@@ -199,8 +199,8 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   const { sources: eventSources, mappings } = wiring.eventSources(
     options.isolated ? undefined : checkpointStore(dynamodb, dataDir),
   );
-  const mappingsServer = await startEventSourceMappings(mappings, () => monitoring.alarms.states);
-  stops.push(() => mappingsServer.stop());
+  const monitoringApi = await startMonitoringApi(mappings, () => monitoring.alarms.states);
+  stops.push(() => monitoringApi.stop());
   const schedules = wiring.schedules(options.schedulePeriodMs);
   const deployments = wiring.deployments(options.schedulePeriodMs);
   const api = wiring.httpApi((apiId, status) => monitoring.answered(apiId, status));
@@ -232,7 +232,7 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
       tags: tableTags(assembly, references, bookingsTable),
       timerQueueUrl: outputs.TimerQueueUrl ?? '',
       timerDeadLetterQueueUrl: outputs.TimerDeadLetterQueueUrl ?? '',
-      eventSourceMappings: mappingsServer.endpoint,
+      eventSourceMappings: monitoringApi.endpoint,
       events: eventsUrl,
       secretsManager: secretsManager.endpoint,
       outputs,
@@ -298,15 +298,15 @@ interface RunningEngine extends Omit<GuardedEngine, 'stop'> {
 }
 
 const engine = async (
-  name: 'DYNAMODB' | 'SQS',
+  service: Service,
   port: number | undefined,
   dataDir: string | undefined,
   startEmbedded: (options: EngineOptions) => Promise<Engine & { readonly directEndpoint?: string }>,
   stops: Stops,
 ): Promise<RunningEngine> => {
-  const endpoint = externalEndpoint(`${name}_ENDPOINT`, process.env[`${name}_ENDPOINT`]);
+  const endpoint = endpointOf(service);
   if (endpoint !== undefined) return { endpoint, directEndpoint: endpoint, isExternal: true };
-  const embedded = await startEmbedded({ port: port ?? 0, portVariable: `${name}_PORT`, dataDir });
+  const embedded = await startEmbedded({ port: port ?? 0, portVariable: `${service}_PORT`, dataDir });
   stops.push(() => embedded.stop());
   return { directEndpoint: embedded.endpoint, ...embedded, isExternal: false };
 };

@@ -1,18 +1,16 @@
 /** A stand-in for Secrets Manager that speaks its protocol to the real SDK client, as far as the Lambdas use it. */
-import { type LoopbackServer, listenOnLoopback } from './loopback.ts';
+import { bodyText, type LoopbackServer, listenOnLoopback } from './loopback.ts';
 
 /** @param secrets values by ARN */
 export const startSecrets = (secrets: ReadonlyMap<string, string>): Promise<LoopbackServer> =>
   listenOnLoopback(async (request, response) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk);
     const answer = (status: number, body: object): void => {
       response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(body));
     };
     const action = String(request.headers['x-amz-target']).split('.').at(-1);
     if (action !== 'GetSecretValue')
       return answer(400, { __type: 'InvalidRequestException', message: `${action} is not supported` });
-    const { SecretId } = JSON.parse(Buffer.concat(chunks).toString('utf8'));
+    const { SecretId } = JSON.parse(await bodyText(request));
     const SecretString = secrets.get(SecretId);
     if (SecretString === undefined)
       return answer(400, { __type: 'ResourceNotFoundException', message: `no secret ${SecretId}` });

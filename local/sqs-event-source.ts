@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DeleteMessageBatchCommand, type Message, ReceiveMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { SQSEvent } from 'aws-lambda';
 import { compileFilters } from './event-filter.ts';
-import type { ReaderProgress } from './event-source-mappings.ts';
+import type { ReaderProgress } from './event-source-mapping.ts';
 import type { LambdaHost } from './lambda-host.ts';
 
 export interface SqsEventSourceSettings {

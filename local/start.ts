@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { parseOptions, seeHelp, UsageError, WRONG_USAGE } from '../terminal/usage.ts';
 import { EngineError, REGION } from './engines.ts';
 import { InvocationError } from './lambda-host.ts';
-import { readableLogLine } from './log-lines.ts';
+import { readableLogLine, terminalLine } from './log-lines.ts';
 import { enginesInWords } from './open-engines.ts';
 import { MissingPermissionError } from './permissions/judged-duties.ts';
 import { type LocalRuntime, startRuntime } from './runtime.ts';
@@ -115,6 +115,8 @@ const openLogs = (): ((logicalId: string, line: string) => void) => {
   };
 };
 
+const lineNow = (who: string, text: string): string => terminalLine(new Date().toISOString(), who, text);
+
 const run = async (): Promise<void> => {
   const { help, ...options } = readOptions();
   if (help) {
@@ -127,12 +129,10 @@ const run = async (): Promise<void> => {
     announce: true,
     onLogLine: openLogs(),
     onEvent: ({ time, 'detail-type': type, detail }) =>
-      console.log(`${time.slice(11, 23)} ${'event'.padEnd(16)} ${type} ${JSON.stringify(detail)}`),
+      console.log(terminalLine(time, 'event', `${type} ${JSON.stringify(detail)}`)),
     onAlarm: ({ name, state, description }) =>
-      console.log(
-        `${new Date().toISOString().slice(11, 23)} ${'alarm'.padEnd(16)} ${name} ${state === 'ALARM' ? `is on: ${description}` : 'is off again'}`,
-      ),
-    onProblem: (problem) => console.error(`${new Date().toISOString().slice(11, 23)} runtime          ${problem}`),
+      console.log(lineNow('alarm', `${name} ${state === 'ALARM' ? `is on: ${description}` : 'is off again'}`)),
+    onProblem: (problem) => console.error(lineNow('runtime', problem)),
   });
   greet(runtime, options.dataDir);
   if (process.stdin.isTTY) {

@@ -3,7 +3,7 @@ import type { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { type CheckpointStore, openCheckpoints } from './checkpoints.ts';
 import { REGION } from './engines.ts';
-import type { EventSourceMapping } from './event-source-mappings.ts';
+import type { EventSourceMapping } from './event-source-mapping.ts';
 import { LocalHttpApi } from './http-api.ts';
 import type { LambdaHost } from './lambda-host.ts';
 import { isExternal } from './open-engines.ts';
@@ -181,7 +181,6 @@ export class Wiring {
     if (others.length > 0 || properties?.ProtocolType !== 'HTTP') {
       throw new UnsupportedTemplateError(['more than one API, or one that is no HTTP API']);
     }
-    this.#references.set(logicalId, logicalId);
     const integrations = new Map<string, LambdaHost>();
     for (const [integrationId, integration] of resourcesOf(this.#template, 'AWS::ApiGatewayV2::Integration')) {
       const { IntegrationType, IntegrationUri, PayloadFormatVersion } = this.#references.resolve(integration) as Record<
@@ -191,7 +190,6 @@ export class Wiring {
       if (IntegrationType !== 'AWS_PROXY' || PayloadFormatVersion !== '2.0') {
         throw new UnsupportedTemplateError([`integration ${integrationId}: only AWS_PROXY with payload format 2.0`]);
       }
-      this.#references.set(integrationId, integrationId);
       integrations.set(`integrations/${integrationId}`, this.#lambdaOf(IntegrationUri));
     }
     const routes = resourcesOf(this.#template, 'AWS::ApiGatewayV2::Route').map(([routeId, { RouteKey, Target }]) => {

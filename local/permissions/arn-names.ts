@@ -1,5 +1,5 @@
 /** The ARNs of what requests name. */
-import { LOCAL_ACCOUNT_ID, REGION } from '../account.ts';
+import { localArn } from '../account.ts';
 
 /** ARNs by the names that requests use. A name may be an ARN itself. */
 export interface ArnNames {
@@ -19,7 +19,7 @@ export interface KnownArns {
 /** What is not known gets the ARN that it would have. */
 export const arnNames = ({ tables, queues }: KnownArns): ArnNames => {
   const unlessArn = (nameOrArn: string, service: string, resource: string): string =>
-    nameOrArn.startsWith('arn:') ? nameOrArn : `arn:aws:${service}:${REGION}:${LOCAL_ACCOUNT_ID}:${resource}`;
+    nameOrArn.startsWith('arn:') ? nameOrArn : localArn(service, resource);
   return {
     table: (name) => tables[name] ?? unlessArn(name, 'dynamodb', `table/${name}`),
     queue: (name) => queues[name] ?? unlessArn(name, 'sqs', name),

@@ -1,6 +1,6 @@
 /** A Lambda as a caller of AWS: its access key, its role, and all that decides what it may do. Crosses to its thread. */
 import { randomBytes } from 'node:crypto';
-import { LOCAL_ACCOUNT_ID } from '../account.ts';
+import { localArn } from '../account.ts';
 import { type Assembly, type References, resourcesOf, type Template, UnsupportedTemplateError } from '../template.ts';
 import type { KnownArns } from './arn-names.ts';
 import type { Keys } from './keys.ts';
@@ -45,7 +45,7 @@ export const callersOf = (
       const caller: Caller = {
         accessKeyId: temporaryAccessKeyId(),
         roleArn: role.arn,
-        sessionArn: `arn:aws:sts::${LOCAL_ACCOUNT_ID}:assumed-role/${role.name}/${functionName}`,
+        sessionArn: localArn('sts', `assumed-role/${role.name}/${functionName}`, ''),
         statements: role.statements,
         ofResources: Object.fromEntries(ofResources),
         keys,

@@ -2,7 +2,7 @@
  * What AWS's own services must be able to do for the template to work: Lambda with the roles of its functions, and
  * schedules, rules, routes and alarms with what they set off.
  */
-import { LOCAL_ACCOUNT_ID, REGION } from '../account.ts';
+import { localArn } from '../account.ts';
 import { type Assembly, type References, resourcesOf, type Template, UnsupportedTemplateError } from '../template.ts';
 import type { Need } from './need.ts';
 import type { Principal } from './policy.ts';
@@ -54,7 +54,7 @@ class Walk {
   #functions(): Duty[][] {
     return this.#each('AWS::Lambda::Function', (logicalId, { Role, LoggingConfig }: FunctionProperties) => {
       const group = LoggingConfig?.LogGroup ?? `/aws/lambda/${this.#references.resolve({ Ref: logicalId })}`;
-      const stream = `arn:aws:logs:${REGION}:${LOCAL_ACCOUNT_ID}:log-group:${group}:log-stream:2026/01/01/[$LATEST]0`;
+      const stream = localArn('logs', `log-group:${group}:log-stream:2026/01/01/[$LATEST]0`);
       const log = (action: string): Duty => ({
         what: `logs of ${logicalId}`,
         principal: role(Role),
@@ -179,7 +179,7 @@ class Walk {
               principal: service('apigateway'),
               action: 'lambda:InvokeFunction',
               resource: lambda,
-              sourceArn: `arn:aws:execute-api:${REGION}:${LOCAL_ACCOUNT_ID}:${ApiId}/${StageName}/${path}`,
+              sourceArn: localArn('execute-api', `${ApiId}/${StageName}/${path}`),
             }),
           ),
         );
@@ -220,7 +220,7 @@ class Walk {
 }
 
 /** Scheduler assumes a role in the name of the schedule's group. */
-const DEFAULT_SCHEDULE_GROUP = `arn:aws:scheduler:${REGION}:${LOCAL_ACCOUNT_ID}:schedule-group/default`;
+const DEFAULT_SCHEDULE_GROUP = localArn('scheduler', 'schedule-group/default');
 
 const METHODS = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT'];
 

@@ -4,7 +4,6 @@ import { type Keys, keysOf } from './keys.ts';
 import { type PolicyKind, parsePolicy, type Statement, UnknownPolicyError } from './policy.ts';
 
 export interface Role {
-  readonly logicalId: string;
   readonly name: string;
   readonly arn: string;
   /** Who may assume it. */
@@ -77,7 +76,7 @@ const rolesOf = (template: Template, references: References, parse: Parse, probl
         .filter(({ roleNames }) => roleNames.includes(name))
         .flatMap(({ statements }) => statements);
       const trust = parse(AssumeRolePolicyDocument, `the trust policy of ${logicalId}`, 'trust');
-      return [arn, { logicalId, name, arn, trust, statements: [...inline, ...managed, ...byName] }];
+      return [arn, { name, arn, trust, statements: [...inline, ...managed, ...byName] }];
     }),
   );
 };
@@ -145,9 +144,9 @@ interface PermissionProperties {
   readonly SourceAccount?: string;
 }
 
-/** The policies that AWS keeps itself and that a role may name (AWS Managed Policy Reference Guide). */
 const LOGS = ['logs:CreateLogGroup', 'logs:CreateLogStream', 'logs:PutLogEvents'];
 
+/** What the policies allow that AWS keeps itself and that a role may name (AWS Managed Policy Reference Guide). */
 const ACTIONS_ON_EVERYTHING: Readonly<Record<string, readonly string[]>> = {
   'service-role/AWSLambdaBasicExecutionRole': LOGS,
   'service-role/AWSLambdaDynamoDBExecutionRole': [

@@ -4,7 +4,8 @@ import { mockClient } from 'aws-sdk-client-mock';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { lookAtReaders, readerProblems } from '../../commands/event-sources.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
-import { type EventSourceMapping, startEventSourceMappings } from '../../local/event-source-mappings.ts';
+import type { EventSourceMapping } from '../../local/event-source-mapping.ts';
+import { startMonitoringApi } from '../../local/monitoring-api.ts';
 
 const STREAM = 'arn:aws:dynamodb:us-east-1:000000000000:table/Bookings/stream/2026';
 const QUEUE = 'arn:aws:sqs:us-east-1:000000000000:timers';
@@ -31,7 +32,7 @@ const expire: EventSourceMapping = {
 const another: EventSourceMapping = { ...publish, uuid: 'd', eventSourceArn: `${STREAM}-of-another-table` };
 
 const lookAt = async (...mappings: EventSourceMapping[]) => {
-  const { endpoint, stop } = await startEventSourceMappings(mappings, () => []);
+  const { endpoint, stop } = await startMonitoringApi(mappings, () => []);
   try {
     return await lookAtReaders({ region: REGION, endpoint, credentials: LOCAL_CREDENTIALS }, STREAM, QUEUE, Date.now());
   } finally {

@@ -28,7 +28,11 @@ export const STEPS: Readonly<Record<string, readonly string[]>> = {
   commands: tests('test/flow/commands.test.ts'),
   fuzz: tests('test/fuzz', 'test/bench/bench.test.ts'),
   clocks: tests('test/clocks'),
-  local: tests('test/local/event-sources.test.ts', 'test/local/resources.test.ts'),
+  local: tests(
+    'test/local/sqs-event-source.test.ts',
+    'test/local/stream-event-source.test.ts',
+    'test/local/resources.test.ts',
+  ),
   strangers: tests('test/strangers'),
   races: tests('test/races'),
   patrol: tests('test/core/left-out.test.ts'),

@@ -49,7 +49,22 @@ test.each([
   ['p50', 2],
   ['p99', 4],
 ])('%s of four values', (statistic, expected) => {
-  expect(statisticOf(statistic, [4, 1, 3, 2])).toBe(expected);
+  expect(statisticOf(statistic, new Map([4, 1, 3, 2].map((value) => [value, 1])))).toBe(expected);
+});
+
+test.each([
+  ['Sum', 1_090],
+  ['Average', 10.9],
+  ['SampleCount', 100],
+  ['p98', 10],
+  ['p99', 10],
+  ['p99.5', 100],
+])('%s of a value that came 99 times and one that came once', (statistic, expected) => {
+  const counts = new Map([
+    [100, 1],
+    [10, 99],
+  ]);
+  expect(statisticOf(statistic, counts)).toBe(expected);
 });
 
 describe('metrics', () => {
@@ -85,6 +100,14 @@ describe('metrics', () => {
     expect(metrics.statistic(metric, 'Sum', 0, MINUTE_MS)).toBeUndefined();
     expect(metrics.statistic(metric, 'Sum', 0, 2 * MINUTE_MS, 'Milliseconds')).toBe(7);
     expect(metrics.statistic(metric, 'Sum', 0, 2 * MINUTE_MS, 'Count')).toBeUndefined();
+  });
+
+  test('are forgotten by whole minutes', () => {
+    const metrics = new Metrics();
+    for (const atMs of [0, MINUTE_MS]) metrics.putEmbedded(line(7, atMs));
+    metrics.forgetBefore(MINUTE_MS + 30_000);
+    expect(metrics.statistic(metric, 'SampleCount', 0, 2 * MINUTE_MS)).toBe(1);
+    expect(metrics.statistic(metric, 'SampleCount', MINUTE_MS, 2 * MINUTE_MS)).toBe(1);
   });
 });
 
@@ -134,6 +157,19 @@ describe('an alarm of a template', () => {
     put('second', 0);
     pass();
     expect(changed).toEqual(['ALARM to topic', 'OK to nobody']);
+  });
+
+  test('still finds the oldest period that it looks at, and not one before', () => {
+    const { put, pass, changed } = alarms('FILL(a, 0)', { EvaluationPeriods: 3, TreatMissingData: 'missing' });
+    for (let minute = 0; minute < 3; minute += 1) {
+      put('first', 3);
+      pass();
+    }
+    expect(changed).toEqual(['ALARM to topic']);
+    for (let minute = 0; minute < 4; minute += 1) pass();
+    expect(changed).toEqual(['ALARM to topic', 'OK to nobody']);
+    pass();
+    expect(changed.at(-1)).toBe('INSUFFICIENT_DATA to nobody');
   });
 
   test.each([

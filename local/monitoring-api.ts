@@ -2,33 +2,15 @@
  * A stand-in for Lambda's ListEventSourceMappings and CloudWatch's GetMetricData and DescribeAlarms that speaks their protocols
  * to the real SDK clients, as far as `npm run status` asks them how far behind the readers are and which alarms are on.
  */
-import type { IncomingMessage } from 'node:http';
 import type { AlarmState } from './alarms.ts';
-import { type LoopbackServer, listenOnLoopback } from './loopback.ts';
-
-/** How a reader does: what Lambda says of its last invocation, and how old what it works on is. */
-export interface ReaderProgress {
-  /** Absent for a queue, of whose mapping Lambda says only that it is there. */
-  readonly lastProcessingResult?: 'OK' | 'No records processed' | 'PROBLEM: Function call failed';
-  /** Age of the oldest record under work, ms; absent for a queue. */
-  readonly iteratorAgeMs?: number;
-  /** When it last got messages, epoch ms; absent for a stream. */
-  readonly lastReadAtMs?: number;
-}
-
-export interface EventSourceMapping {
-  readonly uuid: string;
-  readonly eventSourceArn: string;
-  readonly functionName: string;
-  /** Undefined where the template has it disabled. */
-  readonly progress: ((nowMs: number) => ReaderProgress) | undefined;
-}
+import type { EventSourceMapping } from './event-source-mapping.ts';
+import { bodyText, type LoopbackServer, listenOnLoopback } from './loopback.ts';
 
 /**
  * @param mappings all of the template
  * @param alarms tells the state of each alarm of the template
  */
-export const startEventSourceMappings = (
+export const startMonitoringApi = (
   mappings: readonly EventSourceMapping[],
   alarms: () => readonly AlarmState[],
 ): Promise<LoopbackServer> =>
@@ -52,11 +34,14 @@ export const startEventSourceMappings = (
       });
     }
     if (String(request.headers['x-amz-target']).endsWith('.GetMetricData')) {
-      const { MetricDataQueries } = (await bodyOf(request)) as { MetricDataQueries: readonly Query[] };
+      const { MetricDataQueries } = JSON.parse(await bodyText(request)) as { MetricDataQueries: readonly Query[] };
       return answer(200, { MetricDataResults: MetricDataQueries.map((query) => resultOf(query, mappings)) });
     }
     if (String(request.headers['x-amz-target']).endsWith('.DescribeAlarms')) {
-      const { AlarmNamePrefix = '', StateValue } = (await bodyOf(request)) as Record<string, string | undefined>;
+      const { AlarmNamePrefix = '', StateValue } = JSON.parse(await bodyText(request)) as Record<
+        string,
+        string | undefined
+      >;
       return answer(200, {
         MetricAlarms: alarms()
           .filter(({ name, state }) => name.startsWith(AlarmNamePrefix) && state === (StateValue ?? state))
@@ -92,10 +77,4 @@ const resultOf = ({ Id, MetricStat }: Query, mappings: readonly EventSourceMappi
       : [];
   const Values = ages.length > 0 ? [Math.max(...ages)] : [];
   return { Id, StatusCode: 'Complete', Values, Timestamps: Values.map(() => Date.now() / 1_000) };
-};
-
-const bodyOf = async (request: IncomingMessage): Promise<unknown> => {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk);
-  return JSON.parse(Buffer.concat(chunks).toString('utf8'));
 };
