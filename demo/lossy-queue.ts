@@ -1,7 +1,7 @@
 /** A stand-in between a Lambda and SQS that loses chosen messages: SQS says that it has them, and nobody ever gets them. */
 import { createHash, randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { listenOnLoopback } from '../local/loopback.ts';
+import { bodyText, listenOnLoopback } from '../local/loopback.ts';
 
 interface Entry {
   readonly Id: string;
@@ -23,7 +23,7 @@ export const startLossyQueue = async (isLost: (body: string) => boolean): Promis
   let target = '';
   const lost: string[] = [];
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const text = await bodyOf(request);
+    const text = await bodyText(request);
     const headers = { ...request.headers } as Record<string, string>;
     for (const name of ['host', 'connection', 'content-length']) delete headers[name];
     const forward = async (body: string): Promise<{ status: number; text: string }> => {
@@ -67,10 +67,4 @@ export const startLossyQueue = async (isLost: (body: string) => boolean): Promis
     },
     stop,
   };
-};
-
-const bodyOf = async (request: IncomingMessage): Promise<string> => {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk);
-  return Buffer.concat(chunks).toString('utf8');
 };
