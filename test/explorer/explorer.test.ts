@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { MINUTE_MS, SECOND_MS } from '../../functions/core/hold-time.ts';
 import { BrokenPromise } from './promises.ts';
 import { Reactions } from './reactions.ts';
 import { scheduleText, shrink } from './schedule.ts';
 import { type Counterexample, explore, taken } from './search.ts';
 import { emptyShards } from './shards.ts';
-import { MINUTE_MS, SECOND_MS, type SmallWorld } from './small-world.ts';
+import type { SmallWorld } from './small-world.ts';
 import { type Step, stepsOf } from './steps.ts';
 import { World } from './world.ts';
 import { shortForm, WORLDS } from './worlds.ts';

@@ -1,8 +1,8 @@
 /** What must hold after every step of every schedule. What a booking must be is said by the histories' model. */
 import type { Booking } from '../../functions/core/booking-status.ts';
+import { SECOND_MS } from '../../functions/core/hold-time.ts';
 import { effective, type ModelBooking, type ModelMove, moved } from '../histories/model.ts';
 import type { Outcome, Task } from './processes.ts';
-import { SECOND_MS } from './small-world.ts';
 
 /** The promises of docs/guarantees.md, as far as a small world can break them. */
 export type PromiseName =
@@ -52,8 +52,8 @@ export interface Ledger {
 
 /** How late a booking may be expired to which nothing happened: no round trip takes any time here. */
 export const ON_TIME_MS = SECOND_MS;
-/** What a scheduled sweep leaves alone, as guarantees.md says. */
-const OVERDUE_AFTER_MS = 30 * SECOND_MS;
+/** What a scheduled sweep leaves alone: as guarantees.md says, and not as the code does. */
+export const OVERDUE_AFTER_MS = 30 * SECOND_MS;
 /** A command compares its clock with the engine's, whose answers are dated by whole seconds, and takes a second off. */
 const COMMAND_TOLERANCE_MS = 2 * SECOND_MS;
 

@@ -82,8 +82,6 @@ export class Reactions {
   readonly #isEmptyShard: (shard: number) => boolean;
   readonly #known = new Map<string, Reaction>();
   readonly #instances = new Map<string, Instance>();
-  /** How often code was run, and how often it did not need to be. */
-  readonly counts = { ran: 0, remembered: 0 };
 
   /** @param isEmptyShard whether nobody ever writes into a shard of this world */
   constructor(isEmptyShard: (shard: number) => boolean) {
@@ -103,17 +101,9 @@ export class Reactions {
     return { ...life, log: { heard, before: life.log }, key, keyBefore: life.key };
   }
 
-  /** The reaction, if it is known already. */
-  known(life: Life): Reaction | undefined {
-    const known = this.#known.get(life.key);
-    if (known) this.counts.remembered += 1;
-    return known;
-  }
-
   async of(life: Life): Promise<Reaction> {
-    const known = this.known(life);
+    const known = this.#known.get(life.key);
     if (known) return known;
-    this.counts.ran += 1;
     const instance = await this.#instanceOf(life);
     const reaction = await instance.reaction();
     this.#known.set(life.key, reaction);

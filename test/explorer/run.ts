@@ -4,9 +4,9 @@
  */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { PROJECT_DIRECTORY } from '../../local/synth.ts';
 import { canShowBars, progressBar } from '../../terminal/progress-bar.ts';
+import { endIfUsage, parseOptions, UsageError } from '../../terminal/usage.ts';
 import { LEGEND, scheduleText, shrink } from './schedule.ts';
 import { explore, type Searched } from './search.ts';
 import { type SearchedWorld, WORLDS } from './worlds.ts';
@@ -18,11 +18,12 @@ const USAGE = `Usage: npm run test:explorer -- [options]
   --states <n>     states of one search after which it is given up as not whole (default 5000000)
   --list           only say which worlds there are, and their bounds
   --mutants        break the service on purpose and show that the explorer finds it; --only <text> chooses mutants
-  --json           one JSON object a search instead of text`;
+  --json           one JSON object a search instead of text
+  -h, --help       this text`;
 
 const readOptions = () => {
   try {
-    const { values } = parseArgs({
+    const { values } = parseOptions({
       options: {
         world: { type: 'string', default: '' },
         faults: { type: 'string' },
@@ -37,14 +38,13 @@ const readOptions = () => {
     for (const name of ['faults', 'states'] as const) {
       const value = values[name];
       if (value !== undefined && !/^\d+$/.test(value))
-        throw new Error(`--${name} must be a whole number, got ${value}`);
+        throw new UsageError(`--${name} must be a whole number, got ${value}`);
     }
-    if (values.only !== undefined && !values.mutants) throw new Error('--only goes with --mutants');
-    if (worldsOf(values.world).length === 0) throw new Error(`no world's name holds "${values.world}"`);
+    if (values.only !== undefined && !values.mutants) throw new UsageError('--only goes with --mutants');
+    if (worldsOf(values.world).length === 0) throw new UsageError(`no world's name holds "${values.world}"`);
     return values;
   } catch (error) {
-    console.error(`test:explorer: ${error instanceof Error ? error.message : error}\n\n${USAGE}`);
-    process.exit(2);
+    return endIfUsage('test:explorer', error);
   }
 };
 

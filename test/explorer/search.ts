@@ -4,6 +4,7 @@ import { BrokenPromise } from './promises.ts';
 import { Reactions } from './reactions.ts';
 import { emptyShards } from './shards.ts';
 import type { SmallWorld } from './small-world.ts';
+import { stateKey } from './state-key.ts';
 import { type Step, stepsOf } from './steps.ts';
 import { World } from './world.ts';
 
@@ -26,8 +27,6 @@ export interface Searched {
   /** Whether every state was visited that the bound of faults allows. */
   readonly isWhole: boolean;
   readonly found: Counterexample | undefined;
-  /** How often code of the service was run anew. */
-  readonly runs: number;
 }
 
 export interface Progress {
@@ -54,14 +53,9 @@ export const explore = async (
   const visited = new Map<string, number>();
   const counts = { states: 0, steps: 0 };
   const path: number[] = [];
-  const searched = (isWhole: boolean, found?: Counterexample): Searched => ({
-    ...counts,
-    isWhole,
-    found,
-    runs: reactions.counts.ran,
-  });
+  const searched = (isWhole: boolean, found?: Counterexample): Searched => ({ ...counts, isWhole, found });
   const visit = async (world: World): Promise<Visit | undefined> => {
-    const key = world.key();
+    const key = stateKey(world);
     const reachedWith = visited.get(key);
     if (reachedWith !== undefined && reachedWith <= world.faults) return undefined;
     visited.set(key, world.faults);

@@ -3,8 +3,6 @@ import type { Task, Version } from './processes.ts';
 
 /** When every small world begins, epoch ms. */
 export const START_MS = 1_800_000_000_000;
-export const SECOND_MS = 1_000;
-export const MINUTE_MS = 60 * SECOND_MS;
 
 /** Something that somebody outside of the service may do, once, at any moment. */
 export type Action =
@@ -21,51 +19,46 @@ export type Action =
   /** The schedule fires on a machine whose clock is so far ahead. */
   | { readonly do: 'sweep'; readonly clockAheadMs: number };
 
-export type Fault =
+/** What may go wrong with the requests of a process, and with the process itself. */
+export const FAULTS_OF_REQUESTS = [
   /** A request is not carried out, and its process hears an error. */
-  | 'request fails'
-  /** It is carried out, and its process hears an error. */
-  | 'answer lost'
-  /** It is carried out, nobody hears of it, and the SDK makes it again. */
-  | 'request repeated'
-  /** It seems lost, the SDK makes it again, and it arrives later after all. */
-  | 'request late'
-  /** It takes its time: time goes on before it is carried out. */
-  | 'request slow'
-  /** One of several writes or messages is not taken. */
-  | 'throttled'
-  | 'crash'
-  | 'timer lost'
-  | 'timer early'
-  | 'timer twice'
-  /** No timer is delivered any more. */
-  | 'timers stop'
-  /** Nobody reads the stream any more; when somebody does again, its records may have been given up. */
-  | 'stream stops'
-  | 'records again'
-  | 'sweep missed'
-  | 'sweep twice'
-  /** The index and eventually consistent reads fall behind, for up to a minute. */
-  | 'index lags';
-
-export const FAULTS: readonly Fault[] = [
   'request fails',
+  /** It is carried out, and its process hears an error. */
   'answer lost',
+  /** It is carried out, nobody hears of it, and the SDK makes it again. */
   'request repeated',
+  /** It seems lost, the SDK makes it again, and it arrives later after all. */
   'request late',
+  /** It takes its time: time goes on before it is carried out. */
   'request slow',
+  /** One of several writes or messages is not taken. */
   'throttled',
   'crash',
+] as const;
+
+export const FAULTS_OF_TIMERS = [
   'timer lost',
   'timer early',
   'timer twice',
+  /** No timer is delivered any more. */
   'timers stop',
+] as const;
+
+export const FAULTS_OF_STREAM = [
+  /** Nobody reads the stream any more; when somebody does again, its records may have been given up. */
   'stream stops',
   'records again',
+] as const;
+
+export const FAULTS_OF_SWEEPS = [
   'sweep missed',
   'sweep twice',
+  /** The index and eventually consistent reads fall behind, for up to a minute. */
   'index lags',
-];
+] as const;
+
+export const FAULTS = [...FAULTS_OF_REQUESTS, ...FAULTS_OF_TIMERS, ...FAULTS_OF_STREAM, ...FAULTS_OF_SWEEPS] as const;
+export type Fault = (typeof FAULTS)[number];
 
 export interface SmallWorld {
   readonly name: string;

@@ -4,6 +4,7 @@ import type { Item } from '../../functions/table/item.ts';
 import { bookingsOf, changesSomething, noAnswer, type Request } from './requests.ts';
 import { type Action, type Fault, START_MS } from './small-world.ts';
 import { lengthText, timeText } from './tell.ts';
+import { isEnabled, lagIsOver, nextMoment } from './time.ts';
 import type { Pending, Process, World } from './world.ts';
 
 /** usual: the system does its work, oldest first. order: in another order. outside: somebody acts. fault: something goes wrong. */
@@ -48,7 +49,7 @@ const isPrivate = (world: World, process: Process, pending: Pending, mayFail: bo
   switch (pending.request.do) {
     case 'wait':
       // Once it is over, time does not go on before it has been noticed.
-      return world.isEnabled(process, pending);
+      return isEnabled(world, process, pending);
     case 'ask the date':
     case 'retry in':
       return true;
@@ -64,7 +65,7 @@ const step = (kind: StepKind, name: string, take: Step['take']): Step => ({ kind
 const requestSteps = (world: World): Step[] =>
   world.processes.flatMap((process) =>
     process.pending
-      .filter((pending) => !pending.isSlow && world.isEnabled(process, pending))
+      .filter((pending) => !pending.isSlow && isEnabled(world, process, pending))
       .map((pending) => answering(process, pending, '')),
   );
 
@@ -98,12 +99,12 @@ const beginningSteps = (world: World): Step[] => {
   }
   if (world.sweepsDue > 0) usual('the deployment sweeps', (next) => next.sweep());
   else if (world.nextSweepMs <= nowMs) usual('the schedule sweeps', (next) => next.sweep());
-  if (world.lagIsOver()) usual('the index catches up', (next) => next.catchUp());
+  if (lagIsOver(world)) usual('the index catches up', (next) => next.catchUp());
   return steps;
 };
 
 const timeStep = (world: World): Step[] => {
-  const moment = world.nextMoment();
+  const moment = nextMoment(world);
   // A deployment ends some time, in one way or the other.
   if (moment !== undefined && world.rollout === 'under way' && !mayBeNewAt(world, moment))
     return deploymentSteps(world);
@@ -122,7 +123,7 @@ const waitingSteps = (world: World): Step[] => {
   for (const [place, { request, process }] of world.late.entries()) {
     waiting(`what ${process} sent arrives late: it ${requestText(request)}`, (next) => next.land(place));
   }
-  if (world.store.lags && !world.lagIsOver()) waiting('the index catches up', (next) => next.catchUp());
+  if (world.store.lags && !lagIsOver(world)) waiting('the index catches up', (next) => next.catchUp());
   if (world.timersStand) waiting('timers are delivered again', (next) => next.deliverAgain());
   if (world.streamStands) {
     waiting('schedule-expiry works again', (next) => next.readStreamAgain(false));

@@ -1,5 +1,6 @@
 /** What the processes of a small world share: two tables, the timers' queue, a dead-letter queue. It can be copied at any moment. */
 import type { SQSRecord } from 'aws-lambda';
+import { SECOND_MS } from '../../functions/core/hold-time.ts';
 import { answerToRefused, answerToRefusedCreation } from '../../functions/table/answers.ts';
 import type { Item } from '../../functions/table/item.ts';
 import { BOOKINGS_SHAPE, SWEEP_STATE_SHAPE } from '../memory/bookings-shape.ts';
@@ -7,7 +8,7 @@ import { createdIn, foundIn, scannedIn, writtenIn } from '../memory/memory-table
 import { type StreamRecord, TableState } from '../memory/table-state.ts';
 import type { NotTaken } from './asked-queues.ts';
 import type { EachAnswer } from './asked-table.ts';
-import type { Answer, Request } from './requests.ts';
+import type { Answer, Request, TableName } from './requests.ts';
 
 /** A timer in the queue. */
 export interface Message {
@@ -27,6 +28,7 @@ export interface Circumstances {
   readonly throttled?: number | undefined;
 }
 
+/** Pages of one item, because on AWS a page may end anywhere. */
 const PAGE_ITEMS = 1;
 
 export class Store {
@@ -39,7 +41,6 @@ export class Store {
 
   /** @param isUnsendable whether the queue never takes the timers of a booking */
   constructor(isUnsendable: (bookingId: string) => boolean) {
-    // Pages of one item, because on AWS a page may end anywhere.
     this.#bookings = new TableState(BOOKINGS_SHAPE, { pageItems: PAGE_ITEMS });
     this.#sweepState = new TableState(SWEEP_STATE_SHAPE, { hasStream: false });
     this.#isUnsendable = isUnsendable;
@@ -131,11 +132,11 @@ export class Store {
     }
   }
 
-  #table(on: 'bookings' | 'sweep state'): TableState {
+  #table(on: TableName): TableState {
     return on === 'bookings' ? this.#bookings : this.#sweepState;
   }
 
-  #toWrite(on: 'bookings' | 'sweep state'): TableState {
+  #toWrite(on: TableName): TableState {
     if (on === 'bookings') this.#bookings = this.#bookings.copy();
     else this.#sweepState = this.#sweepState.copy();
     return this.#table(on);
@@ -152,7 +153,7 @@ export class Store {
       if (this.#isUnsendable(bookingId)) notTaken[id] = 'InvalidMessageContents';
       else if (index === throttled) notTaken[id] = 'InternalError';
       else {
-        const message = { body, bookingId, visibleAtMs: nowMs + delaySeconds * 1_000, receives: 0 };
+        const message = { body, bookingId, visibleAtMs: nowMs + delaySeconds * SECOND_MS, receives: 0 };
         this.messages = [...this.messages, message];
       }
     }

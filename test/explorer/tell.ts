@@ -1,10 +1,10 @@
 /** Times of a small world in words. */
-import { MINUTE_MS, SECOND_MS, START_MS } from './small-world.ts';
+import { DAY_MS, MINUTE_MS, SECOND_MS } from '../../functions/core/hold-time.ts';
+import { START_MS } from './small-world.ts';
 
-const HOUR_MS = 60 * MINUTE_MS;
 const UNITS = [
-  [24 * HOUR_MS, 'd'],
-  [HOUR_MS, 'h'],
+  [DAY_MS, 'd'],
+  [60 * MINUTE_MS, 'h'],
   [MINUTE_MS, 'min'],
   [SECOND_MS, 's'],
   [1, 'ms'],

@@ -3,11 +3,14 @@
  * it is a method; when it happens is decided elsewhere. Every change of a booking and every answer is checked at once.
  */
 import type { DynamoDBRecord } from 'aws-lambda';
+import type { Booking } from '../../functions/core/booking-status.ts';
+import { MINUTE_MS, SECOND_MS } from '../../functions/core/hold-time.ts';
+import type { ConditionalWrite } from '../../functions/core/moves.ts';
 import { shardOf } from '../../functions/core/pending-shard.ts';
 import { readBooking } from '../../functions/table/item.ts';
 import type { ModelBooking } from '../histories/model.ts';
 import type { StreamRecord, TableState } from '../memory/table-state.ts';
-import { hashOf } from './hash.ts';
+import { askedOf, type CustomersAction } from './customers.ts';
 import type { Outcome, Spec, Task, Version } from './processes.ts';
 import {
   type Call,
@@ -20,11 +23,12 @@ import {
   expectTrueAnswer,
   expectTrueCount,
   type Ledger,
+  OVERDUE_AFTER_MS,
   type Overdue,
 } from './promises.ts';
 import type { Life, Reactions } from './reactions.ts';
 import { type Answer, bookingsOf, changesSomething, type Request } from './requests.ts';
-import { type Action, MINUTE_MS, SECOND_MS, type SmallWorld, START_MS } from './small-world.ts';
+import { type Action, type SmallWorld, START_MS } from './small-world.ts';
 import { type Message, received, Store } from './store.ts';
 import { timeText } from './tell.ts';
 
@@ -68,9 +72,7 @@ export interface LateTry {
 
 /** SQS makes a message visible again after so long, if nobody has deleted it. */
 const VISIBILITY_TIMEOUT_MS = 120 * SECOND_MS;
-/** How long the index may lag: what a sweep leaves as a margin. */
-const LONGEST_LAG_MS = MINUTE_MS;
-/** How far ahead of its next run a sweep schedules: so many runs may fail before anything is late. */
+/** How far ahead of its next run a sweep schedules, as guarantees.md says: so many runs may fail before anything is late. */
 const SCHEDULED_AHEAD_MS = 9 * MINUTE_MS;
 /** A hold that is longer than this is scheduled by a sweep. */
 const LONGEST_NEAR_HOLD_MS = 15 * MINUTE_MS - SECOND_MS;
@@ -136,7 +138,7 @@ export class World {
       case 'put':
         return this.#put(action);
       case 'put again':
-        return this.#change(action.id, { expiresAtMs: 'the same', holdStartedAtMs: this.nowMs });
+        return this.#change(action.id, { holdStartedAtMs: this.nowMs });
       case 'foreign confirm':
         return this.#change(action.id, { status: 'CONFIRMED' });
       case 'command': {
@@ -167,8 +169,7 @@ export class World {
   }
 
   /** By the rules of the README: only while it is PENDING and its hold has not lapsed. */
-  #change(id: string, what: { status?: string; expiresAtMs?: 'the same'; holdStartedAtMs?: number }): void {
-    const { expiresAtMs: _, ...set } = what;
+  #change(id: string, set: ConditionalWrite['set']): void {
     const condition = [
       { attribute: 'status', is: 'equal' as const, value: 'PENDING' },
       { attribute: 'expiresAtMs', is: 'above' as const, value: this.nowMs },
@@ -182,29 +183,10 @@ export class World {
     this.#noteChanges(this.store.changeBookings(change), { kind: 'a program', clockAheadMs: 0 }, undefined);
   }
 
-  #call(action: Extract<Action, { id: string }>): Promise<void> {
+  #call(action: CustomersAction): Promise<void> {
     const { id } = action;
-    const clockAheadMs = this.small.clocksAheadMs?.api ?? 0;
-    const nowMs = this.nowMs + clockAheadMs;
-    const path = encodeURIComponent(id);
-    let task: Extract<Task, { kind: 'api' }>;
-    let move: Call['move'];
-    if (action.do === 'create' || action.do === 'extend') {
-      const expiresAtMs = nowMs + action.holdMs;
-      const body = { expiresAt: new Date(expiresAtMs).toISOString() };
-      move = { kind: action.do, expiresAtMs, nowMs };
-      task =
-        action.do === 'create'
-          ? { kind: 'api', method: 'POST', path: '', body: { ...body, bookingId: id } }
-          : { kind: 'api', method: 'POST', path: `/${path}/extend`, body };
-    } else {
-      const kind = action.do as 'confirm' | 'cancel' | 'read';
-      move = { kind, nowMs };
-      task =
-        kind === 'read'
-          ? { kind: 'api', method: 'GET', path: `/${path}` }
-          : { kind: 'api', method: 'POST', path: `/${path}/${kind}` };
-    }
+    const clockAheadMs = this.#clockOf({ kind: 'api' });
+    const { move, task } = askedOf(action, this.nowMs + clockAheadMs);
     const call: Call = { id, move, states: [this.#stateOf(id)] };
     return this.#start(`${action.do} of ${id}`, task, this.writers, clockAheadMs, { call });
   }
@@ -261,7 +243,7 @@ export class World {
       messages: [],
       retryInSeconds: {},
       records: [],
-      overdue: task.kind === 'sweep' || task.kind === 'command' ? this.#overdueFor(task, clockAheadMs) : [],
+      overdue: isSweep(task) ? this.#overdueFor(task, clockAheadMs) : [],
       expired: 0,
       twins: 0,
       ...others,
@@ -272,15 +254,15 @@ export class World {
 
   #nameFor(name: string): string {
     const isTaken = (each: string): boolean => this.processes.some((process) => process.name === each);
-    for (let number = 2; ; number += 1) {
-      const candidate = number === 2 ? name : `${name} (${number - 1})`;
+    for (let number = 1; ; number += 1) {
+      const candidate = number === 1 ? name : `${name} (${number})`;
       if (!isTaken(candidate)) return candidate;
     }
   }
 
   /** What a process asks for next, or its end. */
   async #react(process: Process): Promise<void> {
-    const reaction = this.reactions.known(process.life) ?? (await this.reactions.of(process.life));
+    const reaction = await this.reactions.of(process.life);
     if (reaction.outcome) return this.#end(process, reaction.outcome);
     const earlier = new Map(process.pending.map((pending) => [pending.number, pending]));
     const pending = reaction.unanswered.map(
@@ -321,18 +303,18 @@ export class World {
       const retries = request.retries.map(({ receipt, seconds }) => [receipt, seconds]);
       this.#replace(process, { retryInSeconds: { ...process.retryInSeconds, ...Object.fromEntries(retries) } });
     }
-    const before = this.store.messages.length;
-    const [answer, records] = this.store.carryOut(request, { nowMs: this.nowMs, wasTried, throttled });
-    if (this.store.messages.length > before) this.#noteMessages(this.store.messages.slice(before));
-    const { spec } = process.life;
-    this.#noteChanges(records, { kind: spec.task.kind, clockAheadMs: spec.clockAheadMs }, name);
+    const [answer, records] = this.#carriedOut(request, wasTried, throttled);
+    this.#noteChanges(records, changerOf(process), name);
     return answer;
   }
 
-  #noteMessages(messages: readonly Message[]): void {
-    for (const { bookingId, visibleAtMs } of messages) {
+  #carriedOut(request: Request, wasTried: boolean, throttled?: number): ReturnType<Store['carryOut']> {
+    const before = this.store.messages.length;
+    const carriedOut = this.store.carryOut(request, { nowMs: this.nowMs, wasTried, throttled });
+    for (const { bookingId, visibleAtMs } of this.store.messages.slice(before)) {
       this.notes.push(`a timer of ${bookingId} is sent, to come at ${timeText(visibleAtMs)}`);
     }
+    return carriedOut;
   }
 
   async #hear(name: string, number: number, answer: Answer): Promise<void> {
@@ -366,9 +348,7 @@ export class World {
   delayTry(name: string, number: number): void {
     this.#fault(name);
     const { request } = this.#pendingOf(name, number);
-    const { spec } = this.#current(name).life;
-    const by = { kind: spec.task.kind, clockAheadMs: spec.clockAheadMs };
-    this.late = [...this.late, { request, by, process: name }];
+    this.late = [...this.late, { request, by: changerOf(this.#current(name)), process: name }];
     this.#markPending(name, number, { wasTried: true });
   }
 
@@ -393,25 +373,21 @@ export class World {
   land(place: number): void {
     const { request, by, process } = this.late[place] as LateTry;
     this.late = this.late.filter((_, index) => index !== place);
-    const before = this.store.messages.length;
-    const [, records] = this.store.carryOut(request, { nowMs: this.nowMs, wasTried: true });
-    if (this.store.messages.length > before) this.#noteMessages(this.store.messages.slice(before));
-    const isStillRunning = this.processes.some(({ name }) => name === process);
+    const [, records] = this.#carriedOut(request, true);
     for (const { key } of records) expectNoChangeAfterAnswer(key.bookingId?.S ?? '', by);
-    this.#noteChanges(records, by, isStillRunning ? process : undefined);
+    this.#noteChanges(records, by, process);
   }
 
   /** A process ends without a word. What it had sent may still arrive. */
   crash(name: string): void {
     this.#fault(name);
     const process = this.#current(name);
-    const { task, clockAheadMs } = process.life.spec;
-    const by = { kind: task.kind, clockAheadMs };
+    const by = changerOf(process);
     const underWay = process.pending.filter(({ isSlow, request }) => isSlow && changesSomething(request));
     this.late = [...this.late, ...underWay.map(({ request }) => ({ request, by, process: name }))];
     this.#remove(name);
     this.stream = [...process.records, ...this.stream];
-    this.#putBack(process.messages, () => VISIBILITY_TIMEOUT_MS);
+    this.#putBack(process.messages, VISIBILITY_TIMEOUT_MS);
     this.#excuse(
       process.messages.map(({ bookingId }) => bookingId),
       name,
@@ -550,55 +526,11 @@ export class World {
     return isQuiet && this.ledgers.size > 0 && !this.hasPendingBookings();
   }
 
-  // Time.
-
-  /** The next moment at which anything may happen by itself, or at which it matters that something happens. */
-  nextMoment(): number | undefined {
-    const { small, nowMs } = this;
-    const moments = [this.nextSweepMs];
-    if (this.lagsSinceMs !== undefined) moments.push(this.lagsSinceMs + LONGEST_LAG_MS);
-    for (const { visibleAtMs } of this.store.messages) moments.push(visibleAtMs);
-    for (const { life, pending } of this.processes) {
-      for (const { request } of pending) {
-        if (request.do === 'wait') moments.push(request.untilMs - life.spec.clockAheadMs);
-      }
-    }
-    const wanted = new Set(
-      this.actionsLeft.flatMap((place) => {
-        const action = small.actions[place] as Action;
-        return 'id' in action ? [action.id] : [...this.ledgers.keys()];
-      }),
-    );
-    for (const { call } of this.processes) if (call) wanted.add(call.id);
-    const clocksAheadMs = this.actionsLeft.flatMap((place) => {
-      const action = small.actions[place] as Action;
-      return 'clockAheadMs' in action ? [action.clockAheadMs] : [];
-    });
-    for (const [id, { deadlineMs, isExcused }] of this.ledgers) {
-      if (deadlineMs === undefined) continue;
-      if (wanted.has(id)) moments.push(deadlineMs - 1, deadlineMs);
-      if (wanted.has(id) || this.mayRollBack) moments.push(deadlineMs - 15 * MINUTE_MS);
-      for (const aheadMs of clocksAheadMs) moments.push(deadlineMs - aheadMs);
-      if (!isExcused) moments.push(deadlineMs + ON_TIME_CHECK_MS);
-    }
-    const next = Math.min(...moments.filter((moment) => moment > nowMs));
-    return next <= START_MS + small.forMs ? next : undefined;
-  }
-
-  /** Whether the index has lagged for as long as it may. */
-  lagIsOver(): boolean {
-    return this.lagsSinceMs !== undefined && this.nowMs >= this.lagsSinceMs + LONGEST_LAG_MS;
-  }
-
   isReadingStream(): boolean {
     return this.processes.some(({ life }) => life.spec.task.kind === 'schedule-expiry');
   }
 
-  /** Whether a request can be carried out now. */
-  isEnabled({ life }: Process, { request }: Pending): boolean {
-    return request.do !== 'wait' || this.nowMs + life.spec.clockAheadMs >= request.untilMs;
-  }
-
+  /** Time goes on. What still waits in the stream or in the queue, or for a slow request, has its excuse for being late. */
   goOnTo(timeMs: number): void {
     this.#excuseAll(this.stream.flatMap(({ key }) => key.bookingId?.S ?? []));
     const waiting = this.store.messages.filter(({ visibleAtMs }) => visibleAtMs <= this.nowMs);
@@ -616,12 +548,9 @@ export class World {
     this.processes = this.processes.filter((each) => each.name !== name);
   }
 
-  #putBack(messages: readonly Message[], afterMs: (index: number) => number): void {
-    const back = messages.map((message, index) => ({
-      ...message,
-      receives: message.receives + 1,
-      visibleAtMs: this.nowMs + afterMs(index),
-    }));
+  #putBack(messages: readonly Message[], afterMs: number): void {
+    const visibleAtMs = this.nowMs + afterMs;
+    const back = messages.map((message) => ({ ...message, receives: message.receives + 1, visibleAtMs }));
     this.store.messages = [...this.store.messages, ...back];
   }
 
@@ -634,10 +563,11 @@ export class World {
         return;
       case 'batch done': {
         const failed = new Set(outcome.failed);
-        const backoff = (index: number) => (process.retryInSeconds[`message-${index}`] ?? 120) * SECOND_MS;
-        const isBack = messages.map((_, index) => failed.has(`message-${index}`));
         for (const [index, message] of messages.entries()) {
-          if (isBack[index]) this.#putBack([message], () => backoff(index));
+          const { messageId, receiptHandle } = received(message, index);
+          const retrySeconds = process.retryInSeconds[receiptHandle];
+          const afterMs = retrySeconds === undefined ? VISIBILITY_TIMEOUT_MS : retrySeconds * SECOND_MS;
+          if (failed.has(messageId)) this.#putBack([message], afterMs);
         }
         const firstFailed = records.findIndex((_, index) => failed.has(String(index)));
         if (firstFailed >= 0) this.stream = [...records.slice(firstFailed), ...this.stream];
@@ -656,7 +586,7 @@ export class World {
       case 'threw':
         this.notes.push(`${name} fails: ${outcome.reason}`);
         this.stream = [...records, ...this.stream];
-        this.#putBack(messages, () => VISIBILITY_TIMEOUT_MS);
+        this.#putBack(messages, VISIBILITY_TIMEOUT_MS);
         if (!process.isFaulted) this.#expectSwept(process);
         return;
     }
@@ -676,7 +606,7 @@ export class World {
 
   #overdueFor({ kind }: Task, clockAheadMs: number): Overdue[] {
     if (clockAheadMs !== 0) return [];
-    const overdueAfterMs = kind === 'sweep' ? 30 * SECOND_MS : 0;
+    const overdueAfterMs = kind === 'sweep' ? OVERDUE_AFTER_MS : 0;
     return [...this.ledgers].flatMap(([id, { deadlineMs }]) => {
       if (deadlineMs === undefined || deadlineMs + overdueAfterMs > this.nowMs) return [];
       const booking = readBooking(this.store.bookings.get({ bookingId: { S: id } }));
@@ -704,7 +634,7 @@ export class World {
       const { bookingId: id, status, expiresAtMs } = after;
       const ledger = this.ledgers.get(id);
       if (before) expectAllowedChange(before, after, ledger, by, this.nowMs);
-      this.#noteChange(before?.status, before?.expiresAtMs, id, status, expiresAtMs, by);
+      this.#noteChange(before, after, by);
       const deadlineMs = status === 'PENDING' ? expiresAtMs : undefined;
       if (ledger === undefined || ledger.deadlineMs !== deadlineMs) {
         const isExcused = this.small.unsendable?.includes(id) ?? false;
@@ -721,26 +651,18 @@ export class World {
     }
   }
 
-  #noteChange(
-    statusBefore: string | undefined,
-    deadlineBefore: number | undefined,
-    id: string,
-    status: string,
-    deadlineMs: number | undefined,
-    by: Changer,
-  ): void {
-    const due = deadlineMs === undefined ? '' : `, due at ${timeText(deadlineMs)}`;
-    if (statusBefore === undefined) this.notes.push(`${id} is in the table${due}`);
-    else if (statusBefore !== status) this.notes.push(`${id} becomes ${status} by ${by.kind}`);
-    else if (deadlineBefore !== deadlineMs) this.notes.push(`${id} has another deadline${due}`);
-    else this.notes.push(`${id} is put into the index, or gets another start, by ${by.kind}`);
+  #noteChange(before: Booking | undefined, { bookingId: id, status, expiresAtMs }: Booking, { kind }: Changer): void {
+    const due = expiresAtMs === undefined ? '' : `, due at ${timeText(expiresAtMs)}`;
+    if (before === undefined) this.notes.push(`${id} is in the table${due}`);
+    else if (before.status !== status) this.notes.push(`${id} becomes ${status} by ${kind}`);
+    else if (before.expiresAtMs !== expiresAtMs) this.notes.push(`${id} has another deadline${due}`);
+    else this.notes.push(`${id} is put into the index, or gets another start, by ${kind}`);
   }
 
   #tellProcesses(id: string, state: ModelBooking, isExpiry: boolean, process: string | undefined): void {
     this.processes = this.processes.map((each) => {
       const call = each.call?.id === id ? { ...each.call, states: [...each.call.states, state] } : each.call;
-      const isSweep = each.overdue.length > 0 || ['sweep', 'command'].includes(each.life.spec.task.kind);
-      if (!isExpiry || !isSweep) return call === each.call ? each : { ...each, call };
+      if (!isExpiry || !isSweep(each.life.spec.task)) return call === each.call ? each : { ...each, call };
       return each.name === process
         ? { ...each, call, expired: each.expired + 1 }
         : { ...each, call, twins: each.twins + 1 };
@@ -784,65 +706,14 @@ export class World {
       if (booking) expectNothingLost(booking.bookingId, booking);
     }
   }
-
-  /** Everything that decides what can still happen, as a short name: the same for two moments that nobody can tell apart. */
-  key(): string {
-    const processes = this.processes.map(keyOfProcess);
-    const parts = [
-      this.nowMs,
-      this.store.key(),
-      processes.sort(),
-      this.late.map((each) => JSON.stringify([each.request, each.by, this.#isRunning(each.process)])).sort(),
-      this.stream.map(textOf),
-      this.lastBatch.map(textOf),
-      [this.streamStands, this.timersStand, this.lagsSinceMs],
-      this.actionsLeft,
-      [this.writers.name, this.sweepers.name, this.rollout, this.mayRollBack, this.mayRollBack && this.wasRequestLast],
-      [this.nextSweepMs, this.sweepsDue, this.failedSweeps],
-      [...this.ledgers].sort(([one], [other]) => (one < other ? -1 : 1)),
-    ];
-    return hashOf(JSON.stringify(parts));
-  }
-
-  #isRunning(process: string): boolean {
-    return this.processes.some(({ name }) => name === process);
-  }
 }
 
-const ON_TIME_CHECK_MS = SECOND_MS + 1;
+const isSweep = ({ kind }: Task): boolean => kind === 'sweep' || kind === 'command';
 
-const keysOfProcesses = new WeakMap<Process, string>();
-/** A process is never changed, only replaced: so its text is made once. */
-const keyOfProcess = (process: Process): string => {
-  let key = keysOfProcesses.get(process);
-  if (key === undefined) {
-    const { life, pending, isFaulted, call, overdue, expired, twins, messages, retryInSeconds } = process;
-    const requests = pending.map(({ number, wasTried, isSlow }) => [number, wasTried, isSlow]);
-    key = JSON.stringify([
-      life.key,
-      requests,
-      isFaulted,
-      call?.states,
-      overdue,
-      expired,
-      twins,
-      messages,
-      retryInSeconds,
-    ]);
-    keysOfProcesses.set(process, key);
-  }
-  return key;
-};
-
-const texts = new WeakMap<StreamRecord, string>();
-const textOf = (record: StreamRecord): string => {
-  let text = texts.get(record);
-  if (text === undefined) {
-    text = JSON.stringify([record.oldImage, record.newImage]);
-    texts.set(record, text);
-  }
-  return text;
-};
+const changerOf = ({ life }: Process): Changer => ({
+  kind: life.spec.task.kind,
+  clockAheadMs: life.spec.clockAheadMs,
+});
 
 /** A record as schedule-expiry is handed it: numbered within its batch, so that the same batch is the same everywhere. */
 const streamRecord = ({ eventName, oldImage, newImage }: StreamRecord, index: number): DynamoDBRecord =>

@@ -1,7 +1,15 @@
 /** The small worlds that are searched, each with what may happen and go wrong in it. */
+import { DAY_MS, MINUTE_MS, SECOND_MS } from '../../functions/core/hold-time.ts';
 import { shardOf } from '../../functions/core/pending-shard.ts';
 import type { Version } from './processes.ts';
-import { type Fault, MINUTE_MS, SECOND_MS, type SmallWorld } from './small-world.ts';
+import {
+  FAULTS,
+  FAULTS_OF_REQUESTS,
+  FAULTS_OF_STREAM,
+  FAULTS_OF_SWEEPS,
+  FAULTS_OF_TIMERS,
+  type SmallWorld,
+} from './small-world.ts';
 
 /** A world, and how many faults one schedule of it has at the most: in a test run, and in the long form. */
 export interface SearchedWorld {
@@ -20,22 +28,6 @@ const version = (name: string, shardCount: number, sweepMinutes: number): Versio
 
 /** One shard, and a sweep every five minutes. */
 const USUAL = version('the version', 1, 5);
-const HOUR_MS = 60 * MINUTE_MS;
-const DAY_MS = 24 * HOUR_MS;
-
-const OF_REQUESTS: readonly Fault[] = [
-  'request fails',
-  'answer lost',
-  'request repeated',
-  'request late',
-  'request slow',
-  'throttled',
-  'crash',
-];
-const OF_TIMERS: readonly Fault[] = ['timer lost', 'timer early', 'timer twice', 'timers stop'];
-const OF_STREAM: readonly Fault[] = ['stream stops', 'records again'];
-const OF_SWEEPS: readonly Fault[] = ['sweep missed', 'sweep twice', 'index lags'];
-const ALL = [...OF_REQUESTS, ...OF_TIMERS, ...OF_STREAM, ...OF_SWEEPS];
 
 /** A booking's id with a shard that only the larger of two counts has. */
 const inShardBeyond = (fewer: number, more: number): string => {
@@ -56,7 +48,7 @@ export const WORLDS: readonly SearchedWorld[] = [
       { do: 'confirm', id: 'near' },
       { do: 'read', id: 'near' },
     ],
-    faults: [...OF_REQUESTS, ...OF_TIMERS],
+    faults: [...FAULTS_OF_REQUESTS, ...FAULTS_OF_TIMERS],
     firstSweepAfterMs: 2 * MINUTE_MS,
     forMs: 3 * MINUTE_MS,
   }),
@@ -68,7 +60,7 @@ export const WORLDS: readonly SearchedWorld[] = [
       { do: 'confirm', id: 'near' },
       { do: 'cancel', id: 'near' },
     ],
-    faults: [...OF_REQUESTS, 'index lags'],
+    faults: [...FAULTS_OF_REQUESTS, 'index lags'],
     firstSweepAfterMs: 2 * MINUTE_MS,
     forMs: 3 * MINUTE_MS,
   }),
@@ -80,7 +72,7 @@ export const WORLDS: readonly SearchedWorld[] = [
       { do: 'extend', id: 'near', holdMs: 20 * MINUTE_MS },
       { do: 'extend', id: 'near', holdMs: 2 * MINUTE_MS },
     ],
-    faults: [...OF_REQUESTS, 'timer twice', 'index lags', 'records again'],
+    faults: [...FAULTS_OF_REQUESTS, 'timer twice', 'index lags', 'records again'],
     newThingsForMs: 5 * MINUTE_MS,
     forMs: 26 * MINUTE_MS,
   }),
@@ -91,7 +83,7 @@ export const WORLDS: readonly SearchedWorld[] = [
       { do: 'put', id: 'near', holdMs: 2 * MINUTE_MS, isBare: true },
       { do: 'put', id: 'far', holdMs: 17 * MINUTE_MS, isBare: true },
     ],
-    faults: ALL,
+    faults: FAULTS,
     newThingsForMs: 5 * MINUTE_MS,
     forMs: 23 * MINUTE_MS,
   }),
@@ -103,7 +95,7 @@ export const WORLDS: readonly SearchedWorld[] = [
       { do: 'put again', id: 'far' },
       { do: 'foreign confirm', id: 'far' },
     ],
-    faults: [...OF_TIMERS, ...OF_STREAM, ...OF_SWEEPS],
+    faults: [...FAULTS_OF_TIMERS, ...FAULTS_OF_STREAM, ...FAULTS_OF_SWEEPS],
     newThingsForMs: 5 * MINUTE_MS,
     forMs: 26 * MINUTE_MS,
   }),
@@ -112,7 +104,7 @@ export const WORLDS: readonly SearchedWorld[] = [
     version: version('two shards', 2, 5),
     nextVersion: version('four shards', 4, 5),
     actions: [{ do: 'put', id: FAR_SHARD, holdMs: 20 * MINUTE_MS, isBare: false }],
-    faults: ALL,
+    faults: FAULTS,
     newThingsForMs: 5 * MINUTE_MS,
     forMs: 26 * MINUTE_MS,
   }),
@@ -121,7 +113,7 @@ export const WORLDS: readonly SearchedWorld[] = [
     version: version('a sweep every 5 minutes', 1, 5),
     nextVersion: version('a sweep every hour', 1, 60),
     actions: [{ do: 'put', id: 'far', holdMs: 65 * MINUTE_MS, isBare: false }],
-    faults: ALL,
+    faults: FAULTS,
     newThingsForMs: 5 * MINUTE_MS,
     forMs: 75 * MINUTE_MS,
   }),
@@ -130,7 +122,7 @@ export const WORLDS: readonly SearchedWorld[] = [
     version: version('a sweep every hour', 1, 60),
     nextVersion: version('a sweep every 5 minutes', 1, 5),
     actions: [{ do: 'put', id: 'far', holdMs: 20 * MINUTE_MS, isBare: false }],
-    faults: ALL,
+    faults: FAULTS,
     firstSweepAfterMs: MINUTE_MS,
     newThingsForMs: 5 * MINUTE_MS,
     forMs: 27 * MINUTE_MS,
@@ -142,7 +134,7 @@ export const WORLDS: readonly SearchedWorld[] = [
       { do: 'sweep', clockAheadMs: 7 * DAY_MS },
       { do: 'put', id: 'far', holdMs: 20 * MINUTE_MS, isBare: false },
     ],
-    faults: ALL,
+    faults: FAULTS,
     newThingsForMs: 5 * MINUTE_MS,
     forMs: 26 * MINUTE_MS,
   }),
@@ -154,7 +146,7 @@ export const WORLDS: readonly SearchedWorld[] = [
       { do: 'command', clockAheadMs: 10 * SECOND_MS, wholeTable: true },
       { do: 'read', id: 'near' },
     ],
-    faults: ALL,
+    faults: FAULTS,
     firstSweepAfterMs: 2 * MINUTE_MS,
     forMs: 3 * MINUTE_MS,
   }),
@@ -166,7 +158,7 @@ export const WORLDS: readonly SearchedWorld[] = [
       { do: 'put', id: 'far', holdMs: 18 * MINUTE_MS + SECOND_MS, isBare: false },
     ],
     unsendable: ['far-unsendable'],
-    faults: ALL,
+    faults: FAULTS,
     newThingsForMs: 5 * MINUTE_MS,
     forMs: 26 * MINUTE_MS,
   }),

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
-import { BrokenPromise, Player } from './play.ts';
+import { BrokenPromise } from './play.ts';
+import { Player } from './player.ts';
 import { histories } from './random-histories.ts';
 import { plain, type What } from './steps.ts';
 

@@ -4,6 +4,7 @@
  */
 import type { BatchGetItemCommandInput, QueryCommandInput } from '@aws-sdk/client-dynamodb';
 import type { Item } from '../../functions/table/item.ts';
+import { only } from '../memory/attribute-value.ts';
 
 export type Items = ReadonlyMap<string, Item>;
 
@@ -30,9 +31,6 @@ export const found = (items: Items, id: string): Item[] => {
   const item = items.get(id);
   return item === undefined ? [] : [item];
 };
-
-const only = (item: Item, names: readonly string[]): Item =>
-  Object.fromEntries(names.flatMap((name) => (item[name] === undefined ? [] : [[name, item[name]]])));
 
 /**
  * @param items what was there then

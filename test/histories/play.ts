@@ -1,30 +1,22 @@
-/** Plays a history in the world and in the model, and compares the two after every step. */
+/** One history, played in the world and in the model; the two are compared after every step. */
 import { isDeepStrictEqual } from 'node:util';
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import type { Booking } from '../../functions/core/booking-status.ts';
-import { LATEST_DEADLINE_MS } from '../../functions/core/hold-time.ts';
+import { LATEST_DEADLINE_MS, MINUTE_MS, SECOND_MS } from '../../functions/core/hold-time.ts';
 import { readBooking } from '../../functions/table/item.ts';
-import { type Engine, LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
-import { openDynamoDb } from '../../local/open-engines.ts';
-import { readAssembly } from '../../local/template.ts';
-import type { BatchAnswers } from '../support/batch-answers.ts';
-import { TEST_ASSEMBLY } from '../support/synthesize.ts';
+import { itemBytes, MAX_ITEM_BYTES } from '../memory/item-size.ts';
 import { effective, type ModelBooking, type ModelMove, moved, told } from './model.ts';
 import { found, type Moment } from './past.ts';
 import type { Circumstances, Settings } from './process.ts';
 import { Punctuality } from './punctuality.ts';
 import { IDS, MAX_LAG_MS, type Step } from './steps.ts';
-import { itemBytes, MAX_ITEM_BYTES, type StrangeItem } from './strangers.ts';
-import { DETAILS, type SweptBy, World } from './world.ts';
+import type { StrangeItem } from './strangers.ts';
+import { DETAILS, type SweptBy, type World } from './world.ts';
 
-/** Histories for one engine: it keeps what it has streamed, and gets slower with it. */
-const HISTORIES_PER_ENGINE = 200;
 /** Before any deployment. */
-const FIRST_SETTINGS: Settings = { shardCount: 3, timerLeadMs: 1_000, sweepIntervalMs: 300_000 };
-/** What a scheduled sweep leaves to timers that are merely slow. */
-const OVERDUE_AFTER_MS = 30_000;
+const FIRST_SETTINGS: Settings = { shardCount: 3, timerLeadMs: SECOND_MS, sweepIntervalMs: 5 * MINUTE_MS };
+/** What a scheduled sweep leaves to timers that are merely slow: said here once more, so that the code is held to it. */
+const OVERDUE_AFTER_MS = 30 * SECOND_MS;
 /** Scheduled sweeps of one step at the most: then the schedule stands still. */
 const MAX_SCHEDULED = 40;
 
@@ -39,7 +31,7 @@ const promise = (holds: boolean, broken: string): void => {
 
 type Bookings = ReadonlyMap<string, ModelBooking>;
 
-class Play {
+export class Play {
   readonly #world: World;
   #bookings = new Map<string, ModelBooking>();
   /** What was true after each step, and what was stored then. */
@@ -145,7 +137,7 @@ class Play {
         await this.#stream(what.to, what.records, what.again, circumstances);
         break;
       case 'give-up':
-        for (const { bookingId } of await world.giveUp(what.records)) this.#punctuality.spoil(bookingId);
+        for (const id of await world.giveUp(what.records)) this.#punctuality.spoil(id);
         break;
       case 'deliver':
         await this.#deliver(what.picks, what.twice, circumstances);
@@ -512,58 +504,3 @@ const same = (stored: Booking | undefined, wanted: ModelBooking | undefined): bo
     (stored.status === wanted.status || (stored.status === 'EXPIRED' && wanted.status === 'PENDING'))
   );
 };
-
-/** Plays histories, each in tables of its own, on an engine that is renewed now and then. */
-export class Player {
-  #engine: Engine | undefined;
-  #clients: ConstructorParameters<typeof World>[0] | undefined;
-  #played = 0;
-
-  /**
-   * @param lambdasAheadMs how far the Lambdas' clocks are ahead without the model knowing
-   * @throws BrokenPromise if a promise does not hold
-   */
-  readonly play = async (history: readonly Step[], lambdasAheadMs = 0): Promise<void> => {
-    // Both answers are met, each history always with the same one.
-    const batchAnswers = history.length % 2 === 0 ? 'with the item' : 'without the item';
-    const world = await this.world(lambdasAheadMs, batchAnswers);
-    const play = new Play(world);
-    try {
-      for (const step of history) await play.step(step);
-      await play.end();
-    } finally {
-      await world.end();
-    }
-  };
-
-  /** A world of its own, which whoever asked for it ends. */
-  async world(lambdasAheadMs = 0, batchAnswers: BatchAnswers = 'with the item'): Promise<World> {
-    const world = new World(await this.#ready(), lambdasAheadMs, batchAnswers);
-    await world.begin();
-    return world;
-  }
-
-  async #ready() {
-    if (this.#played % HISTORIES_PER_ENGINE === 0) {
-      await this.stop();
-      this.#engine = await openDynamoDb();
-      const { endpoint } = this.#engine;
-      const client = { region: REGION, credentials: LOCAL_CREDENTIALS, endpoint };
-      this.#clients = {
-        raw: new DynamoDBClient(client),
-        streams: new DynamoDBStreamsClient(client),
-        endpoint,
-        assembly: readAssembly(TEST_ASSEMBLY),
-      };
-    }
-    this.#played += 1;
-    if (this.#clients === undefined) throw new Error('there is no engine');
-    return this.#clients;
-  }
-
-  async stop(): Promise<void> {
-    this.#clients?.raw.destroy();
-    this.#clients?.streams.destroy();
-    await this.#engine?.stop();
-  }
-}

@@ -5,16 +5,18 @@
  * 1. schedule-expiry has handled the record of its last change, without a fault and by a right clock, before its deadline;
  * 2. its timer was not lost, and no clock was wrong that timers are counted by; and
  * 3. if it was far then: since before that and until its deadline sweeps ran without a fault and by right clocks, each at most
- *    its interval and nine minutes after the one before, and others that did their work in part; and none of them had passed its deadline before it could see it,
- *    which can happen only while versions of different intervals run, and is made good by the sweep of the deployment's end.
+ *    its interval and nine minutes after the one before, whatever sweeps that met a fault did between them; and none had passed
+ *    its deadline before it could see it, which can happen only while versions of different intervals run, and is made good by
+ *    the sweep of the deployment's end.
  */
+import { MINUTE_MS, SECOND_MS } from '../../functions/core/hold-time.ts';
 import type { Settings } from './process.ts';
 
-const MINUTE_MS = 60_000;
+// Said here once more, and not taken from the code, so that the code is held to it.
 /** How far ahead, beyond its own interval, a sweep schedules. */
 const AHEAD_MS = 9 * MINUTE_MS;
 /** By how much two sweeps' horizons may differ before one takes the other's for a mistake. */
-const TOLERANCE_MS = 30_000;
+const TOLERANCE_MS = 30 * SECOND_MS;
 
 const horizonMs = ({ sweepIntervalMs }: Settings): number => sweepIntervalMs + AHEAD_MS;
 /** What lapses within this from its record on is near: schedule-expiry sends its timer. */

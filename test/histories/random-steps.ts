@@ -1,5 +1,6 @@
 /** Random steps, each by itself. Those that rarely come together by chance are in scenes.ts. */
 import fc from 'fast-check';
+import { DAY_MS, MINUTE_MS } from '../../functions/core/hold-time.ts';
 import type { TryFault } from '../support/unreliable-requests.ts';
 import type { Fault } from './faults.ts';
 import type { Settings } from './process.ts';
@@ -7,8 +8,6 @@ import { MAX_LAG_MS, STRANGE_ID, type What } from './steps.ts';
 import { strangeItem } from './strangers.ts';
 import type { SweptBy } from './world.ts';
 
-export const MINUTE_MS = 60_000;
-export const DAY_MS = 86_400_000;
 /** Mostly one booking: what befalls it comes together more often. */
 export const id = fc.constantFrom('ann', 'ann', 'ann', 'bob', STRANGE_ID);
 /** Around every limit: the shortest, what one delay reaches, the sweep's horizon, far. */

@@ -2,11 +2,11 @@
  * `npm run test:histories -- --runs 100000`: many more random histories than a test run has time for. Prints the seed that
  * repeats them, and for a broken promise the shortest history that breaks it.
  */
-import { parseArgs } from 'node:util';
 import fc from 'fast-check';
 import { synthesize } from '../../local/synth.ts';
+import { endIfUsage, parseOptions, UsageError } from '../../terminal/usage.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
-import { Player } from './play.ts';
+import { Player } from './player.ts';
 import { histories } from './random-histories.ts';
 
 const USAGE = `Usage: npm run test:histories -- [options]
@@ -16,11 +16,12 @@ const USAGE = `Usage: npm run test:histories -- [options]
   --seed <n>     the seed to start from (default: the time)
   --path <path>  only the history that a failure named, with its seed
   --unshrunk     a history that breaks a promise is told as it is, not the shortest one
-  --synthesized  the app has been synthesized before`;
+  --synthesized  the app has been synthesized before
+  -h, --help     this text`;
 
-const { values: options } = (() => {
+const readOptions = () => {
   try {
-    return parseArgs({
+    const { values } = parseOptions({
       options: {
         runs: { type: 'string', default: '10000' },
         steps: { type: 'string', default: '40' },
@@ -28,17 +29,23 @@ const { values: options } = (() => {
         path: { type: 'string' },
         unshrunk: { type: 'boolean', default: false },
         synthesized: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
       },
     });
+    for (const name of ['runs', 'steps', 'seed'] as const) {
+      if (!/^\d+$/.test(values[name])) {
+        throw new UsageError(`--${name} must be a whole number, got ${values[name]}`);
+      }
+    }
+    return values;
   } catch (error) {
-    console.error(`test:histories: ${error instanceof Error ? error.message : error}\n\n${USAGE}`);
-    process.exit(2);
+    return endIfUsage('test:histories', error);
   }
-})();
-for (const name of ['runs', 'steps', 'seed'] as const) {
-  if (/^\d+$/.test(options[name])) continue;
-  console.error(`test:histories: --${name} must be a whole number, got ${options[name]}\n\n${USAGE}`);
-  process.exit(2);
+};
+const options = readOptions();
+if (options.help) {
+  console.log(USAGE);
+  process.exit(0);
 }
 
 /** Histories between two lines of progress, each with a seed of its own: a failure is found again in seconds. */

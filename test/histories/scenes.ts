@@ -1,8 +1,9 @@
 /** What rarely comes together by chance: a few steps in a row, any of which may be left out. */
 import fc from 'fast-check';
+import { DAY_MS, MINUTE_MS } from '../../functions/core/hold-time.ts';
 import type { TryFault } from '../support/unreliable-requests.ts';
 import type { Fault } from './faults.ts';
-import { DAY_MS, holdMs, id, lagMs, MINUTE_MS, offMs, settings } from './random-steps.ts';
+import { holdMs, id, lagMs, offMs, settings } from './random-steps.ts';
 import { plain, STRANGE_ID, type Step, type What } from './steps.ts';
 import { type StrangeItem, strangeItem } from './strangers.ts';
 
@@ -11,6 +12,10 @@ type Scene = fc.Arbitrary<Step[]>;
 const kept = (steps: readonly Step[], keep: readonly number[]): Step[] => steps.filter((_, index) => keep[index] !== 0);
 /** A zero leaves a step out: so the steps that a failure does not need go away when it shrinks. */
 const keep = fc.array(fc.nat(20), { minLength: 12, maxLength: 12 });
+
+const allTimers = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+const handled = plain({ do: 'stream', records: 8, again: 0, to: 'timers' });
+const goodSweep = plain({ do: 'sweep', by: 'schedule', atOnce: 1 });
 
 /** A request that is held back or unheard, while the booking that it was meant for moves on. */
 const heldBack: Scene = fc
@@ -52,14 +57,10 @@ const unheard: Scene = fc
     const fault: Fault = { kind: 'network', befalls, afterTries: 0, times, only: 'BatchExecuteStatement' };
     const steps: Step[] = [
       plain({ do: 'create', id: one, holdMs: 2_000 }),
-      plain({ do: 'stream', records: 8, again: 0, to: 'timers' }),
+      handled,
       plain({ do: 'time-goes-to-deadline', id: one, offsetMs: bySweep ? 31_000 : -500 }),
       {
-        ...plain(
-          bySweep
-            ? { do: 'sweep', by: 'schedule', atOnce: 1 }
-            : { do: 'deliver', picks: [0, 1, 2, 3, 4, 5], twice: false },
-        ),
+        ...plain(bySweep ? goodSweep.what : { do: 'deliver', picks: [0, 1, 2, 3, 4, 5], twice: false }),
         fault,
       },
     ];
@@ -73,7 +74,7 @@ const triedAgain: Scene = fc
     const delivered: What = { do: 'deliver', picks: [0, 1, 2, 3, 4, 5], twice: false };
     const steps: Step[] = [
       plain({ do: 'create', id: one, holdMs: 2_000 }),
-      plain({ do: 'stream', records: 8, again: 0, to: 'timers' }),
+      handled,
       plain({ do: 'time-goes-to-deadline', id: one, offsetMs: -500 }),
       { ...plain(delivered), fault: { kind: 'outage', requests } },
       plain(delivered),
@@ -86,7 +87,7 @@ const fullItem: Scene = fc
   .record({
     item: strangeItem,
     bytesLeft: fc.integer({ min: 0, max: 60 }),
-    holdMs: fc.integer({ min: 2_000, max: 86_400_000 }),
+    holdMs: fc.integer({ min: 2_000, max: DAY_MS }),
     keep,
   })
   .map(({ item, bytesLeft, holdMs: hold, keep: keeping }) => {
@@ -100,8 +101,8 @@ const fullItem: Scene = fc
     };
     const steps: Step[] = [
       plain({ do: 'stranger-writes', id: STRANGE_ID, item: full }),
-      plain({ do: 'foreign-create', id: 'bob', holdMs: 86_400_000 }),
-      plain({ do: 'stream', records: 8, again: 0, to: 'timers' }),
+      plain({ do: 'foreign-create', id: 'bob', holdMs: DAY_MS }),
+      handled,
       plain({ do: 'time-goes-to-deadline', id: STRANGE_ID, offsetMs: -500 }),
       plain({ do: 'deliver', picks: [0, 1, 2, 3], twice: false }),
     ];
@@ -123,18 +124,14 @@ const overtaken: Scene = fc
   .map(({ id: one, first, second, move, beforeFirst, beforeSecond, sweeps, keep: keeping }): Step[] => {
     const steps: What[] = [
       { do: 'create', id: one, holdMs: first },
-      { do: 'stream', records: 8, again: 0, to: 'timers' },
+      handled.what,
       { do: 'time-goes-to-deadline', id: one, offsetMs: beforeFirst },
       { do: move, id: one, holdMs: second },
       { do: 'time-goes-to-deadline', id: one, offsetMs: beforeSecond },
-      sweeps ? { do: 'sweep', by: 'schedule', atOnce: 1 } : { do: 'deliver', picks: [0, 1, 2, 3, 4, 5], twice: true },
+      sweeps ? goodSweep.what : { do: 'deliver', picks: [0, 1, 2, 3, 4, 5], twice: true },
     ];
     return kept(steps.map(plain), keeping);
   });
-
-const allTimers = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
-const handled = plain({ do: 'stream', records: 8, again: 0, to: 'timers' });
-const goodSweep = plain({ do: 'sweep', by: 'schedule', atOnce: 1 });
 
 /** Holds that some sweep must schedule, and some that are near. */
 const anyHoldMs = fc.oneof(

@@ -1,4 +1,5 @@
 /** A step as a failure tells it. */
+import { MINUTE_MS } from '../../functions/core/hold-time.ts';
 import type { Step } from './steps.ts';
 import { tellItem } from './strangers.ts';
 
@@ -50,7 +51,7 @@ export const sentence = ({ what: step, fault: wrong, offMs, isOld }: Step): stri
       case 'sweep':
         return `${step.atOnce === 1 ? 'a sweep runs' : 'two sweeps run at once'}, by ${step.by}`;
       case 'deploy':
-        return `a deployment begins: ${step.settings.shardCount} shards, sweeps every ${step.settings.sweepIntervalMs / 60_000} min, lead ${step.settings.timerLeadMs} ms`;
+        return `a deployment begins: ${step.settings.shardCount} shards, sweeps every ${step.settings.sweepIntervalMs / MINUTE_MS} min, lead ${step.settings.timerLeadMs} ms`;
       case 'deployed':
         return 'the deployment ends, and sweeps';
       case 'rolled-back':

@@ -1,4 +1,5 @@
 /** What can happen in a history. */
+import { MINUTE_MS } from '../../functions/core/hold-time.ts';
 import type { Fault } from './faults.ts';
 import type { Settings } from './process.ts';
 import type { StrangeItem } from './strangers.ts';
@@ -61,4 +62,4 @@ export const plain = (what: What): Step => ({ what, fault: undefined, offMs: 0, 
 export const STRANGE_ID = 'zoë \u{1f600} \ufffe\uffff with a name that is as long as forty letters';
 export const IDS = ['ann', 'bob', STRANGE_ID];
 /** How old an index is, at most, that a sweep or a list sees. */
-export const MAX_LAG_MS = 60_000;
+export const MAX_LAG_MS = MINUTE_MS;

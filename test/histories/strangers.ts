@@ -1,6 +1,7 @@
 /** Items as strangers write them: anything that DynamoDB takes, and what must become of it. */
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import fc from 'fast-check';
+import { DAY_MS, MINUTE_MS } from '../../functions/core/hold-time.ts';
 
 export { itemBytes, MAX_ITEM_BYTES } from '../memory/item-size.ts';
 
@@ -89,8 +90,8 @@ const others = fc
 
 const holdMs = fc.oneof(
   { weight: 6, arbitrary: fc.integer({ min: 1_000, max: 9_000 }) },
-  { weight: 2, arbitrary: fc.integer({ min: 13 * 60_000, max: 17 * 60_000 }) },
-  { weight: 2, arbitrary: fc.integer({ min: 20 * 60_000, max: 2 * 86_400_000 }) },
+  { weight: 2, arbitrary: fc.integer({ min: 13 * MINUTE_MS, max: 17 * MINUTE_MS }) },
+  { weight: 2, arbitrary: fc.integer({ min: 20 * MINUTE_MS, max: 2 * DAY_MS }) },
 );
 const fraction = fc.oneof(
   { weight: 3, arbitrary: fc.constant('') },

@@ -71,7 +71,6 @@ export type SweptBy = 'schedule' | 'deployment' | 'webhook' | 'command';
 /** What a sweep says of itself. */
 export interface Swept {
   readonly expired: number;
-  readonly scheduled: number;
   /** Whether it failed in part, or crashed. */
   readonly hasFailed: boolean;
   /** Whether the command found that its clock is wrong, and did nothing. */
@@ -404,14 +403,18 @@ export class World {
     }));
   }
 
-  /** Records live no longer: schedule-expiry has failed for all that time, and Lambda gives them up. */
-  async giveUp(count: number): Promise<Handled[]> {
+  /**
+   * Records live no longer: schedule-expiry has failed for all that time, and Lambda gives them up.
+   *
+   * @returns ids of the bookings that they were about
+   */
+  async giveUp(count: number): Promise<string[]> {
     await this.#readStream();
     const given = this.#records.slice(this.#delivered.timers, this.#delivered.timers + count);
     if (given.length === 0) return [];
     this.#delivered.timers += given.length;
     this.letters.push({ queueUrl: STREAM_LETTERS, body: JSON.stringify({ DDBStreamBatchInfo: {} }) });
-    return given.map(({ dynamodb }) => ({ bookingId: dynamodb?.Keys?.bookingId?.S ?? '', expiresAtMs: undefined }));
+    return given.map(({ dynamodb }) => dynamodb?.Keys?.bookingId?.S ?? '');
   }
 
   async #readStream(): Promise<void> {
@@ -508,7 +511,7 @@ export class World {
       try {
         expectRightClock(differenceOf(new Date(this.nowMs).toUTCString(), nowMs, nowMs));
       } catch {
-        return { expired: 0, scheduled: 0, hasFailed: false, isRefused: true };
+        return { expired: 0, hasFailed: false, isRefused: true };
       }
     }
     const { settings } = circumstances;
@@ -519,25 +522,20 @@ export class World {
         const ports = { ...process, clock, isPermanent, shardCount, settings };
         if (by === 'webhook' || by === 'command') {
           const request = { overdueAfterMs: 0, settings, mayContinue: () => true };
-          const { expired, scheduled, errors } = await sweepCore(ports, request);
-          return { expired, scheduled, hasFailed: errors.length > 0 };
+          const { expired, errors } = await sweepCore(ports, request);
+          return { expired, hasFailed: errors.length > 0 };
         }
         const request: SweepRequested = by === 'deployment' ? { isDeployment: true } : {};
         const answer = await createSweep(ports)(request, { getRemainingTimeInMillis: () => 60_000 }).catch(
           () => undefined,
         );
         const said = process.lines.find(({ message }) => message.startsWith('Successfully expired'))?.data;
-        return {
-          expired: Number(said?.expired ?? 0),
-          scheduled: Number(said?.scheduled ?? 0),
-          hasFailed: answer === undefined,
-        };
+        return { expired: Number(said?.expired ?? 0), hasFailed: answer === undefined };
       }),
     );
     await this.#remember(true);
     return {
       expired: runs.reduce((sum, { expired }) => sum + expired, 0),
-      scheduled: runs.reduce((sum, { scheduled }) => sum + scheduled, 0),
       hasFailed: runs.some(({ hasFailed }) => hasFailed),
       isRefused: false,
     };

@@ -83,10 +83,6 @@ export class TableState {
     return this.#items.values();
   }
 
-  get size(): number {
-    return this.#items.size;
-  }
-
   /** The changes of all items in their order, as far as they were not taken. */
   get records(): readonly StreamRecord[] {
     return this.#records;

@@ -1,12 +1,13 @@
 /** Defects that only one order of steps brings to light, put back as they were. Each is to be found by the explorer. */
-import type { ExplorerMutant } from './mutants.ts';
+import {
+  EVERY_NOTE_BELIEVED,
+  type ExplorerMutant,
+  NEAR_NOW_TAKEN_FOR_SCHEDULED,
+  NEW_HOLD_TAKEN_FOR_OLD,
+  NOBODY_LOOKS,
+} from './mutants.ts';
 
 const SWEEP = 'functions/core/sweep.ts';
-const BELIEVE_EVERY_NOTE = {
-  file: 'functions/core/hold-time.ts',
-  find: 'const isVoid = scheduledThroughMs > throughMs + HORIZON_TOLERANCE_MS;',
-  replace: 'const isVoid = scheduledThroughMs > 1e14;',
-};
 const DEPLOYMENTS_SCHEDULE_NOTHING_ANEW = {
   file: SWEEP,
   find: 'request.anew ? 0 : state.scheduledThroughMs',
@@ -33,13 +34,7 @@ export const EXPLORER_MUTANTS: readonly ExplorerMutant[] = [
       },
     ],
   },
-  {
-    name: 'G2: nobody looks for what is in no index',
-    world: 'near and far',
-    file: 'functions/sweep.ts',
-    find: 'mayContinue() ? await look(ports, mayContinue) : NOT_LOOKED',
-    replace: 'NOT_LOOKED',
-  },
+  { ...NOBODY_LOOKS, world: 'near and far' },
   {
     name: 'G3: a command trusts its own clock',
     world: 'a command whose clock is ahead',
@@ -68,25 +63,12 @@ export const EXPLORER_MUTANTS: readonly ExplorerMutant[] = [
     find: "if (item !== answer.found && effectiveStatus(booking, nowMs) !== 'EXPIRED') return again();",
     replace: '',
   },
+  { ...NEW_HOLD_TAKEN_FOR_OLD, world: 'the same deadline again' },
+  { ...NEAR_NOW_TAKEN_FOR_SCHEDULED, world: 'rarer sweeps, and back' },
   {
-    name: 'G5: a hold that begins anew with the same deadline is taken for the old one',
-    world: 'the same deadline again',
-    file: 'functions/core/expiry-decisions.ts',
-    find: 'return before.holdStartedAtMs === after.holdStartedAtMs || isAdoption;',
-    replace: 'return true || isAdoption;',
-  },
-  {
-    name: 'G6: what is near by the settings of now is taken for scheduled',
-    world: 'rarer sweeps, and back',
-    file: SWEEP,
-    find: 'rows.filter((row) => !hasTimerOfItsStart(row, nowMs))',
-    replace:
-      'rows.filter((row) => row.holdStartedAtMs === undefined || row.expiresAtMs - row.holdStartedAtMs > Math.max(900_000, settings.sweepIntervalMs + 600_000))',
-  },
-  {
+    ...EVERY_NOTE_BELIEVED,
     name: 'G6: what rarer sweeps noted holds for more frequent ones',
     world: 'more frequent sweeps, and back',
-    ...BELIEVE_EVERY_NOTE,
     also: [DEPLOYMENTS_SCHEDULE_NOTHING_ANEW],
   },
   {
@@ -94,11 +76,7 @@ export const EXPLORER_MUTANTS: readonly ExplorerMutant[] = [
     world: 'rarer sweeps, and back',
     ...DEPLOYMENTS_SCHEDULE_NOTHING_ANEW,
   },
-  {
-    name: 'G7: a sweep believes every note, also one from a week ahead',
-    world: 'a sweep whose clock is a week ahead',
-    ...BELIEVE_EVERY_NOTE,
-  },
+  { ...EVERY_NOTE_BELIEVED, world: 'a sweep whose clock is a week ahead' },
   {
     name: 'G9: a timer that cannot be sent ends the work on its shard',
     world: 'a timer that the queue never takes',

@@ -11,13 +11,44 @@ export interface Mutant extends Replacement {
   readonly name: string;
 }
 
-/** A mutant that the explorer is to find, and not the histories. */
+/** A mutant that the explorer is to find. */
 export interface ExplorerMutant extends Mutant {
   /** Small worlds in which it is looked for: those whose name holds this text. */
   readonly world: string;
   /** What else is replaced. */
   readonly also?: readonly Replacement[];
 }
+
+// What the histories and the explorer are both to find.
+
+export const NOBODY_LOOKS: Mutant = {
+  name: 'G2: nobody looks for what is in no index',
+  file: 'functions/sweep.ts',
+  find: 'mayContinue() ? await look(ports, mayContinue) : NOT_LOOKED',
+  replace: 'mayContinue() && event === null ? await look(ports, mayContinue) : NOT_LOOKED',
+};
+
+export const NEW_HOLD_TAKEN_FOR_OLD: Mutant = {
+  name: 'G5: a hold that begins anew with the same deadline is taken for the old one',
+  file: 'functions/core/expiry-decisions.ts',
+  find: 'return before.holdStartedAtMs === after.holdStartedAtMs || isAdoption;',
+  replace: 'return before !== undefined || isAdoption;',
+};
+
+export const EVERY_NOTE_BELIEVED: Mutant = {
+  name: 'G6, G7: a sweep believes every note',
+  file: 'functions/core/hold-time.ts',
+  find: 'const isVoid = scheduledThroughMs > throughMs + HORIZON_TOLERANCE_MS;',
+  replace: 'const isVoid = scheduledThroughMs > 1e14;',
+};
+
+export const NEAR_NOW_TAKEN_FOR_SCHEDULED: Mutant = {
+  name: 'G6: what is near by the settings of now is taken for scheduled',
+  file: 'functions/core/sweep.ts',
+  find: 'rows.filter((row) => !hasTimerOfItsStart(row, nowMs))',
+  replace:
+    'rows.filter((row) => !hasTimerOfItsStart(row, nowMs) && row.expiresAtMs - (row.holdStartedAtMs ?? 0) > settings.sweepIntervalMs + 600_000)',
+};
 
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -120,12 +151,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'await pMap(LEGAL_SHARDS, workOff',
     replace: 'await pMap(LEGAL_SHARDS.slice(0, 10), workOff',
   },
-  {
-    name: 'G2: nobody looks for what is in no index',
-    file: 'functions/sweep.ts',
-    find: 'mayContinue() ? await look(ports, mayContinue) : NOT_LOOKED',
-    replace: 'mayContinue() && event === null ? await look(ports, mayContinue) : NOT_LOOKED',
-  },
+  NOBODY_LOOKS,
   {
     name: 'G2: a patrol stays on its first page',
     file: 'functions/core/left-out.ts',
@@ -133,28 +159,12 @@ export const MUTANTS: readonly Mutant[] = [
     replace: '    cursor = isWhole ? page.cursor : undefined;\n    if (cursor === undefined) {\n      isWhole = false;',
   },
   {
-    name: 'G4: a read reports a lapse that nothing has made true',
+    name: 'G4: neither a read nor a refusal makes true that a hold has lapsed',
     file: 'functions/adapters/booking-store.ts',
     find: "if (booking?.status !== 'PENDING' || effectiveStatus(booking, nowMs) !== 'EXPIRED') return item;",
     replace: 'if (booking !== null) return item;',
   },
-  {
-    name: 'G5: a hold that begins anew with the same deadline is taken for the old one',
-    file: 'functions/core/expiry-decisions.ts',
-    find: 'return before.holdStartedAtMs === after.holdStartedAtMs || isAdoption;',
-    replace: 'return before !== undefined || isAdoption;',
-  },
-  {
-    name: 'G6, G7: a sweep believes every note',
-    file: 'functions/core/hold-time.ts',
-    find: 'const isVoid = scheduledThroughMs > throughMs + HORIZON_TOLERANCE_MS;',
-    replace: 'const isVoid = scheduledThroughMs > 1e14;',
-  },
-  {
-    name: 'G6: what is near by the settings of now is taken for scheduled',
-    file: 'functions/core/sweep.ts',
-    find: 'rows.filter((row) => !hasTimerOfItsStart(row, nowMs))',
-    replace:
-      'rows.filter((row) => !hasTimerOfItsStart(row, nowMs) && row.expiresAtMs - (row.holdStartedAtMs ?? 0) > settings.sweepIntervalMs + 600_000)',
-  },
+  NEW_HOLD_TAKEN_FOR_OLD,
+  EVERY_NOTE_BELIEVED,
+  NEAR_NOW_TAKEN_FOR_SCHEDULED,
 ];

@@ -5,38 +5,43 @@
 import { spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { PROJECT_DIRECTORY, synthesize } from '../../local/synth.ts';
+import { endIfUsage, parseOptions, UsageError } from '../../terminal/usage.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 import { EXPLORER_MUTANTS } from './explorer-mutants.ts';
 import { type ExplorerMutant, MUTANTS, type Mutant, type Replacement } from './mutants.ts';
 
 const USAGE = `Usage: npm run test:mutants -- [options]
 
-  --by <who>      mutants for the histories or for the explorer only (default: both)
+  --by <who>      histories or explorer: the mutants of one only (default: both)
   --only <text>   mutants whose name holds this text (default: all)
   --runs <n>      histories that each must be found within (default 500)
-  --seed <n>      the seed to start from (default: the time)`;
+  --seed <n>      the seed to start from (default: the time)
+  -h, --help      this text`;
 
-const { values: options } = (() => {
+const readOptions = () => {
   try {
-    return parseArgs({
+    const { values } = parseOptions({
       options: {
         by: { type: 'string', default: 'both' },
         only: { type: 'string', default: '' },
         runs: { type: 'string', default: '500' },
         seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
+        help: { type: 'boolean', short: 'h', default: false },
       },
     });
+    if (!['both', 'histories', 'explorer'].includes(values.by)) {
+      throw new UsageError(`--by must be both, histories or explorer, got ${values.by}`);
+    }
+    return values;
   } catch (error) {
-    console.error(`test:mutants: ${error instanceof Error ? error.message : error}\n\n${USAGE}`);
-    process.exit(2);
+    return endIfUsage('test:mutants', error);
   }
-})();
-
-if (!['both', 'histories', 'explorer'].includes(options.by)) {
-  console.error(`test:mutants: --by must be histories or explorer, got ${options.by}\n\n${USAGE}`);
-  process.exit(2);
+};
+const options = readOptions();
+if (options.help) {
+  console.log(USAGE);
+  process.exit(0);
 }
 
 /** What a copy needs of the project to play histories. */

@@ -6,7 +6,7 @@
 import { expect } from 'vitest';
 import { MINUTE_MS } from '../../functions/core/hold-time.ts';
 import { shardOf } from '../../functions/core/pending-shard.ts';
-import { Player } from '../histories/play.ts';
+import { Player } from '../histories/player.ts';
 import type { Circumstances, Settings } from '../histories/process.ts';
 import type { SweptBy, World } from '../histories/world.ts';
 

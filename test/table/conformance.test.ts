@@ -11,6 +11,7 @@ import type { Item } from '../../functions/table/item.ts';
 import type { IndexPage, IndexQuery, Table } from '../../functions/table/table.ts';
 import { itemBytes, MAX_ITEM_BYTES } from '../memory/item-size.ts';
 import { type Difference, ENGINES, MEMORY, type OpenTable, type ToldChange } from './implementations.ts';
+import { allRows, byId, idOf, keyOf, N, S } from './items.ts';
 
 const DEADLINE = 1_800_000_000_000;
 
@@ -271,13 +272,13 @@ describe.each([MEMORY, ...ENGINES])('a table: $name', ({ start, differences }) =
 
     test('gives the items of a partition by sort key, as numbers', async () => {
       await givenBookings();
-      const deadlines = (await all(table, shard(1))).map(({ expiresAtMs }) => expiresAtMs?.N);
+      const deadlines = (await allRows(table, shard(1))).map(({ expiresAtMs }) => expiresAtMs?.N);
       expect(deadlines).toEqual([`${DEADLINE}`, `${DEADLINE}`, `${DEADLINE}.5`, `${DEADLINE + 20}`]);
     });
 
     test('holds its keys, the table’s key and what is projected, and nothing else', async () => {
       await givenBookings();
-      expect(await all(table, shard(2))).toEqual([
+      expect(await allRows(table, shard(2))).toEqual([
         { ...keyOf('other'), pendingShard: N(2), expiresAtMs: N(DEADLINE + 1), holdStartedAtMs: N(5) },
       ]);
     });
@@ -399,9 +400,6 @@ describe.each([MEMORY, ...ENGINES])('a table: $name', ({ start, differences }) =
   });
 });
 
-const S = (text: string): AttributeValue => ({ S: text });
-const N = (digits: string | number): AttributeValue => ({ N: String(digits) });
-const keyOf = (bookingId: string): Item => ({ bookingId: S(bookingId) });
 const equal = (attribute: string, value: string | number): Clause => ({ attribute, is: 'equal', value });
 const stored = (attribute: string, value: AttributeValue): Clause => ({
   attribute,
@@ -417,22 +415,9 @@ const between = (attribute: string, from: number, through: number): Clause => ({
 });
 const absent = (attribute: string): Clause => ({ attribute, is: 'absent' });
 
-const idOf = ({ bookingId }: Item): string => bookingId?.S ?? '';
-const byId = (items: readonly Item[]): Item[] => [...items].sort((a, b) => (idOf(a) < idOf(b) ? -1 : 1));
-
-const all = async (table: Table, query: IndexQuery): Promise<Item[]> => {
-  const items: Item[] = [];
-  let { cursor } = query;
-  do {
-    const page: IndexPage = await table.query({ ...query, cursor });
-    items.push(...page.items);
-    cursor = page.cursor;
-  } while (cursor !== undefined);
-  return items;
-};
 /** Their ids in the order of the index; those with the same deadline by name, because there the index has no order. */
 const ids = async (table: Table, query: IndexQuery): Promise<string[]> => {
-  const items = await all(table, query);
+  const items = await allRows(table, query);
   const deadline = (item: Item): number => Number(item.expiresAtMs?.N);
   return items.sort((a, b) => deadline(a) - deadline(b) || (idOf(a) < idOf(b) ? -1 : 1)).map(idOf);
 };

@@ -5,12 +5,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PENDING_INDEX } from '../../functions/contract.ts';
 import type { Clause, ConditionalWrite, Value } from '../../functions/core/moves.ts';
 import type { Item } from '../../functions/table/item.ts';
-import type { BatchedWriteAnswer, IndexPage, Table } from '../../functions/table/table.ts';
+import type { BatchedWriteAnswer, Table } from '../../functions/table/table.ts';
 import { ENGINES, MEMORY, type OpenTable, type ToldChange } from './implementations.ts';
+import { allRows, byId, keyOf, N, S } from './items.ts';
 
 const IDS = ['ann', 'bob', 'carl'];
-const S = (text: string): AttributeValue => ({ S: text });
-const N = (digits: string): AttributeValue => ({ N: digits });
 
 type Command =
   | { readonly do: 'put'; readonly id: string; readonly item: Item }
@@ -132,10 +131,6 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   },
 );
 
-const keyOf = (bookingId: string): Item => ({ bookingId: S(bookingId) });
-const byId = (items: readonly Item[]): Item[] =>
-  [...items].sort((a, b) => ((a.bookingId?.S ?? '') < (b.bookingId?.S ?? '') ? -1 : 1));
-
 /** What was answered, as far as the port promises it. */
 const carriedOut = async ({ table, put, delete: remove }: OpenTable, what: Command): Promise<unknown> => {
   switch (what.do) {
@@ -175,21 +170,14 @@ const rowsOf = async (
   table: Table,
   { shard, from, span, limit }: Extract<Command, { do: 'query' }>,
 ): Promise<Item[]> => {
-  const rows: Item[] = [];
-  let cursor: Item | undefined;
-  do {
-    const page: IndexPage = await table.query({
-      index: PENDING_INDEX,
-      partition: { pendingShard: shard },
-      sortKey: 'expiresAtMs',
-      from,
-      through: from + span,
-      limit,
-      cursor,
-    });
-    rows.push(...page.items);
-    cursor = page.cursor;
-  } while (cursor !== undefined);
+  const rows = await allRows(table, {
+    index: PENDING_INDEX,
+    partition: { pendingShard: shard },
+    sortKey: 'expiresAtMs',
+    from,
+    through: from + span,
+    limit,
+  });
   // Among those with the same sort key the index has no order.
   const sortKey = (item: Item): number => Number(item.expiresAtMs?.N);
   expect(rows.map(sortKey)).toEqual(rows.map(sortKey).sort((a, b) => a - b));

@@ -53,7 +53,8 @@ export interface Implementation {
   start(): Promise<{ open(): Promise<OpenTable>; stop(): Promise<void> }>;
 }
 
-const memory: Implementation = {
+/** The table in memory. */
+export const MEMORY: Implementation = {
   name: 'in memory',
   differences: [],
   start: async () => ({
@@ -169,5 +170,3 @@ export const ENGINES: readonly Implementation[] = [
         ),
       ]),
 ];
-
-export const MEMORY = memory;
