@@ -1,12 +1,12 @@
 /** A move that is refused because the hold has lapsed, while somebody else's move from before the deadline is still on its way. */
 import { expect, test } from 'vitest';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
+import { MINUTE_MS } from '../../functions/core/hold-time.ts';
 import { BOOKINGS_SHAPE } from '../memory/bookings-shape.ts';
 import { MemoryTable } from '../memory/memory-table.ts';
 import { TableState } from '../memory/table-state.ts';
 
 const NOW = 1_790_000_000_000;
-const MINUTE_MS = 60_000;
 const BEFORE = NOW + MINUTE_MS - 1;
 const AT = NOW + MINUTE_MS;
 

@@ -1,5 +1,5 @@
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
-import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { isPermanent } from '../../functions/adapters/permanent-error.ts';
 import type { SeenBooking } from '../../functions/core/expiry-decisions.ts';
 import { decodeTimer } from '../../functions/core/expiry-timer.ts';
@@ -11,14 +11,12 @@ import { type Engines, SHARD_COUNT, startEngines } from '../support/engines.ts';
 const NOW = 1_790_000_000_000;
 const BEGINNING: PatrolState<Item> = { isWhole: false, givenUp: 0 };
 let engines: Engines;
-const running: Engines[] = [];
 
 // A table of its own for each test: a patrol reads all that is in it.
 beforeEach(async () => {
   engines = await startEngines();
-  running.push(engines);
 });
-afterAll(() => Promise.all(running.map((each) => each.stop())));
+afterEach(() => engines.stop());
 
 const ports = (overrides: Partial<LeftOutPorts<Item>> = {}): LeftOutPorts<Item> => ({
   table: engines.store,

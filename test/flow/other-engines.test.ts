@@ -1,21 +1,18 @@
 /** `npm start` and the commands on engines that differ from the embedded ones. */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RuntimeFile } from '../../local/runtime-file.ts';
 import { eventually } from '../support/lambda.ts';
 import { OTHER_ACCOUNT_ID, startDynamoDbWithoutTags, startSqsOfAnotherAccount } from '../support/other-makes.ts';
+import { type StartedScript, startScript } from '../support/script.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'booking-expiry-'));
 const runtimeFile = join(directory, 'runtime.json');
 const stops: (() => Promise<void>)[] = [];
 let environment: NodeJS.ProcessEnv;
-let service: ChildProcess | undefined;
-let printed = '';
+let service: StartedScript | undefined;
 
 beforeAll(async () => {
   const dynamodb = await startDynamoDbWithoutTags();
@@ -23,7 +20,6 @@ beforeAll(async () => {
   const sqs = await startSqsOfAnotherAccount();
   stops.push(sqs.stop);
   environment = {
-    ...process.env,
     DYNAMODB_ENDPOINT: dynamodb.endpoint,
     SQS_ENDPOINT: sqs.endpoint,
     RUNTIME_FILE: runtimeFile,
@@ -31,37 +27,25 @@ beforeAll(async () => {
   };
 });
 afterAll(async () => {
-  service?.kill('SIGKILL');
+  service?.child.kill('SIGKILL');
   for (const stop of stops.reverse()) await stop();
   rmSync(directory, { recursive: true });
 });
 
-const start = (script: string, ...args: string[]) => {
-  const path = fileURLToPath(new URL(`../../${script}`, import.meta.url));
-  return spawn(process.execPath, [path, ...args], { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
-};
-const run = async (script: string, ...args: string[]): Promise<{ code: number | null; out: string; err: string }> => {
-  const child = start(script, ...args);
-  const code = new Promise<number | null>((resolve) => child.once('close', resolve));
-  const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)]);
-  return { code: await code, out, err };
-};
+const start = (script: string, ...args: string[]) => startScript(script, args, environment);
+const run = (script: string, ...args: string[]) => start(script, ...args).ended;
 
 describe('on a DynamoDB without tags and an SQS of another account', () => {
   test('npm start runs, with the queues where SQS_ENDPOINT says', async () => {
     // Others may run their own stages on the same engines.
-    service = start('local/start.ts', '--context', `stage=t${directory.slice(-6).toLowerCase()}`);
-    for (const stream of [service.stdout, service.stderr]) {
-      stream?.on('data', (chunk) => {
-        printed += chunk;
-      });
-    }
+    const started = start('local/start.ts', '--context', `stage=t${directory.slice(-6).toLowerCase()}`);
+    service = started;
     await eventually(
-      () => printed,
-      () => printed.includes('booking-expiry is running') || service?.exitCode !== null,
+      () => started.printed,
+      ({ out }) => out.includes('booking-expiry is running') || started.child.exitCode !== null,
       60_000,
     );
-    expect(printed).toContain('booking-expiry is running');
+    expect(started.printed.out, started.printed.err).toContain('booking-expiry is running');
     const { timerQueueUrl, tags } = JSON.parse(readFileSync(runtimeFile, 'utf8')) as RuntimeFile;
     expect(timerQueueUrl).toContain(`${environment.SQS_ENDPOINT}/${OTHER_ACCOUNT_ID}/`);
     expect(tags).toMatchObject({ 'booking-expiry:timer-queue-url': timerQueueUrl });
@@ -103,9 +87,9 @@ describe('on a DynamoDB without tags and an SQS of another account', () => {
   });
 
   test('npm start ends with exit code 0 when it is told to stop', async () => {
-    const code = new Promise<number | null>((resolve) => service?.once('exit', resolve));
-    service?.kill('SIGTERM');
-    expect(await code).toBe(0);
-    expect(printed).not.toContain('could not');
+    service?.child.kill('SIGTERM');
+    const ended = await service?.ended;
+    expect(ended?.code).toBe(0);
+    expect(`${ended?.out}${ended?.err}`).not.toContain('could not');
   });
 });

@@ -1,11 +1,11 @@
 /** `npm start` twice in one folder, and commands that find the one that is meant: in processes of their own. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { PROJECT_DIRECTORY } from '../../local/synth.ts';
 import { eventually } from '../support/lambda.ts';
+import { startScript } from '../support/script.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'booking-expiry-'));
 const running = new Set<ChildProcess>();
@@ -15,33 +15,17 @@ afterAll(() => {
 });
 
 const start = (script: string, runtimeFile: string, args: string[] = [], port = '0') => {
-  const child = spawn(process.execPath, [join(PROJECT_DIRECTORY, script), ...args], {
-    env: {
-      ...process.env,
-      RUNTIME_FILE: runtimeFile,
-      PORT: '0',
-      DYNAMODB_ENDPOINT: '',
-      DYNAMODB_PORT: port,
-      SQS_ENDPOINT: '',
-      SQS_PORT: '0',
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const started = startScript(script, args, {
+    RUNTIME_FILE: runtimeFile,
+    PORT: '0',
+    DYNAMODB_ENDPOINT: '',
+    DYNAMODB_PORT: port,
+    SQS_ENDPOINT: '',
+    SQS_PORT: '0',
   });
-  running.add(child);
-  const printed = { out: '', err: '' };
-  child.stdout.on('data', (chunk) => {
-    printed.out += chunk;
-  });
-  child.stderr.on('data', (chunk) => {
-    printed.err += chunk;
-  });
-  const ended = new Promise<{ code: number | null; out: string; err: string }>((resolve) => {
-    child.once('close', (code) => {
-      running.delete(child);
-      resolve({ code, ...printed });
-    });
-  });
-  return { child, printed, ended };
+  running.add(started.child);
+  void started.ended.then(() => running.delete(started.child));
+  return started;
 };
 const startRuntime = async (runtimeFile: string) => {
   const runtime = start('local/start.ts', runtimeFile);

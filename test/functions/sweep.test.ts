@@ -1,7 +1,7 @@
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import pMap from 'p-map';
-import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { isPermanent, UnprocessableError } from '../../functions/adapters/permanent-error.ts';
 import { sweepScheduling } from '../../functions/adapters/sweep-scheduling.ts';
 import { TimerSender } from '../../functions/adapters/timer-sender.ts';
@@ -18,15 +18,13 @@ import { recordingTelemetry } from '../support/telemetry.ts';
 const settings = { timerLeadMs: 1_000, sweepIntervalMs: 5 * MINUTE_MS };
 let engines: Engines;
 let nowMs: number;
-const running: Engines[] = [];
 
 // A table of its own for each test: a sweep sees all that is in it.
 beforeEach(async () => {
   engines = await startEngines();
-  running.push(engines);
   nowMs = Date.now();
 });
-afterAll(() => Promise.all(running.map((each) => each.stop())));
+afterEach(() => engines.stop());
 
 const ports = (overrides: Partial<SweepPorts> = {}): SweepPorts => ({
   store: engines.store,

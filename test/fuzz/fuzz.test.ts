@@ -16,6 +16,7 @@ import { sweep } from '../../functions/core/sweep.ts';
 import { createHandler as createExpire } from '../../functions/expire-booking.ts';
 import { createHandler as createPublish } from '../../functions/publish-events.ts';
 import { createHandler as createSchedule } from '../../functions/schedule-expiry.ts';
+import { bookingsApiPorts } from '../support/bookings-api.ts';
 import { recordingDeadLetters } from '../support/dead-letters.ts';
 import { type Engines, SHARD_COUNT, startEngines } from '../support/engines.ts';
 import { sqsEvent } from '../support/records.ts';
@@ -127,20 +128,26 @@ describe('timers', () => {
     );
   });
 
-  test('of any content are each expired or a dead letter, and never break their batch', async () => {
+  test('of any content are each expired, sent again or a dead letter, and never break their batch', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(body, { minLength: 1, maxLength: 10 }), async (bodies) => {
-        const expired: string[] = [];
+        const handled = new Set<string>();
         const { deadLetters, letters } = recordingDeadLetters();
         const handle = createExpire({
           store: {
             glimpse: async () => new Map(),
             expire: async (ids) => {
-              expired.push(...ids);
+              for (const id of ids) handled.add(id);
               return new Map(ids.map((id) => [id, { kind: 'expired', expiredAtMs: NOW_MS }]));
             },
           },
-          queue: { send: async () => [], retryIn: async () => {} },
+          queue: {
+            send: async (timers) => {
+              for (const { timer } of timers) handled.add(timer.bookingId);
+              return [];
+            },
+            retryIn: async () => {},
+          },
           deadLetters,
           clock: () => NOW_MS,
           waitUntil: async () => {},
@@ -149,15 +156,16 @@ describe('timers', () => {
         });
         const event = sqsEvent(...bodies);
         const { batchItemFailures } = await handle(event);
-        const isTimer = (text: string) => {
+        const idIn = (text: string): string | undefined => {
           try {
-            return Boolean(decodeTimer(text));
+            return decodeTimer(text).bookingId;
           } catch {
-            return false;
+            return undefined;
           }
         };
         expect(batchItemFailures).toEqual([]);
-        expect(letters.map(({ body: buried }) => buried)).toEqual(bodies.filter((each) => !isTimer(each)));
+        expect(letters.map(({ body: buried }) => buried)).toEqual(bodies.filter((each) => idIn(each) === undefined));
+        expect(handled).toEqual(new Set(bodies.flatMap((each) => idIn(each) ?? [])));
       }),
       { numRuns: 3_000 * TIMES },
     );
@@ -213,15 +221,7 @@ describe('with the engines', () => {
   let api: Hono<{ Bindings: RequestBindings }>;
   beforeAll(async () => {
     engines = await startEngines();
-    api = createBookingsApi({
-      store: engines.store,
-      index: engines.index,
-      sweepPorts: { store: engines.store, index: engines.index, clock: () => NOW_MS, isPermanent },
-      isCronToken: async (token) => token === 'right',
-      clock: () => NOW_MS,
-      telemetry: recordingTelemetry().telemetry,
-      settings: SETTINGS,
-    });
+    api = createBookingsApi(bookingsApiPorts(engines, () => NOW_MS));
   });
   afterAll(() => engines.stop());
 

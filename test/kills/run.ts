@@ -10,7 +10,6 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
 import { PendingIndex } from '../../functions/adapters/pending-index.ts';
@@ -20,27 +19,40 @@ import { tableClient } from '../../functions/runtime/clients.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { synthesize } from '../../local/synth.ts';
 import { percentile } from '../../measure/lag-report.ts';
+import { endIfUsage, parseOptions, UsageError } from '../../terminal/usage.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 
 const USAGE = `Usage: npm run test:kills -- [options]
 
   --kills <n>       how often the runtime is killed (default 30)
-  --longest <ms>    longest life between two kills (default 3000)`;
+  --longest <ms>    longest life between two kills (default 3000)
+  -h, --help        this text`;
 
-const { values: options } = (() => {
+const readOptions = () => {
+  const { values } = parseOptions({
+    options: {
+      kills: { type: 'string', default: '30' },
+      longest: { type: 'string', default: '3000' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  for (const name of ['kills', 'longest'] as const) {
+    if (/^[1-9]\d*$/.test(values[name])) continue;
+    throw new UsageError(`--${name} must be a whole number from 1, got ${values[name]}`);
+  }
+  return { kills: Number(values.kills), longestMs: Number(values.longest), help: values.help };
+};
+
+const { kills, longestMs, help } = (() => {
   try {
-    return parseArgs({
-      options: { kills: { type: 'string', default: '30' }, longest: { type: 'string', default: '3000' } },
-    });
+    return readOptions();
   } catch (error) {
-    console.error(`test:kills: ${error instanceof Error ? error.message : error}\n\n${USAGE}`);
-    process.exit(2);
+    return endIfUsage('test:kills', error);
   }
 })();
-for (const name of ['kills', 'longest'] as const) {
-  if (/^[1-9]\d*$/.test(options[name])) continue;
-  console.error(`test:kills: --${name} must be a whole number from 1, got ${options[name]}\n\n${USAGE}`);
-  process.exit(2);
+if (help) {
+  console.log(USAGE);
+  process.exit();
 }
 
 const SHARD_COUNT = 10;
@@ -134,7 +146,6 @@ const useUntil = async ({ store }: Life, isAlive: () => boolean): Promise<void> 
 
 const dataDir = mkdtempSync(join(tmpdir(), 'booking-expiry-kills-'));
 await synthesize(TEST_ASSEMBLY);
-const kills = Number(options.kills);
 let examined = 0;
 try {
   for (let kill = 1; kill <= kills && broken.length === 0; kill += 1) {
@@ -146,7 +157,7 @@ try {
         alive = false;
         life.process.kill('SIGKILL');
       },
-      100 + Math.random() * Number(options.longest),
+      100 + Math.random() * longestMs,
     );
     await useUntil(life, () => alive);
     await life.ended;

@@ -1,32 +1,13 @@
-import { App, Stage } from 'aws-cdk-lib';
+import { Stage } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
 import { BOOKINGS_PATH, routes } from '../../functions/api/routes.ts';
 import { BookingExpiryStack } from '../../lib/booking-expiry-stack.ts';
 import { bookingExpirySettings } from '../../lib/settings.ts';
 import { checkSupport, type Template as LocalTemplate } from '../../local/template.ts';
-import { synth } from '../support/stack.ts';
+import { appWithoutBundles, arnOf, grantsOf, KEY, synth } from '../support/stack.ts';
 
 const template = synth();
-
-/** Every statement of the role of a Lambda, by action: what it may do, and to what. */
-const grantsOf = (from: Template, functionId: string): Record<string, unknown> => {
-  const lambda = from.toJSON().Resources[functionId];
-  const roleId = lambda.Properties.Role['Fn::GetAtt'][0];
-  const grants: Record<string, unknown> = {};
-  for (const policy of Object.values(from.findResources('AWS::IAM::Policy'))) {
-    const { Roles, PolicyDocument } = policy.Properties;
-    if (!Roles.some((role: { Ref: string }) => role.Ref === roleId)) continue;
-    for (const { Effect, Action, Resource } of PolicyDocument.Statement) {
-      expect(Effect).toBe('Allow');
-      for (const action of [Action].flat()) {
-        grants[action] = action in grants ? [grants[action], Resource].flat() : Resource;
-      }
-    }
-  }
-  return grants;
-};
-const arnOf = (logicalId: string) => ({ 'Fn::GetAtt': [logicalId, 'Arn'] });
 
 describe('the bookings table', () => {
   test('is on demand, recoverable, and streams new and old images', () => {
@@ -76,15 +57,14 @@ describe('the bookings table', () => {
 
 test('a stack whose tables are kept cannot be deleted by mistake', () => {
   const protectionOf = (given: Parameters<typeof bookingExpirySettings>[0]) =>
-    new BookingExpiryStack(new App({ context: { 'aws:cdk:bundling-stacks': [] } }), 'any', {
+    new BookingExpiryStack(appWithoutBundles(), 'any', {
       settings: bookingExpirySettings(given),
     }).terminationProtection;
   expect([protectionOf({ stage: 'dev' }), protectionOf({ stage: 'prod' })]).toEqual([false, true]);
 });
 
 test('the names and the metrics of a stack in a stage of a pipeline are those of the stack as it is deployed', () => {
-  const app = new App({ context: { 'aws:cdk:bundling-stacks': [] } });
-  const stack = new BookingExpiryStack(new Stage(app, 'Production'), 'booking-expiry', {
+  const stack = new BookingExpiryStack(new Stage(appWithoutBundles(), 'Production'), 'booking-expiry', {
     settings: bookingExpirySettings({}),
   });
   const { Resources } = Template.fromStack(stack).toJSON();
@@ -141,72 +121,18 @@ describe('the Lambdas', () => {
     }
     template.allResourcesProperties('AWS::Logs::LogGroup', { RetentionInDays: 30 });
   });
+});
 
-  test('schedule-expiry reads the stream from its beginning, only PENDING images, and loses no record unseen', () => {
-    template.hasResourceProperties('AWS::Lambda::EventSourceMapping', {
-      EventSourceArn: { 'Fn::GetAtt': ['BookingsTable', 'StreamArn'] },
-      StartingPosition: 'TRIM_HORIZON',
-      BatchSize: 100,
-      BisectBatchOnFunctionError: true,
-      // Age decides alone: an outage of the queue may last for hours.
-      MaximumRetryAttempts: Match.absent(),
-      MaximumRecordAgeInSeconds: 72_000,
-      FunctionResponseTypes: ['ReportBatchItemFailures'],
-      DestinationConfig: { OnFailure: { Destination: arnOf('ScheduleExpiryDeadLetterQueue') } },
-      FilterCriteria: {
-        Filters: [
-          {
-            Pattern: Match.serializedJson({
-              eventName: ['INSERT', 'MODIFY'],
-              dynamodb: { NewImage: { status: { S: ['PENDING'] } } },
-            }),
-          },
-        ],
-      },
-    });
-  });
-
-  test('expire-booking takes at most ten timers without a window or a filter and reports failures one by one', () => {
-    const mappings = Object.values(template.findResources('AWS::Lambda::EventSourceMapping'));
-    const ofQueue = mappings.find(({ Properties }) => Properties.EventSourceArn['Fn::GetAtt'][0] === 'TimerQueue');
-    expect(ofQueue?.Properties).toEqual({
-      BatchSize: 10,
-      EventSourceArn: arnOf('TimerQueue'),
-      FunctionName: { Ref: 'ExpireBookingFunction' },
-      FunctionResponseTypes: ['ReportBatchItemFailures'],
-    });
-  });
-
-  test('publish-events reads what has expired, and with publishSettled what was settled too', () => {
-    const filterOf = (from: Template) => {
-      const mappings = Object.values(from.findResources('AWS::Lambda::EventSourceMapping'));
-      const mapping = mappings.find(({ Properties }) => Properties.FunctionName.Ref === 'PublishEventsFunction');
-      return JSON.parse(mapping?.Properties.FilterCriteria.Filters[0].Pattern);
-    };
-    const became = (...statuses: string[]) => ({
-      eventName: ['MODIFY'],
-      dynamodb: { NewImage: { status: { S: statuses } } },
-    });
-    expect(filterOf(template)).toEqual(became('EXPIRED'));
-    expect(filterOf(synth({ publishSettled: 'true' }))).toEqual(became('EXPIRED', 'CONFIRMED', 'CANCELLED'));
-    expect(grantsOf(template, 'PublishEventsFunction')['events:PutEvents']).toEqual(arnOf('BookingEvents'));
-  });
-
-  test('two of them read the stream: more than two are not allowed', () => {
-    const readers = Object.values(template.findResources('AWS::Lambda::EventSourceMapping')).filter(
-      ({ Properties }) => Properties.EventSourceArn['Fn::GetAtt'][1] === 'StreamArn',
-    );
-    expect(readers).toHaveLength(2);
-  });
+describe('the rights of each Lambda', () => {
+  const index = { 'Fn::Join': ['', [arnOf('BookingsTable'), '/index/pending-by-expiry']] };
+  const stream = { 'Fn::GetAtt': ['BookingsTable', 'StreamArn'] };
+  const grantsBesideLogs = (functionId: string) => {
+    const { 'logs:CreateLogStream': _stream, 'logs:PutLogEvents': _events, ...grants } = grantsOf(template, functionId);
+    return grants;
+  };
 
   test('schedule-expiry may do exactly what it does', () => {
-    const {
-      'logs:CreateLogStream': _stream,
-      'logs:PutLogEvents': _events,
-      ...grants
-    } = grantsOf(template, 'ScheduleExpiryFunction');
-    const stream = { 'Fn::GetAtt': ['BookingsTable', 'StreamArn'] };
-    expect(grants).toEqual({
+    expect(grantsBesideLogs('ScheduleExpiryFunction')).toEqual({
       'dynamodb:BatchGetItem': arnOf('BookingsTable'),
       'dynamodb:PartiQLUpdate': arnOf('BookingsTable'),
       'dynamodb:UpdateItem': arnOf('BookingsTable'),
@@ -220,12 +146,7 @@ describe('the Lambdas', () => {
   });
 
   test('expire-booking may do exactly what it does', () => {
-    const {
-      'logs:CreateLogStream': _stream,
-      'logs:PutLogEvents': _events,
-      ...grants
-    } = grantsOf(template, 'ExpireBookingFunction');
-    expect(grants).toEqual({
+    expect(grantsBesideLogs('ExpireBookingFunction')).toEqual({
       'dynamodb:BatchGetItem': arnOf('BookingsTable'),
       'dynamodb:PartiQLUpdate': arnOf('BookingsTable'),
       'dynamodb:UpdateItem': arnOf('BookingsTable'),
@@ -238,14 +159,8 @@ describe('the Lambdas', () => {
     });
   });
 
-  const index = { 'Fn::Join': ['', [arnOf('BookingsTable'), '/index/pending-by-expiry']] };
-  const withoutLogs = (functionId: string) => {
-    const { 'logs:CreateLogStream': _stream, 'logs:PutLogEvents': _events, ...grants } = grantsOf(template, functionId);
-    return grants;
-  };
-
   test('sweep may query the index, look through the table, and write what it writes', () => {
-    expect(withoutLogs('SweepFunction')).toEqual({
+    expect(grantsBesideLogs('SweepFunction')).toEqual({
       'dynamodb:BatchGetItem': arnOf('BookingsTable'),
       'dynamodb:PartiQLUpdate': arnOf('BookingsTable'),
       'dynamodb:Query': index,
@@ -258,8 +173,7 @@ describe('the Lambdas', () => {
   });
 
   test('publish-events may read the stream and put events on its bus', () => {
-    const stream = { 'Fn::GetAtt': ['BookingsTable', 'StreamArn'] };
-    expect(withoutLogs('PublishEventsFunction')).toEqual({
+    expect(grantsBesideLogs('PublishEventsFunction')).toEqual({
       'events:PutEvents': arnOf('BookingEvents'),
       'dynamodb:ListStreams': '*',
       'dynamodb:DescribeStream': stream,
@@ -270,7 +184,7 @@ describe('the Lambdas', () => {
   });
 
   test('bookings-api may make, read and move bookings, sweep, and read its one secret; it deletes nothing', () => {
-    expect(withoutLogs('BookingsApiFunction')).toEqual({
+    expect(grantsBesideLogs('BookingsApiFunction')).toEqual({
       'dynamodb:BatchGetItem': arnOf('BookingsTable'),
       'dynamodb:PartiQLUpdate': arnOf('BookingsTable'),
       'dynamodb:PutItem': arnOf('BookingsTable'),
@@ -284,88 +198,19 @@ describe('the Lambdas', () => {
 });
 
 test('a key of the customer’s own encrypts tables, queues and secret, and the Lambdas may use it', () => {
-  const kmsKeyArn = 'arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555';
-  const withKey = synth({ kmsKeyArn });
+  const withKey = synth({ kmsKeyArn: KEY });
   const { Resources } = withKey.toJSON();
   expect(Resources.BookingsTable.Properties.SSESpecification).toMatchObject({
     SSEType: 'KMS',
-    KMSMasterKeyId: kmsKeyArn,
+    KMSMasterKeyId: KEY,
   });
   for (const { Properties } of Object.values(withKey.findResources('AWS::SQS::Queue')))
-    expect(Properties.KmsMasterKeyId).toBe(kmsKeyArn);
-  expect(Resources.CronTokenSecret.Properties.KmsKeyId).toBe(kmsKeyArn);
+    expect(Properties.KmsMasterKeyId).toBe(KEY);
+  expect(Resources.CronTokenSecret.Properties.KmsKeyId).toBe(KEY);
   for (const name of ['ScheduleExpiry', 'ExpireBooking', 'Sweep', 'PublishEvents', 'BookingsApi']) {
-    expect([grantsOf(withKey, `${name}Function`)['kms:Decrypt']].flat()).toContain(kmsKeyArn);
+    expect([grantsOf(withKey, `${name}Function`)['kms:Decrypt']].flat()).toContain(KEY);
   }
   expect(() => checkSupport(withKey.toJSON() as LocalTemplate)).not.toThrow();
-});
-
-describe('the schedule', () => {
-  test.each([
-    [1, 'rate(1 minute)'],
-    [5, 'rate(5 minutes)'],
-    [10, 'rate(10 minutes)'],
-    [60, 'rate(1 hour)'],
-    [180, 'rate(3 hours)'],
-  ])('sweeps every %d minutes with retries and a dead-letter queue', (sweepIntervalMinutes, expression) => {
-    synth({ sweepIntervalMinutes }).hasResourceProperties('AWS::Scheduler::Schedule', {
-      ScheduleExpression: expression,
-      State: 'ENABLED',
-      FlexibleTimeWindow: { Mode: 'OFF' },
-      Target: {
-        Arn: arnOf('SweepFunction'),
-        RetryPolicy: { MaximumRetryAttempts: 3 },
-        DeadLetterConfig: { Arn: arnOf('SweepDeadLetterQueue') },
-      },
-    });
-  });
-
-  test('may invoke the one function, and put what it could not into its dead-letter queue', () => {
-    const roleIds = Object.values(template.findResources('AWS::Scheduler::Schedule')).map(
-      ({ Properties }) => Properties.Target.RoleArn['Fn::GetAtt'][0],
-    );
-    const policies = Object.values(template.findResources('AWS::IAM::Policy')).filter(({ Properties }) =>
-      Properties.Roles.some(({ Ref }: { Ref: string }) => roleIds.includes(Ref)),
-    );
-    expect(policies.flatMap(({ Properties }) => Properties.PolicyDocument.Statement)).toEqual([
-      { Effect: 'Allow', Action: 'lambda:InvokeFunction', Resource: arnOf('SweepFunction') },
-      { Effect: 'Allow', Action: 'sqs:SendMessage', Resource: arnOf('SweepDeadLetterQueue') },
-    ]);
-  });
-
-  test('is not waited for after a deployment, nor after one that is rolled back', () => {
-    template.hasResourceProperties('AWS::Events::Rule', {
-      EventPattern: {
-        source: ['aws.cloudformation'],
-        'detail-type': ['CloudFormation Stack Status Change'],
-        detail: {
-          'stack-id': [{ Ref: 'AWS::StackId' }],
-          'status-details': { status: ['CREATE_COMPLETE', 'UPDATE_COMPLETE', 'UPDATE_ROLLBACK_COMPLETE'] },
-        },
-      },
-      State: 'ENABLED',
-      Targets: [
-        {
-          Arn: arnOf('SweepFunction'),
-          Input: Match.serializedJson({ isDeployment: true }),
-          DeadLetterConfig: { Arn: arnOf('SweepDeadLetterQueue') },
-        },
-      ],
-    });
-    template.hasResourceProperties('AWS::Lambda::Permission', {
-      Action: 'lambda:InvokeFunction',
-      FunctionName: arnOf('SweepFunction'),
-      Principal: 'events.amazonaws.com',
-    });
-  });
-
-  test('keeps what fails in the Lambda itself, which the schedule does not see', () => {
-    template.hasResourceProperties('AWS::Lambda::EventInvokeConfig', {
-      FunctionName: { Ref: 'SweepFunction' },
-      MaximumRetryAttempts: 1,
-      DestinationConfig: { OnFailure: { Destination: arnOf('SweepDeadLetterQueue') } },
-    });
-  });
 });
 
 describe('the HTTP API', () => {
@@ -437,13 +282,6 @@ describe('the HTTP API', () => {
     const [logGroupId] = stage.AccessLogSettings.DestinationArn['Fn::GetAtt'];
     const { LogGroupName } = template.toJSON().Resources[logGroupId].Properties;
     expect(LogGroupName).toBe('/aws/vendedlogs/booking-expiry-dev/http-api');
-  });
-
-  test('may create, read and move bookings, and read its one secret', () => {
-    const grants = grantsOf(template, 'BookingsApiFunction');
-    expect(grants['dynamodb:PutItem']).toEqual(arnOf('BookingsTable'));
-    expect(grants['secretsmanager:GetSecretValue']).toEqual({ Ref: 'CronTokenSecret' });
-    expect(Object.keys(grants)).not.toContain('dynamodb:DeleteItem');
   });
 });
 

@@ -2,13 +2,13 @@
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { App, Validations } from 'aws-cdk-lib';
+import { Validations } from 'aws-cdk-lib';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { describe, expect, test } from 'vitest';
 import { BookingExpiryStack } from '../../lib/booking-expiry-stack.ts';
 import { bookingExpirySettings } from '../../lib/settings.ts';
-import { SETTINGS_TO_WALK } from '../support/stack.ts';
+import { appWithoutBundles, SETTINGS_TO_WALK } from '../support/stack.ts';
 
 /** Findings that nobody has accepted, as `rule construct`. */
 const findingsOf = (
@@ -16,7 +16,7 @@ const findingsOf = (
   spoil?: (stack: BookingExpiryStack) => void,
 ): string[] => {
   const outdir = mkdtempSync(join(tmpdir(), 'nag-'));
-  const app = new App({ outdir, context: { 'aws:cdk:bundling-stacks': [] } });
+  const app = appWithoutBundles({ outdir });
   const stack = new BookingExpiryStack(app, 'booking-expiry', { settings: bookingExpirySettings(given) });
   spoil?.(stack);
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app, { verbose: true }));

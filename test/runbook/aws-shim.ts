@@ -37,9 +37,9 @@ const answerTo = ([service, operation, ...options]: readonly string[]): string =
 };
 
 const args = process.argv.slice(2);
-const { REAL_AWS = '', REAL_PATH = '', NOTES_FILE = '', HOME = '/' } = process.env;
-// The last endpoint wins, whatever the command or a configuration says.
-const { stderr } = spawnSync(REAL_AWS, [...args, '--endpoint-url', NOWHERE], {
+const { REAL_PATH = '', NOTES_FILE = '', HOME = '/' } = process.env;
+// The last endpoint wins, whatever the command or a configuration says. In that PATH `aws` is the real one.
+const { stderr } = spawnSync('aws', [...args, '--endpoint-url', NOWHERE], {
   encoding: 'utf8',
   stdio: ['ignore', 'ignore', 'pipe'],
   env: {

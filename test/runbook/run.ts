@@ -3,7 +3,7 @@
  * parse each call. Nothing reaches AWS: see aws-shim.ts.
  */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,12 +15,6 @@ import { type Document, documents, unknownNames, withValues } from './shell-comm
 const SILENCED = ['npm', 'npx', 'node', 'curl', 'git', 'sleep', 'pip'];
 const CALLS_AWS = /(^|[\s"(|])aws [a-z]/;
 const DEFINES_FUNCTION = /^\w+\(\) \{/m;
-
-const realAws = (): string =>
-  (process.env.PATH ?? '')
-    .split(delimiter)
-    .map((directory) => join(directory, 'aws'))
-    .find((file) => existsSync(file)) ?? '';
 
 /** A folder of programs that stand for others. */
 const makeShims = (directory: string): void => {
@@ -54,7 +48,6 @@ const runCommands = (commands: string, functions: string, directory: string): Ou
     env: {
       PATH: [join(directory, 'shims'), '/usr/local/bin', '/usr/bin', '/bin'].join(delimiter),
       HOME: folder,
-      REAL_AWS: realAws(),
       REAL_PATH: process.env.PATH,
       NOTES_FILE: notesFile,
     },

@@ -1,13 +1,41 @@
-import { App } from 'aws-cdk-lib';
+import { App, type AppProps } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { BookingExpiryStack } from '../../lib/booking-expiry-stack.ts';
 import { bookingExpirySettings } from '../../lib/settings.ts';
 
-/** The stack's template without its bundles, which is what makes a synthesis slow. */
+/** Without bundles, which are what makes a synthesis slow. */
+export const appWithoutBundles = (props: AppProps = {}): App =>
+  new App({ ...props, context: { 'aws:cdk:bundling-stacks': [] } });
+
+/** The stack's template. */
 export const synth = (given: Parameters<typeof bookingExpirySettings>[0] = {}): Template => {
-  const app = new App({ context: { 'aws:cdk:bundling-stacks': [] } });
   const settings = bookingExpirySettings(given);
+  const app = appWithoutBundles();
   return Template.fromStack(new BookingExpiryStack(app, `booking-expiry-${settings.stage}`, { settings }));
+};
+
+export const arnOf = (logicalId: string) => ({ 'Fn::GetAtt': [logicalId, 'Arn'] });
+
+/**
+ * Every statement of the role of a Lambda, by action: what it may do, and to what.
+ *
+ * @throws for a statement that does not allow
+ */
+export const grantsOf = (from: Template, functionId: string): Record<string, unknown> => {
+  const lambda = from.toJSON().Resources[functionId];
+  const roleId = lambda.Properties.Role['Fn::GetAtt'][0];
+  const grants: Record<string, unknown> = {};
+  for (const policy of Object.values(from.findResources('AWS::IAM::Policy'))) {
+    const { Roles, PolicyDocument } = policy.Properties;
+    if (!Roles.some((role: { Ref: string }) => role.Ref === roleId)) continue;
+    for (const { Effect, Action, Resource } of PolicyDocument.Statement) {
+      if (Effect !== 'Allow') throw new Error(`${functionId} has a statement that is ${Effect}`);
+      for (const action of [Action].flat()) {
+        grants[action] = action in grants ? [grants[action], Resource].flat() : Resource;
+      }
+    }
+  }
+  return grants;
 };
 
 export const KEY = 'arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555';

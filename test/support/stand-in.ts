@@ -1,6 +1,6 @@
 /** Something between a client and an engine that answers or changes what an engine of another make would. */
-import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { listenOnLoopback } from '../../local/loopback.ts';
 
 /** A request as DynamoDB and SQS get it. */
 export interface Request {
@@ -27,7 +27,7 @@ export interface StandInBehaviour {
 /** Starts it on loopback. */
 export const startStandIn = async (target: string, behaviour: StandInBehaviour) => {
   const { refuse = () => undefined, changeRequest = same, changeAnswer = same } = behaviour;
-  const server = createServer(async (incoming, response) => {
+  const { endpoint, stop } = await listenOnLoopback(async (incoming, response) => {
     const answer = (status: number, body: string) =>
       response.writeHead(status, { 'content-type': 'application/x-amz-json-1.0' }).end(body);
     const body = await text(incoming);
@@ -47,16 +47,7 @@ export const startStandIn = async (target: string, behaviour: StandInBehaviour) 
     if (passedOn === undefined) response.destroy();
     else answer(passedOn.status, changeAnswer(await passedOn.text()));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  return {
-    endpoint: `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`,
-    stop: () =>
-      new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  return { endpoint, stop };
 };
 
 const same = (body: string): string => body;

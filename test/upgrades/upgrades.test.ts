@@ -2,13 +2,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { isPermanent } from '../../functions/adapters/permanent-error.ts';
 import { sweepScheduling } from '../../functions/adapters/sweep-scheduling.ts';
 import { createBookingsApi } from '../../functions/api/bookings-api.ts';
 import { decodeTimer } from '../../functions/core/expiry-timer.ts';
 import { createHandler as createExpire } from '../../functions/expire-booking.ts';
 import { createHandler as createPublish } from '../../functions/publish-events.ts';
 import { createHandler as createSchedule } from '../../functions/schedule-expiry.ts';
+import { bookingsApiPorts } from '../support/bookings-api.ts';
 import { recordingDeadLetters } from '../support/dead-letters.ts';
 import { type Engines, startEngines } from '../support/engines.ts';
 import { sqsEvent } from '../support/records.ts';
@@ -73,15 +73,7 @@ describe.each(releases)('what version $version left behind', (release) => {
   });
 
   test('requests are recognized when they are repeated', async () => {
-    const api = createBookingsApi({
-      store: engines.store,
-      index: engines.index,
-      sweepPorts: { store: engines.store, index: engines.index, clock: () => NOW_MS, isPermanent },
-      isCronToken: async () => false,
-      clock: () => NOW_MS,
-      telemetry: recordingTelemetry().telemetry,
-      settings: SETTINGS,
-    });
+    const api = createBookingsApi(bookingsApiPorts(engines, () => NOW_MS));
     const bindings = { caller: 'customer', remainingMs: () => 25_000 };
     for (const { body, headers, bookingId } of release.requests) {
       const response = await api.request('/api/v1/bookings', { method: 'POST', headers, body }, bindings);
