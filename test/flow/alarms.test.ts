@@ -12,7 +12,7 @@ import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { clockOffset } from '../../local/moved-clock.ts';
 import { type RuntimeOptions, startRuntime } from '../../local/runtime.ts';
 import { PROJECT_DIRECTORY } from '../../local/synth.ts';
-import { itemBytes, MAX_ITEM_BYTES } from '../histories/strangers.ts';
+import { itemBytes, MAX_ITEM_BYTES } from '../memory/item-size.ts';
 import { startFaultyEngine } from '../support/faulty-engine.ts';
 import { eventually } from '../support/lambda.ts';
 import { patientClient } from '../support/store.ts';

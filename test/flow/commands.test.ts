@@ -2,10 +2,10 @@
 import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { PurgeQueueCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { expectUsageError, startCommand } from '../commands/command-process.ts';
 import { keepsTags, NO_TAGS } from '../support/abilities.ts';
 import { type Engines, SHARD_COUNT, startEngines } from '../support/engines.ts';
 import { eventually } from '../support/lambda.ts';
+import { expectUsageError, startScript } from '../support/script.ts';
 
 let engines: Engines;
 let hasTags: boolean;
@@ -29,7 +29,7 @@ const awsConfiguration = () => ({
 });
 
 const run = (script: string, args: string[], environment: Record<string, string> = {}) =>
-  startCommand(script, args, { ...awsConfiguration(), ...environment }).ended;
+  startScript(script, args, { ...awsConfiguration(), ...environment }).ended;
 const expireBookings = (...args: string[]) => run('commands/expire-bookings.ts', [...onTable(), ...args]);
 
 const givenOverdue = async (count: number) => {
@@ -170,7 +170,7 @@ describe('G3: a machine whose clock is wrong', () => {
 
 describe('npm run expire-bookings -- --every', () => {
   const startWorker = (args: string[], environment: Record<string, string> = {}) => {
-    const { child, printed, ended } = startCommand('commands/expire-bookings.ts', [...onTable(), ...args], {
+    const { child, printed, ended } = startScript('commands/expire-bookings.ts', [...onTable(), ...args], {
       ...awsConfiguration(),
       ...environment,
     });

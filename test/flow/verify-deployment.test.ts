@@ -12,8 +12,8 @@ import { tableClient } from '../../functions/runtime/clients.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { type LocalRuntime, type RuntimeOptions, startRuntime } from '../../local/runtime.ts';
 import { readRuntimeFile } from '../../local/runtime-file.ts';
-import { expectUsageError, startCommand } from '../commands/command-process.ts';
 import { eventually } from '../support/lambda.ts';
+import { expectUsageError, startScript } from '../support/script.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'booking-expiry-'));
@@ -39,7 +39,7 @@ const givenRuntime = async (options: RuntimeOptions = {}): Promise<LocalRuntime>
 };
 
 const start = (args: string[], environment?: Record<string, string>) =>
-  startCommand('commands/verify-deployment.ts', args, environment);
+  startScript('commands/verify-deployment.ts', args, environment);
 const run = (args: string[], environment?: Record<string, string>) => start(args, environment).ended;
 
 interface Report {

@@ -3,8 +3,6 @@ import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import fc from 'fast-check';
 import { DAY_MS, MINUTE_MS } from '../../functions/core/hold-time.ts';
 
-export { itemBytes, MAX_ITEM_BYTES } from '../memory/item-size.ts';
-
 /** An item, but for its id and its deadline. */
 export interface StrangeItem {
   /** The deadline: so long from now, and these digits behind the point; or an attribute that nobody may act on; or none. */

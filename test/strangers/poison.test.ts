@@ -9,7 +9,7 @@ import type { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import type { PublishedEvent } from '../../local/event-bus.ts';
 import type { LocalRuntime } from '../../local/runtime.ts';
-import { itemBytes, MAX_ITEM_BYTES } from '../histories/strangers.ts';
+import { itemBytes, MAX_ITEM_BYTES } from '../memory/item-size.ts';
 import { eventually } from '../support/lambda.ts';
 import { startTestRuntime } from '../support/runtime.ts';
 import { bookingStoreAt, patientClient } from '../support/store.ts';

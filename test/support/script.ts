@@ -1,6 +1,7 @@
 /** Scripts of the project in processes of their own. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { expect } from 'vitest';
 import { PROJECT_DIRECTORY } from '../../local/synth.ts';
 
 /** What a script printed, and how it ended. */
@@ -41,4 +42,13 @@ export const startScript = (
     child.once('close', (code) => resolve({ code, ...printed }));
   });
   return { child, printed, ended };
+};
+
+/** The reason, and one line on where to read what is allowed: nothing that scrolls the reason away. */
+export const expectUsageError = ({ code, err }: EndedScript, reason: string, command: string): void => {
+  const [said, help, ...more] = err.trim().split('\n');
+  expect(said).toContain(reason);
+  expect(help).toBe(`${command} -- --help shows what is allowed`);
+  expect(more).toEqual([]);
+  expect(code).toBe(2);
 };
