@@ -38,7 +38,8 @@ const onTable = () => ['--table', engines.table, '--shard-count', String(SHARD_C
 /** Runs a script of the project in a terminal of its own. */
 const inTerminal = (script: string, ...args: string[]) => {
   const command = [process.execPath, join(PROJECT_DIRECTORY, script), ...args].map((part) => `'${part}'`).join(' ');
-  const child = spawn('script', ['-qec', command, '/dev/null'], {
+  // exec: a shell that stays would take Ctrl-C for itself as well, and tell that for the process's end.
+  const child = spawn('script', ['-qec', `exec ${command}`, '/dev/null'], {
     env: {
       ...process.env,
       AWS_ACCESS_KEY_ID: 'local',

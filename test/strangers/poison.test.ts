@@ -44,7 +44,8 @@ afterAll(() => runtime.stop());
 
 /** Three attributes, as the README asks for, and whatever else the stranger writes. */
 const write = async (bookingId: string, holdMs: number, others: Record<string, AttributeValue> = {}) => {
-  const expiresAtMs = Date.now() + holdMs;
+  // Odd: zeros at the end of a number take no bytes, and the sizes below are counted to the byte.
+  const expiresAtMs = 2 * Math.floor((Date.now() + holdMs) / 2) + 1;
   const bare = { bookingId: { S: bookingId }, status: { S: 'PENDING' }, expiresAtMs: { N: String(expiresAtMs) } };
   const Item: Record<string, AttributeValue> = { ...bare, ...others };
   await stranger.send(new PutItemCommand({ TableName: runtime.outputs.BookingsTableName, Item }));
