@@ -35,6 +35,8 @@ export const PATROL_STATE_ID = 'patrol';
 /** Environment variables of the Lambdas. Lambda asks for names of at least two characters. */
 export const ENV = {
   bookingsTable: 'BOOKINGS_TABLE',
+  /** The table's shape as JSON (functions/table/shape.ts). Absent for the bookings table of this service. */
+  tableShape: 'TABLE_SHAPE',
   sweepStateTable: 'SWEEP_STATE_TABLE',
   timerQueueUrl: 'TIMER_QUEUE_URL',
   shardCount: 'SHARD_COUNT',
