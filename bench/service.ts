@@ -1,10 +1,12 @@
 /** The service under measurement: the local runtime as `npm start` runs it, with meters in front of its engines on request. */
+
 import { Worker } from 'node:worker_threads';
 import { ScanCommand } from '@aws-sdk/client-dynamodb';
 import type { Booking } from '../functions/core/booking-status.ts';
 import { MINUTE_MS, SECOND_MS, type TimerSettings } from '../functions/core/hold-time.ts';
 import { tableClient } from '../functions/runtime/clients.ts';
 import { type Item, readBooking } from '../functions/table/item.ts';
+import { BOOKINGS_SHAPE } from '../functions/table/shape.ts';
 import { LOCAL_CREDENTIALS, REGION, startDynamoDb, startSqs } from '../local/engines.ts';
 import type { ClockOffset } from '../local/moved-clock.ts';
 import { type LocalRuntime, startRuntime } from '../local/runtime.ts';
@@ -181,7 +183,7 @@ const start = async (
         const page = await client.send(
           new ScanCommand({ TableName: table, ConsistentRead: true, ...(ExclusiveStartKey && { ExclusiveStartKey }) }),
         );
-        for (const booking of (page.Items ?? []).flatMap((item) => readBooking(item) ?? [])) {
+        for (const booking of (page.Items ?? []).flatMap((item) => readBooking(BOOKINGS_SHAPE, item) ?? [])) {
           if (booking.bookingId.startsWith(prefix)) found.set(booking.bookingId, booking);
         }
         ExclusiveStartKey = page.LastEvaluatedKey;

@@ -1,4 +1,5 @@
 /** What the commands have in common: where the bookings table is, how to sign, and what its stack noted about itself. */
+
 import {
   DescribeTableCommand,
   DynamoDBClient,
@@ -8,6 +9,7 @@ import {
 import type { SQSClient, SQSClientConfig } from '@aws-sdk/client-sqs';
 import { BookingStore } from '../functions/adapters/booking-store.ts';
 import { DynamoDbTable } from '../functions/adapters/dynamodb-table.ts';
+import { HeldItems } from '../functions/adapters/held-items.ts';
 import { PendingIndex } from '../functions/adapters/pending-index.ts';
 import { sweepScheduling } from '../functions/adapters/sweep-scheduling.ts';
 import { TimerSender } from '../functions/adapters/timer-sender.ts';
@@ -16,6 +18,7 @@ import { MINUTE_MS, SECOND_MS, type TimerSettings } from '../functions/core/hold
 import { MAX_SHARDS } from '../functions/core/pending-shard.ts';
 import type { SweepScheduling } from '../functions/core/sweep.ts';
 import { queueClient, tableClient } from '../functions/runtime/clients.ts';
+import { BOOKINGS_SHAPE } from '../functions/table/shape.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../local/account.ts';
 import { readRuntimeFile, shownRuntimeFile } from '../local/runtime-file.ts';
 import { seeHelp, UsageError, WRONG_USAGE } from '../terminal/usage.ts';
@@ -47,6 +50,7 @@ export interface ConnectOptions {
 
 export interface Connection {
   readonly store: BookingStore;
+  readonly held: HeldItems;
   readonly index: PendingIndex;
   readonly place: Place;
   /** The same in words. */
@@ -102,8 +106,9 @@ export const connect = async (options: ConnectOptions, purpose: 'write' | 'look'
   const queue = queueUrl === undefined ? undefined : new TimerSender(sqsClient, queueUrl);
   return {
     store: new BookingStore(bookings, shardCount),
+    held: new HeldItems(bookings, BOOKINGS_SHAPE),
     // All that are legal: the count may have been lowered since a booking was written.
-    index: new PendingIndex(bookings, MAX_SHARDS),
+    index: new PendingIndex(bookings, BOOKINGS_SHAPE, MAX_SHARDS),
     shardCount,
     settings: {
       timerLeadMs: Number(tags.get(TABLE_TAGS.timerLeadMs) ?? SECOND_MS),

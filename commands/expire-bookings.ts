@@ -60,12 +60,12 @@ const readOptions = () => {
 type Options = ReturnType<typeof readOptions>;
 
 const sweepOnce = async (
-  { store, index, scheduling, settings }: Connection,
+  { held, index, scheduling, settings }: Connection,
   stopping: AbortSignal,
   onProgress?: (overdueFound: number) => void,
 ): Promise<SweepReport> =>
   sweep(
-    { store, index, clock: systemClock, isPermanent, ...(scheduling && { scheduling }) },
+    { store: held, index, clock: systemClock, isPermanent, ...(scheduling && { scheduling }) },
     {
       overdueAfterMs: 0,
       settings,
@@ -76,11 +76,11 @@ const sweepOnce = async (
 
 /** What is in no index, looked for in the whole table. */
 const takeInLeftOut = async (connection: Connection, stopping: AbortSignal): Promise<LeftOut> => {
-  const { store, queue, shardCount, settings } = connection;
+  const { held, queue, shardCount, settings } = connection;
   return takeInAll(
     {
-      table: store,
-      store,
+      table: held,
+      store: held,
       ...(queue && { send: (timers) => queue.send(timers) }),
       clock: systemClock,
       isPermanent,

@@ -107,11 +107,11 @@ const lookAt = async (connection: Connection, next: number, wholeTable: boolean)
 const FIRST_PAGES = 8;
 
 /** Bookings that no sweep can see, in the table's first pages or in all of them. */
-const countLeftOut = async ({ store }: Connection, wholeTable: boolean) => {
+const countLeftOut = async ({ held }: Connection, wholeTable: boolean) => {
   let count = 0;
   let cursor: Item | undefined;
   for (let pages = 0; wholeTable || pages < FIRST_PAGES; pages += 1) {
-    const page = await store.pendingItems(cursor);
+    const page = await held.pendingItems(cursor);
     count += page.seen.filter(isLeftOut).length;
     cursor = page.cursor;
     if (cursor === undefined) return { count, isWhole: true };

@@ -5,6 +5,7 @@ import { handle } from 'hono/aws-lambda';
 import { BookingStore } from './adapters/booking-store.ts';
 import { cronTokenCheck } from './adapters/cron-token.ts';
 import { DynamoDbTable } from './adapters/dynamodb-table.ts';
+import { HeldItems } from './adapters/held-items.ts';
 import { PendingIndex } from './adapters/pending-index.ts';
 import { isPermanent } from './adapters/permanent-error.ts';
 import { sweepScheduling } from './adapters/sweep-scheduling.ts';
@@ -22,19 +23,20 @@ import {
   timerSettingsFromEnvironment,
 } from './runtime/environment.ts';
 import { lambdaTelemetry } from './runtime/telemetry.ts';
+import { BOOKINGS_SHAPE } from './table/shape.ts';
 
 const client = tableClient();
 const bookings = new DynamoDbTable(client, bookingsTableFromEnvironment());
 const sweepState = new DynamoDbTable(client, sweepStateTableFromEnvironment());
 const shardCount = shardCountFromEnvironment();
 const store = new BookingStore(bookings, shardCount);
-const index = new PendingIndex(bookings, shardCount);
+const index = new PendingIndex(bookings, BOOKINGS_SHAPE, shardCount);
 
 const api = createBookingsApi({
   store,
   index,
   sweepPorts: {
-    store,
+    store: new HeldItems(bookings, BOOKINGS_SHAPE),
     index,
     scheduling: sweepScheduling(new TimerSender(queueClient(), timerQueueUrlFromEnvironment()), sweepState),
     clock: systemClock,

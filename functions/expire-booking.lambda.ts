@@ -1,7 +1,7 @@
 /** Entry point of the expire-booking Lambda: timers → conditional writes. */
-import { BookingStore } from './adapters/booking-store.ts';
 import { DeadLetters } from './adapters/dead-letters.ts';
 import { DynamoDbTable } from './adapters/dynamodb-table.ts';
+import { HeldItems } from './adapters/held-items.ts';
 import { TimerSender } from './adapters/timer-sender.ts';
 import { METRICS_OF } from './contract.ts';
 import { createHandler } from './expire-booking.ts';
@@ -10,7 +10,7 @@ import { systemClock, waitUntil } from './runtime/clock.ts';
 import {
   bookingsTableFromEnvironment,
   deadLetterQueueUrlFromEnvironment,
-  shardCountFromEnvironment,
+  tableShapeFromEnvironment,
   timerQueueUrlFromEnvironment,
   timerSettingsFromEnvironment,
 } from './runtime/environment.ts';
@@ -18,15 +18,15 @@ import { lambdaTelemetry } from './runtime/telemetry.ts';
 
 const sqs = queueClient();
 
+const shape = tableShapeFromEnvironment();
+
 export const handler = createHandler({
-  store: new BookingStore(
-    new DynamoDbTable(tableClient(), bookingsTableFromEnvironment()),
-    shardCountFromEnvironment(),
-  ),
+  store: new HeldItems(new DynamoDbTable(tableClient(), bookingsTableFromEnvironment()), shape),
   queue: new TimerSender(sqs, timerQueueUrlFromEnvironment()),
   deadLetters: new DeadLetters(sqs, deadLetterQueueUrlFromEnvironment()),
   clock: systemClock,
   waitUntil,
   telemetry: lambdaTelemetry('expire-booking', METRICS_OF.expireBooking),
   timerLeadMs: timerSettingsFromEnvironment().timerLeadMs,
+  shape,
 });

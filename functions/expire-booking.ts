@@ -3,8 +3,8 @@
  * condition of the write alone; whatever comes twice, late or for nothing ends there.
  */
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
-import type { BookingStore } from './adapters/booking-store.ts';
 import type { DeadLetters } from './adapters/dead-letters.ts';
+import type { HeldItems } from './adapters/held-items.ts';
 import { isPermanent } from './adapters/permanent-error.ts';
 import type { TimerSender } from './adapters/timer-sender.ts';
 import { COUNTS, type CountName, METRICS } from './contract.ts';
@@ -14,6 +14,8 @@ import { decodeTimer, type ExpiryTimer, MalformedTimerError } from './core/expir
 import { failedMessages } from './runtime/batch.ts';
 import type { Clock, WaitUntil } from './runtime/clock.ts';
 import type { Telemetry } from './runtime/telemetry.ts';
+import { keyOfText } from './table/key-text.ts';
+import type { TableShape } from './table/shape.ts';
 
 /**
  * Deadlines this close together are written in one round trip, at the last of them. It adds at most this much to a lag
@@ -25,13 +27,15 @@ export const SAME_MOMENT_MS = 5;
 const MAX_RETRY_SECONDS = 60;
 
 export interface ExpireBookingPorts {
-  readonly store: Pick<BookingStore, 'glimpse' | 'expire'>;
+  readonly store: Pick<HeldItems, 'glimpse' | 'expire'>;
   readonly queue: Pick<TimerSender, 'send' | 'retryIn'>;
   readonly deadLetters: Pick<DeadLetters, 'put'>;
   readonly clock: Clock;
   readonly waitUntil: WaitUntil;
   readonly telemetry: Telemetry;
   readonly timerLeadMs: number;
+  /** What the table looks like. */
+  readonly shape: TableShape;
 }
 
 /** The messages of a batch that are the same timer: duplicates share its outcome. */
@@ -79,13 +83,21 @@ export const createHandler =
     return failedMessages([...notTaken, ...failed.map(({ message }) => message)]);
   };
 
-const sortOut = (records: readonly SQSRecord[], { clock, telemetry, timerLeadMs }: ExpireBookingPorts): SortedBatch => {
+const sortOut = (
+  records: readonly SQSRecord[],
+  { clock, telemetry, timerLeadMs, shape }: ExpireBookingPorts,
+): SortedBatch => {
   const targets = new Map<string, Target>();
   const malformed: Dead[] = [];
   const tooEarly: SortedBatch['tooEarly'][number][] = [];
   for (const message of records) {
     try {
       const timer = decodeTimer(message.body);
+      if (keyOfText(shape, timer.bookingId) === undefined) {
+        throw new MalformedTimerError(
+          `timer bookingId must be the key of an item, got ${timer.bookingId.slice(0, 100)}`,
+        );
+      }
       const decision = decideOnTimer(timer, clock(), timerLeadMs);
       const sameTimer = JSON.stringify([timer.bookingId, timer.expiresAtMs]);
       if (decision.kind === 'send-again') tooEarly.push({ scheduled: decision.scheduled, message });

@@ -12,26 +12,30 @@ import { DoneRecords, failedRecords } from './runtime/batch.ts';
 import { iso } from './runtime/clock.ts';
 import { type RecordFailure, settleFailures } from './runtime/record-failures.ts';
 import type { Telemetry } from './runtime/telemetry.ts';
-import { type Item, readBooking } from './table/item.ts';
+import { type Item, readBooking, readStatus } from './table/item.ts';
+import { keyText } from './table/key-text.ts';
+import { BOOKINGS_SHAPE, type TableShape } from './table/shape.ts';
 
 export interface PublishEventsPorts {
   readonly bus: Pick<EventBus, 'publish'>;
   readonly deadLetters: Pick<DeadLetters, 'put'>;
   readonly telemetry: Telemetry;
+  /** What the table looks like. */
+  readonly shape: TableShape;
 }
 
 export const createHandler = (ports: PublishEventsPorts) => {
-  const { bus, telemetry } = ports;
+  const { bus, telemetry, shape } = ports;
   const done = new DoneRecords();
   return async ({ Records }: DynamoDBStreamEvent): Promise<DynamoDBBatchResponse> => {
     const records = new Map<BookingEvent, DynamoDBRecord>();
     const failures: RecordFailure[] = [];
     for (const record of Records.filter((each) => !done.has(each))) {
       try {
-        const event = eventOfChange(record.dynamodb);
+        const event = eventOfChange(shape, record.dynamodb);
         if (event) records.set(event, record);
       } catch (error) {
-        const bookingId = record.dynamodb?.NewImage?.bookingId?.S;
+        const bookingId = keyText(shape, (record.dynamodb?.NewImage ?? {}) as Item);
         const permanent = new UnprocessableError(String(error), { cause: error });
         failures.push({ record, bookingId, problem: 'record not understood', error: permanent });
       }
@@ -55,10 +59,26 @@ export const createHandler = (ports: PublishEventsPorts) => {
   };
 };
 
-const eventOfChange = (change: DynamoDBRecord['dynamodb']): BookingEvent | undefined => {
+const eventOfChange = (shape: TableShape, change: DynamoDBRecord['dynamodb']): BookingEvent | undefined => {
   // Lambda's own type of an image differs from the SDK's in binary values only, which both are read as Base64.
-  const booking = readBooking(change?.NewImage as Item | undefined);
+  const [before, after] = [change?.OldImage as Item | undefined, change?.NewImage as Item | undefined];
+  const booking = readBooking(shape, after);
   if (booking === undefined) return undefined;
-  const before = change?.OldImage && (change.OldImage.status?.S ?? '');
-  return eventOf(booking, before, Math.round((change?.ApproximateCreationDateTime ?? 0) * 1_000), iso);
+  const statusBefore = before && (readStatus(shape, before) ?? '');
+  if (booking.status === 'EXPIRED' && !isExpiry(shape, statusBefore, before, after)) return undefined;
+  return eventOf(booking, statusBefore, Math.round((change?.ApproximateCreationDateTime ?? 0) * 1_000), iso);
+};
+
+/**
+ * Whether an item became what a lapsed one becomes because its hold lapsed. An owner's word for that may be one that others
+ * give it too, such as `available`: then the service's own mark tells.
+ */
+const isExpiry = (shape: TableShape, statusBefore: string | undefined, before?: Item, after?: Item): boolean => {
+  if (shape.status.expired === BOOKINGS_SHAPE.status.expired) return true;
+  const { expiredAtMs } = shape.attributes;
+  return (
+    statusBefore === 'PENDING' &&
+    after?.[expiredAtMs] !== undefined &&
+    after[expiredAtMs].N !== before?.[expiredAtMs]?.N
+  );
 };

@@ -1,7 +1,7 @@
 /** Entry point of the schedule-expiry Lambda: DynamoDB stream → timers. */
-import { BookingStore } from './adapters/booking-store.ts';
 import { DeadLetters } from './adapters/dead-letters.ts';
 import { DynamoDbTable } from './adapters/dynamodb-table.ts';
+import { HeldItems } from './adapters/held-items.ts';
 import { TimerSender } from './adapters/timer-sender.ts';
 import { METRICS_OF } from './contract.ts';
 import { queueClient, tableClient } from './runtime/clients.ts';
@@ -10,21 +10,23 @@ import {
   bookingsTableFromEnvironment,
   deadLetterQueueUrlFromEnvironment,
   shardCountFromEnvironment,
+  tableShapeFromEnvironment,
   timerQueueUrlFromEnvironment,
   timerSettingsFromEnvironment,
 } from './runtime/environment.ts';
 import { lambdaTelemetry } from './runtime/telemetry.ts';
 import { createHandler } from './schedule-expiry.ts';
 
-const shardCount = shardCountFromEnvironment();
+const shape = tableShapeFromEnvironment();
 const sqs = queueClient();
 
 export const handler = createHandler({
-  store: new BookingStore(new DynamoDbTable(tableClient(), bookingsTableFromEnvironment()), shardCount),
+  store: new HeldItems(new DynamoDbTable(tableClient(), bookingsTableFromEnvironment()), shape),
   queue: new TimerSender(sqs, timerQueueUrlFromEnvironment()),
   deadLetters: new DeadLetters(sqs, deadLetterQueueUrlFromEnvironment()),
   clock: systemClock,
   telemetry: lambdaTelemetry('schedule-expiry', METRICS_OF.scheduleExpiry),
-  shardCount,
+  shape,
+  shardCount: shardCountFromEnvironment(),
   settings: timerSettingsFromEnvironment(),
 });

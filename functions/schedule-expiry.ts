@@ -6,8 +6,8 @@
  * because Lambda repeats a failed record and everything after it.
  */
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda';
-import type { BookingStore } from './adapters/booking-store.ts';
 import type { DeadLetters } from './adapters/dead-letters.ts';
+import type { HeldItems } from './adapters/held-items.ts';
 import { UnprocessableError } from './adapters/permanent-error.ts';
 import type { TimerSender } from './adapters/timer-sender.ts';
 import { COUNTS, METRICS } from './contract.ts';
@@ -19,13 +19,17 @@ import type { Clock } from './runtime/clock.ts';
 import { type RecordFailure, settleFailures } from './runtime/record-failures.ts';
 import type { Telemetry } from './runtime/telemetry.ts';
 import { type Item, seenBooking } from './table/item.ts';
+import { keyText } from './table/key-text.ts';
+import type { TableShape } from './table/shape.ts';
 
 export interface ScheduleExpiryPorts {
-  readonly store: Pick<BookingStore, 'adopt'>;
+  readonly store: Pick<HeldItems, 'adopt'>;
   readonly queue: Pick<TimerSender, 'send'>;
   readonly deadLetters: Pick<DeadLetters, 'put'>;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
+  /** What the table looks like. */
+  readonly shape: TableShape;
   readonly shardCount: number;
   readonly settings: TimerSettings;
 }
@@ -68,7 +72,7 @@ export const createHandler = (ports: ScheduleExpiryPorts) => {
 const plan = (
   records: readonly DynamoDBRecord[],
   nowMs: number,
-  { telemetry, shardCount, settings }: ScheduleExpiryPorts,
+  { telemetry, shape, shardCount, settings }: ScheduleExpiryPorts,
 ): Plan => {
   // The last word about a booking counts: its earlier timers of this batch would come for nothing.
   const timers = new Map<string, Due<ScheduledTimer>>();
@@ -76,11 +80,11 @@ const plan = (
   const farBookings: string[] = [];
   const misunderstood: RecordFailure[] = [];
   for (const record of records) {
-    const bookingId = record.dynamodb?.NewImage?.bookingId?.S;
+    const bookingId = keyText(shape, imageOf(record.dynamodb?.NewImage) ?? {});
     try {
-      const seen = pendingBooking(record.dynamodb?.NewImage);
+      const seen = pendingBooking(shape, record.dynamodb?.NewImage);
       if (seen === undefined || bookingId === undefined) continue;
-      const before = pendingBooking(record.dynamodb?.OldImage)?.booking;
+      const before = pendingBooking(shape, record.dynamodb?.OldImage)?.booking;
       const decision = decideOnWrite(seen, before, nowMs, shardCount, settings);
       if (decision.kind === 'invalid-deadline') {
         telemetry.count(METRICS.invalidDeadline);
@@ -102,11 +106,13 @@ const plan = (
 };
 
 /** The filter lets no image through that is not PENDING, but the one before the write may be anything. */
-const pendingBooking = (image: unknown): SeenBooking | undefined => {
-  // Lambda's own type of an image differs from the SDK's in binary values only, and here nothing is binary.
-  const seen = seenBooking(image as Item | undefined);
+const pendingBooking = (shape: TableShape, image: unknown): SeenBooking | undefined => {
+  const seen = seenBooking(shape, imageOf(image));
   return seen?.booking.status === 'PENDING' ? seen : undefined;
 };
+
+/** Lambda's own type of an image differs from the SDK's in binary values only, and here nothing is binary. */
+const imageOf = (image: unknown): Item | undefined => image as Item | undefined;
 
 const send = async (timers: Plan['timers'], { queue }: ScheduleExpiryPorts): Promise<Result> => {
   const unsent = await queue.send(Array.from(timers.values(), ({ what }) => what));

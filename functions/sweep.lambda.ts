@@ -1,6 +1,6 @@
 /** Entry point of the sweep Lambda: EventBridge Scheduler → overdue and near bookings. */
-import { BookingStore } from './adapters/booking-store.ts';
 import { DynamoDbTable } from './adapters/dynamodb-table.ts';
+import { HeldItems } from './adapters/held-items.ts';
 import { PatrolNotes } from './adapters/patrol-notes.ts';
 import { PendingIndex } from './adapters/pending-index.ts';
 import { isPermanent } from './adapters/permanent-error.ts';
@@ -14,6 +14,7 @@ import {
   givenUpQueueUrlFromEnvironment,
   shardCountFromEnvironment,
   sweepStateTableFromEnvironment,
+  tableShapeFromEnvironment,
   timerQueueUrlFromEnvironment,
   timerSettingsFromEnvironment,
 } from './runtime/environment.ts';
@@ -24,11 +25,12 @@ const client = tableClient();
 const bookings = new DynamoDbTable(client, bookingsTableFromEnvironment());
 const state = new DynamoDbTable(client, sweepStateTableFromEnvironment());
 const shardCount = shardCountFromEnvironment();
+const shape = tableShapeFromEnvironment();
 const sqs = queueClient();
 
 export const handler = createHandler({
-  index: new PendingIndex(bookings, shardCount),
-  store: new BookingStore(bookings, shardCount),
+  index: new PendingIndex(bookings, shape, shardCount),
+  store: new HeldItems(bookings, shape),
   scheduling: sweepScheduling(new TimerSender(sqs, timerQueueUrlFromEnvironment()), state),
   clock: systemClock,
   isPermanent,

@@ -2,10 +2,11 @@
  * The service's own CPU per booking, with the network and every wait taken out: the real handlers over the real SDK clients,
  * whose HTTP handler answers at once from memory.
  */
+
 import { randomUUID } from 'node:crypto';
 import type { DynamoDBRecord, SQSRecord } from 'aws-lambda';
-import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
+import { HeldItems } from '../../functions/adapters/held-items.ts';
 import { TimerSender } from '../../functions/adapters/timer-sender.ts';
 import { METRICS_OF } from '../../functions/contract.ts';
 import { encodeTimer } from '../../functions/core/expiry-timer.ts';
@@ -13,6 +14,7 @@ import { createHandler as createExpire } from '../../functions/expire-booking.ts
 import { queueClient, tableClient } from '../../functions/runtime/clients.ts';
 import { lambdaTelemetry } from '../../functions/runtime/telemetry.ts';
 import { createHandler as createSchedule } from '../../functions/schedule-expiry.ts';
+import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { measureLoading } from '../loading.ts';
 import { textTable } from '../report.ts';
@@ -106,7 +108,7 @@ const cpuOf = async (what: string, bookings: number, batch: () => Promise<unknow
 const measureCpu = async (bookings: number): Promise<CpuResult[]> => {
   const client = { region: REGION, credentials: LOCAL_CREDENTIALS, requestHandler: answerFromMemory as never };
   const table = new DynamoDbTable(tableClient({ ...client, endpoint: 'http://127.0.0.1' }), 'bookings');
-  const store = new BookingStore(table, 10);
+  const store = new HeldItems(table, BOOKINGS_SHAPE);
   const deadLetters = {
     put: async (letters: readonly unknown[]) => {
       if (letters.length > 0) throw new Error('nothing here is unprocessable');
@@ -131,6 +133,7 @@ const measureCpu = async (bookings: number): Promise<CpuResult[]> => {
       deadLetters,
       clock: () => NOW_MS,
       telemetry,
+      shape: BOOKINGS_SHAPE,
       shardCount: 10,
       settings: USUAL_SETTINGS,
     });
@@ -148,6 +151,7 @@ const measureCpu = async (bookings: number): Promise<CpuResult[]> => {
         },
         telemetry,
         timerLeadMs: USUAL_SETTINGS.timerLeadMs,
+        shape: BOOKINGS_SHAPE,
       });
       await handle({ Records: Array.from({ length: BATCH }, (_, index) => timerRecord(deadlineOf(index))) });
     };

@@ -1,9 +1,10 @@
 /** What a sweep costs: with the same overdue bookings in ever larger tables, and with a backlog that takes several runs. */
+
 import { DynamoDBClient, UpdateTableCommand } from '@aws-sdk/client-dynamodb';
 import { BatchWriteCommand, DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import pMap from 'p-map';
-import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
+import { HeldItems } from '../../functions/adapters/held-items.ts';
 import { PatrolNotes } from '../../functions/adapters/patrol-notes.ts';
 import { PendingIndex } from '../../functions/adapters/pending-index.ts';
 import { isPermanent } from '../../functions/adapters/permanent-error.ts';
@@ -13,6 +14,7 @@ import { MINUTE_MS } from '../../functions/core/hold-time.ts';
 import { shardOf } from '../../functions/core/pending-shard.ts';
 import { queueClient, tableClient } from '../../functions/runtime/clients.ts';
 import { createHandler } from '../../functions/sweep.ts';
+import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { startTemplateEngines } from '../../local/template-engines.ts';
 import { startMeter, type Usage } from '../meter.ts';
@@ -93,8 +95,8 @@ const startTable = async (assemblyDirectory: string) => {
   const queues = queueClient({ ...client, endpoint: sqs.endpoint });
   const bookings = new DynamoDbTable(metered, table);
   const handle = createHandler({
-    store: new BookingStore(bookings, SHARD_COUNT),
-    index: new PendingIndex(bookings, SHARD_COUNT),
+    store: new HeldItems(bookings, BOOKINGS_SHAPE),
+    index: new PendingIndex(bookings, BOOKINGS_SHAPE, SHARD_COUNT),
     scheduling: sweepScheduling(
       new TimerSender(queues, nameOf('TimerQueue')),
       new DynamoDbTable(metered, nameOf('SweepStateTable')),

@@ -2,8 +2,9 @@
  * SQS, Lambda and DynamoDB as far as they decide when a booking expires, in simulated time. What the service itself does is
  * not modelled: its real handlers, sweep and booking store run on top of this.
  */
+
 import type { SQSRecord } from 'aws-lambda';
-import { BookingStore } from '../../functions/adapters/booking-store.ts';
+import { HeldItems } from '../../functions/adapters/held-items.ts';
 import { PendingIndex } from '../../functions/adapters/pending-index.ts';
 import { isPermanent } from '../../functions/adapters/permanent-error.ts';
 import { decideOnWrite, type ScheduledTimer } from '../../functions/core/expiry-decisions.ts';
@@ -13,6 +14,7 @@ import { shardOf } from '../../functions/core/pending-shard.ts';
 import { sweep } from '../../functions/core/sweep.ts';
 import { createHandler } from '../../functions/expire-booking.ts';
 import { seenBooking } from '../../functions/table/item.ts';
+import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
 import type { Table } from '../../functions/table/table.ts';
 import type { Assumptions } from './assumptions.ts';
 import { Kernel, seededChance } from './kernel.ts';
@@ -83,7 +85,7 @@ export class SimulatedWorld {
       new SimulatedTable(this.kernel, this.#bookings, memoryMb, assumptions, this.chance);
     this.#sweepTable = tableOf(assumptions.sweepMemoryMb);
     this.#expire = createHandler({
-      store: new BookingStore(tableOf(assumptions.expireMemoryMb) as unknown as Table, shardCount),
+      store: new HeldItems(tableOf(assumptions.expireMemoryMb) as unknown as Table, BOOKINGS_SHAPE),
       queue: {
         send: async (timers) => {
           for (const timer of timers) this.#send(timer);
@@ -103,6 +105,7 @@ export class SimulatedWorld {
       waitUntil: (timeMs) => this.kernel.sleep(Math.max(0, timeMs - this.kernel.now())),
       telemetry: SILENT,
       timerLeadMs: settings.timerLeadMs,
+      shape: BOOKINGS_SHAPE,
     });
   }
 
@@ -111,7 +114,7 @@ export class SimulatedWorld {
     const { shardCount, settings, assumptions, hotShard } = this.#options;
     const item = this.#bookings.add(bookingId, expiresAtMs, hotShard ?? shardOf(bookingId, shardCount));
     this.kernel.at(this.kernel.now() + this.chance() * assumptions.streamDelayMs, () => {
-      const seen = seenBooking(item);
+      const seen = seenBooking(BOOKINGS_SHAPE, item);
       if (seen === undefined) return;
       const decision = decideOnWrite(seen, undefined, this.kernel.now(), shardCount, settings);
       if (decision.kind !== 'invalid-deadline' && decision.scheduled) this.#send(decision.scheduled);
@@ -141,8 +144,8 @@ export class SimulatedWorld {
     const table = this.#sweepTable as unknown as Table;
     const report = await sweep(
       {
-        store: new BookingStore(table, shardCount),
-        index: new PendingIndex(table, shardCount),
+        store: new HeldItems(table, BOOKINGS_SHAPE),
+        index: new PendingIndex(table, BOOKINGS_SHAPE, shardCount),
         scheduling: {
           send: async (timers) => {
             await this.kernel.sleep(this.#sweepTable.roundTripMs());

@@ -2,8 +2,9 @@
  * The bookings table in simulated time: what partitions take in a second, and how long a round trip is. It makes the
  * service's own writes, whose conditions it reads as they are; only expiries are in this world.
  */
-import type { ConditionalWrite } from '../../functions/core/moves.ts';
+
 import { shardOf } from '../../functions/core/pending-shard.ts';
+import type { ConditionalWrite } from '../../functions/table/conditional-write.ts';
 import type { Item } from '../../functions/table/item.ts';
 import type { BatchedWriteAnswer, IndexPage, IndexQuery, KeyedWrite, Table } from '../../functions/table/table.ts';
 import type { Assumptions } from './assumptions.ts';

@@ -6,6 +6,8 @@ import { BatchExecuteStatementCommand, type BatchStatementResponse } from '@aws-
 import { cancelMove, expireMove } from '../../functions/core/moves.ts';
 import { systemClock } from '../../functions/runtime/clock.ts';
 import { statementOf } from '../../functions/table/expressions.ts';
+import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
+import { writeOfMove } from '../../functions/table/write-of-move.ts';
 import { expectThat, type Step } from './step.ts';
 
 /** Long enough that nothing else happens to these bookings. */
@@ -19,14 +21,14 @@ export const batchWrite: Step = {
     const [held, alsoHeld, missing] = [1, 2, 3].map(() => bookings.newId('batch-write'));
     for (const id of [held, alsoHeld]) await bookings.put(String(id), nowMs + HOLD_MS);
     const writes = [
-      { id: held, write: cancelMove(nowMs) },
-      { id: alsoHeld, write: expireMove(nowMs, 'timer') },
-      { id: missing, write: expireMove(nowMs, 'timer') },
+      { id: held, move: cancelMove(nowMs) },
+      { id: alsoHeld, move: expireMove(nowMs, 'timer') },
+      { id: missing, move: expireMove(nowMs, 'timer') },
     ];
     const { Responses = [] } = await connection.client.send(
       new BatchExecuteStatementCommand({
-        Statements: writes.map(({ id, write }) => ({
-          ...statementOf(connection.place.table, { bookingId: { S: String(id) } }, write),
+        Statements: writes.map(({ id, move }) => ({
+          ...statementOf(connection.place.table, { bookingId: { S: String(id) } }, writeOfMove(BOOKINGS_SHAPE, move)),
           ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
         })),
       }),

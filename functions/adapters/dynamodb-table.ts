@@ -10,9 +10,9 @@ import {
   ScanCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
-import type { Clause, ConditionalWrite } from '../core/moves.ts';
 import { answerToRefused, answerToRefusedCreation } from '../table/answers.ts';
-import { filterExpressions, statementOf, updateExpressions } from '../table/expressions.ts';
+import type { Clause, ConditionalWrite } from '../table/conditional-write.ts';
+import { filterExpressions, projectionExpression, statementOf, updateExpressions } from '../table/expressions.ts';
 import { attributeOf, type Item } from '../table/item.ts';
 import type { BatchedWriteAnswer, IndexPage, IndexQuery, KeyedWrite, Table, WriteAnswer } from '../table/table.ts';
 
@@ -161,10 +161,7 @@ export class DynamoDbTable implements Table {
     { consistent, attributes, settle }: Parameters<Table['getMany']>[1],
   ): Promise<Item[]> {
     const items: Item[] = [];
-    const projection = attributes && {
-      ProjectionExpression: attributes.map((name) => `#${name}`).join(', '),
-      ExpressionAttributeNames: Object.fromEntries(attributes.map((name) => [`#${name}`, name])),
-    };
+    const projection = attributes && projectionExpression(attributes);
     for (let left = [...keys]; left.length > 0; ) {
       const { Responses, UnprocessedKeys } = await this.#client.send(
         new BatchGetItemCommand({

@@ -2,7 +2,7 @@
 import { GetQueueAttributesCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { PATROL_STATE_ID } from '../contract.ts';
 import type { PatrolState } from '../core/left-out.ts';
-import { notePatrol } from '../core/moves.ts';
+import { type ConditionalWrite, isAsSeen } from '../table/conditional-write.ts';
 import { asStored, type Item } from '../table/item.ts';
 import type { Table } from '../table/table.ts';
 
@@ -35,12 +35,17 @@ export class PatrolNotes {
         givenUp: numberOf(item, 'givenUp'),
       },
       note: async (next) => {
-        const write = notePatrol(asStored(item, 'revision'), {
-          revision: revision + 1,
-          cursor: next.cursor && { stored: { M: next.cursor } },
-          isWhole: next.isWhole ? 1 : 0,
-          givenUp: next.givenUp,
-        });
+        // Unless another patrol has noted something since.
+        const write: ConditionalWrite = {
+          set: {
+            revision: revision + 1,
+            isWhole: next.isWhole ? 1 : 0,
+            givenUp: next.givenUp,
+            ...(next.cursor && { cursor: { stored: { M: next.cursor } } }),
+          },
+          remove: next.cursor === undefined ? ['cursor'] : [],
+          condition: [isAsSeen('revision', asStored(item, 'revision'))],
+        };
         await this.#stateTable.write(KEY, write);
       },
     };

@@ -1,8 +1,8 @@
 /** What a sweep needs to schedule far bookings that come near: the timer queue, and its state in a table of its own. */
 import { SWEEP_STATE_ID } from '../contract.ts';
 import { readTimeMs } from '../core/hold-time.ts';
-import { moveScheduledThrough } from '../core/moves.ts';
 import type { SweepScheduling } from '../core/sweep.ts';
+import { isAsSeen } from '../table/conditional-write.ts';
 import { asStored } from '../table/item.ts';
 import type { Table } from '../table/table.ts';
 import type { TimerSender } from './timer-sender.ts';
@@ -19,8 +19,14 @@ export const sweepScheduling = (queue: TimerSender, stateTable: Table): SweepSch
     const item = (await stateTable.get(KEY)) ?? {};
     return {
       scheduledThroughMs: readTimeMs(item.scheduledThroughMs?.N) ?? 0,
+      // Unless another sweep has noted something since: that one's note is as true. So it may move back, where what was noted
+      // is void, and no late duplicate of an older note undoes a newer one.
       moveTo: async (scheduledThroughMs) => {
-        await stateTable.write(KEY, moveScheduledThrough(asStored(item, 'scheduledThroughMs'), scheduledThroughMs));
+        await stateTable.write(KEY, {
+          set: { scheduledThroughMs },
+          remove: [],
+          condition: [isAsSeen('scheduledThroughMs', asStored(item, 'scheduledThroughMs'))],
+        });
       },
     };
   },

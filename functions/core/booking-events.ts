@@ -23,6 +23,8 @@ export interface BookingEventDetail {
   /** The same for every delivery of the same change: consumers drop repetitions by it. */
   readonly eventId: string;
   readonly bookingId: string;
+  /** Names and values of the item's key, where that is more than a text. */
+  readonly key?: Readonly<Record<string, string | number>>;
   /** The deadline; null if the booking had no usable one. */
   readonly expiresAt: string | null;
   /** BookingExpired only: when it was marked. */
@@ -61,7 +63,7 @@ export const eventOf = (
   changedAtMs: number,
   iso: (epochMs: number) => string,
 ): BookingEvent | undefined => {
-  const { bookingId, status, expiresAtMs, details, expiredBy } = booking;
+  const { bookingId, key, status, expiresAtMs, details, expiredBy } = booking;
   if (!isToldOf(status) || status === before || before === undefined) return undefined;
   const stated = { EXPIRED: booking.expiredAtMs, CONFIRMED: booking.confirmedAtMs, CANCELLED: booking.cancelledAtMs };
   const timeMs = stated[status] ?? changedAtMs;
@@ -73,6 +75,7 @@ export const eventOf = (
       // A booking reaches a status at one time: its id, the status and that time name the change.
       eventId: `${bookingId}:${status}:${timeMs}`,
       bookingId,
+      ...(key && { key }),
       expiresAt: expiresAtMs === undefined ? null : iso(expiresAtMs),
       ...(status === 'EXPIRED' && { expiredAt: iso(timeMs) }),
       ...(status === 'EXPIRED' && expiresAtMs !== undefined && { lagMs: Math.max(0, timeMs - expiresAtMs) }),

@@ -12,7 +12,10 @@ export type ExpiredBy = (typeof EXPIRED_BY)[number];
  * no sense is left out.
  */
 export interface Booking {
+  /** The text of its key. */
   readonly bookingId: string;
+  /** Names and values of its key, where that is more than a text. */
+  readonly key?: Readonly<Record<string, string | number>>;
   /** One of ours, or a foreign writer's own word, which counts as settled. */
   readonly status: string;
   /** Deadline, epoch ms, rounded up to a whole one; absent if there is none that anyone acts on. */

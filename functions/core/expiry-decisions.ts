@@ -9,7 +9,9 @@ import { isCountedShard, shardOf } from './pending-shard.ts';
 export interface SeenBooking {
   readonly booking: Booking;
   /** Its deadline exactly as stored. */
-  readonly seenExpiresAtMs: AsStored | undefined;
+  readonly seenDeadline: AsStored | undefined;
+  /** The deadline under which the index has it, epoch ms; undefined if that makes no sense or is not there. */
+  readonly indexedAtMs: number | undefined;
 }
 
 /** A timer and the delay with which it is to be sent. */
@@ -62,31 +64,38 @@ export const decideOnWrite = (
 const isSameHold = (before: Booking, after: Booking, shardCount: number): boolean => {
   if (before.expiresAtMs !== after.expiresAtMs) return false;
   const isAdoption =
-    before.holdStartedAtMs === undefined &&
+    lacksStart(before) &&
     !isCountedShard(before.pendingShard, shardCount) &&
     after.pendingShard === shardOf(after.bookingId, shardCount);
   return before.holdStartedAtMs === after.holdStartedAtMs || isAdoption;
 };
 
+/** Whether a hold has no start, or that of an earlier hold, which has expired. */
+const lacksStart = ({ holdStartedAtMs, expiredAtMs }: Booking): boolean =>
+  holdStartedAtMs === undefined || (expiredAtMs !== undefined && holdStartedAtMs <= expiredAtMs);
+
 /**
  * What a PENDING booking lacks for a sweep to find it and to judge it rightly; undefined if nothing, or if its deadline is
- * none. It needs adoption if it is in no shard that a sweep looks into, or if it is far but claims a near hold (a writer
- * whose clock is ahead): then the sweep would believe that its timer has been sent.
+ * none. It needs adoption if it is in no shard that a sweep looks into, if the index has it under another deadline, or if it
+ * is far but claims a near hold (a writer whose clock is ahead): then the sweep would believe that its timer has been sent.
  */
 export const adoptionOf = (
-  { booking: { bookingId, expiresAtMs, holdStartedAtMs, pendingShard }, seenExpiresAtMs }: SeenBooking,
+  { booking, seenDeadline, indexedAtMs }: SeenBooking,
   nowMs: number,
   shardCount: number,
   settings: TimerSettings,
 ): Adoption | undefined => {
-  if (expiresAtMs === undefined || seenExpiresAtMs === undefined) return undefined;
+  const { bookingId, expiresAtMs, holdStartedAtMs, pendingShard } = booking;
+  if (expiresAtMs === undefined || seenDeadline === undefined) return undefined;
   const misleads = claimsToBeNear(expiresAtMs, holdStartedAtMs) && !isNear(expiresAtMs, nowMs, settings);
-  if (isCountedShard(pendingShard, shardCount) && !misleads) return undefined;
+  const isIndexed = isCountedShard(pendingShard, shardCount) && indexedAtMs === expiresAtMs;
+  if (isIndexed && !misleads) return undefined;
   return {
     bookingId,
-    seenExpiresAtMs,
+    seenDeadline,
     pendingShard: shardOf(bookingId, shardCount),
-    ...((misleads || holdStartedAtMs === undefined) && { holdStartedAtMs: nowMs }),
+    ...(indexedAtMs !== expiresAtMs && { indexedAtMs: expiresAtMs }),
+    ...((misleads || lacksStart(booking)) && { holdStartedAtMs: nowMs }),
   };
 };
 

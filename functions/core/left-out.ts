@@ -138,9 +138,9 @@ export const takeInAll = async <Cursor>(
   return { ...report, remaining: report.errors.length > 0 };
 };
 
-/** Whether a PENDING booking has a deadline to act on and is where no sweep looks. */
-export const isLeftOut = ({ booking: { expiresAtMs, pendingShard } }: SeenBooking): boolean =>
-  expiresAtMs !== undefined && pendingShard === undefined;
+/** Whether a PENDING booking has a deadline to act on and is where no sweep looks, or not when it should. */
+export const isLeftOut = ({ booking: { expiresAtMs, pendingShard }, indexedAtMs }: SeenBooking): boolean =>
+  expiresAtMs !== undefined && (pendingShard === undefined || indexedAtMs !== expiresAtMs);
 
 /** Expires what has lapsed and puts the rest into the index. Returns how many of them had been overdue. */
 const takeIn = async <Cursor>(

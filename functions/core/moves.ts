@@ -12,10 +12,10 @@
  *
  * Every condition also names what the move saw. So a write that arrives again, seconds late, after its repetition was
  * carried out and the booking has moved on, changes nothing.
+ *
+ * A move speaks of what things mean. Under which names and in which words a table has them is the table's shape.
  */
 import type { ExpiredBy } from './booking-status.ts';
-import { EARLIEST_DEADLINE_MS } from './hold-time.ts';
-import { MAX_SHARDS } from './pending-shard.ts';
 
 /**
  * A value exactly as the table has it, whoever wrote it: a number of 38 digits, or another type than expected. Its form is
@@ -24,46 +24,62 @@ import { MAX_SHARDS } from './pending-shard.ts';
 export interface AsStored {
   readonly stored: object;
 }
-export type Value = string | number | AsStored;
 
-/** One part of a condition; all parts of a condition must hold. Numbers compare as numbers, text as text. */
-export type Clause =
-  | { readonly attribute: string; readonly is: 'equal'; readonly value: Value }
-  | { readonly attribute: string; readonly is: 'above'; readonly value: number }
-  | { readonly attribute: string; readonly is: 'between'; readonly from: number; readonly through: number }
-  | { readonly attribute: string; readonly is: 'absent' };
-
-/** A conditional write of one item. It never creates the item: of one that does not exist, the condition fails. */
-export interface ConditionalWrite {
-  readonly set: Readonly<Record<string, Value>>;
-  readonly remove: readonly string[];
-  readonly condition: readonly Clause[];
+/** What a move may set: the status, the deadline, and what is noted beside them. Times are epoch ms. */
+export interface Changes {
+  readonly status?: 'CONFIRMED' | 'CANCELLED' | 'EXPIRED';
+  readonly deadlineMs?: number;
+  /** The shard of the index in which the booking waits. */
+  readonly pendingShard?: number;
+  /** The deadline under which the index has the booking, where that is an attribute of its own. */
+  readonly indexedAtMs?: number;
+  readonly holdStartedAtMs?: number;
+  readonly confirmedAtMs?: number;
+  readonly cancelledAtMs?: number;
+  readonly expiredAtMs?: number;
+  readonly expiredBy?: ExpiredBy;
 }
 
-export const isPending: Clause = { attribute: 'status', is: 'equal', value: 'PENDING' };
-const holdStillRuns = (nowMs: number): Clause => ({ attribute: 'expiresAtMs', is: 'above', value: nowMs });
-/** The lower bound keeps a deadline in seconds, which is always below now, from being taken for a lapsed one. */
-const holdHasLapsed = (nowMs: number): Clause => ({
-  attribute: 'expiresAtMs',
-  is: 'between',
-  from: EARLIEST_DEADLINE_MS,
-  through: nowMs,
-});
-const isAsSeen = (attribute: string, seen: AsStored | undefined): Clause =>
-  seen === undefined ? { attribute, is: 'absent' } : { attribute, is: 'equal', value: seen };
+/** One part of a condition; all parts of a condition must hold. */
+export type Requirement =
+  | { readonly is: 'pending' }
+  /** Its deadline is later than the clock. */
+  | { readonly is: 'running'; readonly nowMs: number }
+  /**
+   * Its deadline is one, and has passed by the clock. Where deadlines are text, which no condition can compare, it is the
+   * very one that was seen, and whoever makes the move has judged it.
+   */
+  | { readonly is: 'lapsed'; readonly nowMs: number; readonly seenDeadline: AsStored | undefined }
+  | { readonly is: 'confirmed' }
+  | { readonly is: 'in-index' }
+  /** It has exactly what was seen, or nothing if nothing was. */
+  | { readonly is: 'as-seen'; readonly what: Seen; readonly seen: AsStored | undefined };
+
+/** What a condition may compare with what was seen. */
+export type Seen = 'status' | 'deadline' | 'holdStartedAtMs' | 'confirmedAtMs';
+
+/** A conditional write of one booking. It never creates one: of one that does not exist, the condition fails. */
+export interface Move {
+  readonly set: Changes;
+  /** Whether the booking leaves the index of those that are PENDING. */
+  readonly leavesIndex: boolean;
+  readonly condition: readonly Requirement[];
+}
+
+const PENDING: Requirement = { is: 'pending' };
 
 /** PENDING → CONFIRMED: it was paid. */
-export const confirmMove = (nowMs: number): ConditionalWrite => ({
+export const confirmMove = (nowMs: number): Move => ({
   set: { status: 'CONFIRMED', confirmedAtMs: nowMs },
-  remove: ['pendingShard'],
-  condition: [isPending, holdStillRuns(nowMs)],
+  leavesIndex: true,
+  condition: [PENDING, { is: 'running', nowMs }],
 });
 
 /** PENDING → CANCELLED. */
-export const cancelMove = (nowMs: number): ConditionalWrite => ({
+export const cancelMove = (nowMs: number): Move => ({
   set: { status: 'CANCELLED', cancelledAtMs: nowMs },
-  remove: ['pendingShard'],
-  condition: [isPending, holdStillRuns(nowMs)],
+  leavesIndex: true,
+  condition: [PENDING, { is: 'running', nowMs }],
 });
 
 /**
@@ -72,15 +88,15 @@ export const cancelMove = (nowMs: number): ConditionalWrite => ({
  *
  * @param seenConfirmedAtMs the booking's `confirmedAtMs` as stored; undefined if it has none
  */
-export const cancelConfirmedMove = (nowMs: number, seenConfirmedAtMs: AsStored | undefined): ConditionalWrite => ({
+export const cancelConfirmedMove = (nowMs: number, seenConfirmedAtMs: AsStored | undefined): Move => ({
   set: { status: 'CANCELLED', cancelledAtMs: nowMs },
-  remove: ['pendingShard'],
-  condition: [{ attribute: 'status', is: 'equal', value: 'CONFIRMED' }, isAsSeen('confirmedAtMs', seenConfirmedAtMs)],
+  leavesIndex: true,
+  condition: [{ is: 'confirmed' }, { is: 'as-seen', what: 'confirmedAtMs', seen: seenConfirmedAtMs }],
 });
 
 /** What an extension saw of the hold that it extends, exactly as stored. */
 export interface SeenHold {
-  readonly expiresAtMs: AsStored | undefined;
+  readonly deadline: AsStored | undefined;
   readonly holdStartedAtMs: AsStored | undefined;
 }
 
@@ -88,54 +104,59 @@ export interface SeenHold {
  * A new deadline for a PENDING booking, on condition of the hold that was seen: a late duplicate of an extension finds
  * the hold that a newer one made. The start of the hold is a part of it, because a deadline may come back.
  */
-export const extendMove = (
-  expiresAtMs: number,
-  pendingShard: number,
-  seen: SeenHold,
-  nowMs: number,
-): ConditionalWrite => ({
-  set: { expiresAtMs, holdStartedAtMs: nowMs, pendingShard },
-  remove: [],
+export const extendMove = (deadlineMs: number, pendingShard: number, seen: SeenHold, nowMs: number): Move => ({
+  set: { deadlineMs, holdStartedAtMs: nowMs, pendingShard },
+  leavesIndex: false,
   condition: [
-    isPending,
-    holdStillRuns(nowMs),
-    isAsSeen('expiresAtMs', seen.expiresAtMs),
-    isAsSeen('holdStartedAtMs', seen.holdStartedAtMs),
+    PENDING,
+    { is: 'running', nowMs },
+    { is: 'as-seen', what: 'deadline', seen: seen.deadline },
+    { is: 'as-seen', what: 'holdStartedAtMs', seen: seen.holdStartedAtMs },
   ],
 });
 
-/** PENDING → EXPIRED. */
-export const expireMove = (nowMs: number, expiredBy: ExpiredBy): ConditionalWrite => ({
+/**
+ * PENDING → EXPIRED.
+ *
+ * @param seenDeadline the deadline as stored, where deadlines are text
+ */
+export const expireMove = (nowMs: number, expiredBy: ExpiredBy, seenDeadline?: AsStored): Move => ({
   set: { status: 'EXPIRED', expiredAtMs: nowMs, expiredBy },
-  remove: ['pendingShard'],
-  condition: [isPending, holdHasLapsed(nowMs)],
+  leavesIndex: true,
+  condition: [PENDING, { is: 'lapsed', nowMs, seenDeadline }],
 });
 
 /**
  * PENDING → EXPIRED for an item that is so large that it takes no attribute more. The two words have the same length, so
  * that the write fits wherever the item does. When it expired is told by the stream's record alone.
  */
-export const expireWithoutTraceMove = (nowMs: number): ConditionalWrite => ({
+export const expireWithoutTraceMove = (nowMs: number, seenDeadline?: AsStored): Move => ({
   set: { status: 'EXPIRED' },
-  remove: ['pendingShard'],
-  condition: [isPending, holdHasLapsed(nowMs)],
+  leavesIndex: true,
+  condition: [PENDING, { is: 'lapsed', nowMs, seenDeadline }],
 });
 
 /** The attributes that make a sweep find a booking whose writer left them out, or had them wrong. */
 export interface Adoption {
   readonly bookingId: string;
   /** The deadline that was seen, exactly as stored. If it has changed since, the newer record speaks for the booking. */
-  readonly seenExpiresAtMs: AsStored;
+  readonly seenDeadline: AsStored;
   readonly pendingShard: number;
+  /** Absent where the index goes by the booking's own deadline, or has the right one. */
+  readonly indexedAtMs?: number;
   /** Absent where the start that the item has is right. */
   readonly holdStartedAtMs?: number;
 }
 
 /** Puts a PENDING booking into the index. */
-export const adoptMove = ({ seenExpiresAtMs, pendingShard, holdStartedAtMs }: Adoption): ConditionalWrite => ({
-  set: { pendingShard, ...(holdStartedAtMs !== undefined && { holdStartedAtMs }) },
-  remove: [],
-  condition: [isPending, { attribute: 'expiresAtMs', is: 'equal', value: seenExpiresAtMs }],
+export const adoptMove = ({ seenDeadline, pendingShard, indexedAtMs, holdStartedAtMs }: Adoption): Move => ({
+  set: {
+    pendingShard,
+    ...(indexedAtMs !== undefined && { indexedAtMs }),
+    ...(holdStartedAtMs !== undefined && { holdStartedAtMs }),
+  },
+  leavesIndex: false,
+  condition: [PENDING, { is: 'as-seen', what: 'deadline', seen: seenDeadline }],
 });
 
 /**
@@ -143,42 +164,8 @@ export const adoptMove = ({ seenExpiresAtMs, pendingShard, holdStartedAtMs }: Ad
  *
  * @param seenStatus its status as it was seen, which is not PENDING; undefined if it has none
  */
-export const leaveIndexMove = (seenStatus: AsStored | undefined): ConditionalWrite => ({
+export const leaveIndexMove = (seenStatus: AsStored | undefined): Move => ({
   set: {},
-  remove: ['pendingShard'],
-  condition: [
-    isAsSeen('status', seenStatus),
-    { attribute: 'pendingShard', is: 'between', from: 0, through: MAX_SHARDS },
-  ],
+  leavesIndex: true,
+  condition: [{ is: 'as-seen', what: 'status', seen: seenStatus }, { is: 'in-index' }],
 });
-
-/**
- * Notes how far sweeps have scheduled, unless another sweep has done so since it was read: that one's note is as true. So
- * it may move back, where what was noted is void, and no late duplicate of an older note undoes a newer one.
- *
- * @param seen what was noted before, as stored; undefined if nothing was
- */
-export const moveScheduledThrough = (seen: AsStored | undefined, scheduledThroughMs: number): ConditionalWrite => ({
-  set: { scheduledThroughMs },
-  remove: [],
-  condition: [isAsSeen('scheduledThroughMs', seen)],
-});
-
-/** How far a patrol has come, as it is noted. */
-export interface PatrolNote {
-  readonly revision: number;
-  /** Absent at the beginning of the table. */
-  readonly cursor: AsStored | undefined;
-  readonly isWhole: number;
-  readonly givenUp: number;
-}
-
-/** Notes how far a patrol has come, unless another patrol has since the last note was read. */
-export const notePatrol = (seenRevision: AsStored | undefined, note: PatrolNote): ConditionalWrite => {
-  const { revision, cursor, isWhole, givenUp } = note;
-  return {
-    set: { revision, isWhole, givenUp, ...(cursor && { cursor }) },
-    remove: cursor === undefined ? ['cursor'] : [],
-    condition: [isAsSeen('revision', seenRevision)],
-  };
-};

@@ -1,6 +1,7 @@
 /** Reads the Lambdas' settings once, at load, so that a bad deployment fails at its start and not booking by booking. */
 import { ENV } from '../contract.ts';
 import { MINUTE_MS, type TimerSettings } from '../core/hold-time.ts';
+import { BOOKINGS_SHAPE, type TableShape, tableShape } from '../table/shape.ts';
 
 const text = (name: string): string => {
   const value = process.env[name];
@@ -26,3 +27,8 @@ export const timerSettingsFromEnvironment = (): TimerSettings => ({
   timerLeadMs: wholeNumber(ENV.timerLeadMs),
   sweepIntervalMs: wholeNumber(ENV.sweepIntervalMinutes) * MINUTE_MS,
 });
+/** What the table looks like: as the stack says, else as the bookings table of this service. */
+export const tableShapeFromEnvironment = (): TableShape => {
+  const given = process.env[ENV.tableShape];
+  return given ? tableShape(JSON.parse(given)) : BOOKINGS_SHAPE;
+};

@@ -1,6 +1,6 @@
 /** What the answer to a write means whose earlier try may have been carried out although nobody heard of it. */
 import { isDeepStrictEqual } from 'node:util';
-import type { ConditionalWrite } from '../core/moves.ts';
+import type { ConditionalWrite } from './conditional-write.ts';
 import { attributeOf, type Item } from './item.ts';
 import type { WriteAnswer } from './table.ts';
 

@@ -1,6 +1,6 @@
 /** A conditional write in DynamoDB's two languages: as UpdateItem's expressions, and as a PartiQL statement. */
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
-import type { Clause, ConditionalWrite } from '../core/moves.ts';
+import type { Clause, ConditionalWrite } from './conditional-write.ts';
 import { attributeOf, type Item } from './item.ts';
 
 /** Expressions of one conditional update, in the form that UpdateItem takes. */
@@ -16,31 +16,30 @@ export interface UpdateExpressions {
  * asks for an attribute's value keeps it from that.
  */
 export const updateExpressions = ({ set, remove, condition }: ConditionalWrite): UpdateExpressions => {
-  const names: Record<string, string> = {};
+  const names = new Names();
   const values: Record<string, AttributeValue> = {};
-  const name = (attribute: string): string => {
-    names[`#${attribute}`] = attribute;
-    return `#${attribute}`;
-  };
   const value = (attribute: AttributeValue): string => {
     const placeholder = `:v${Object.keys(values).length}`;
     values[placeholder] = attribute;
     return placeholder;
   };
   const assignments = Object.entries(set).map(
-    ([attribute, given]) => `${name(attribute)} = ${value(attributeOf(given))}`,
+    ([attribute, given]) => `${names.of(attribute)} = ${value(attributeOf(given))}`,
   );
   const update = [
     ...(assignments.length > 0 ? [`SET ${assignments.join(', ')}`] : []),
-    ...(remove.length > 0 ? [`REMOVE ${remove.map(name).join(', ')}`] : []),
+    ...(remove.length > 0 ? [`REMOVE ${remove.map((attribute) => names.of(attribute)).join(', ')}`] : []),
   ];
   const clauses = condition.map((clause) =>
-    clauseText(clause, name(clause.attribute), value, (attribute) => `attribute_not_exists(${attribute})`),
+    clauseText(clause, names.of(clause.attribute), value, {
+      absent: (attribute) => `attribute_not_exists(${attribute})`,
+      among: (attribute, texts) => `${attribute} IN (${texts.join(', ')})`,
+    }),
   );
   return {
     UpdateExpression: update.join(' '),
     ConditionExpression: clauses.join(' AND '),
-    ExpressionAttributeNames: names,
+    ExpressionAttributeNames: names.given,
     ExpressionAttributeValues: Object.keys(values).length > 0 ? values : undefined,
   };
 };
@@ -52,14 +51,39 @@ export const filterExpressions = (condition: readonly Clause[], attributes: read
     remove: [],
     condition,
   });
-  const names = Object.fromEntries(attributes.map((name) => [`#${name}`, name]));
+  const names = new Names(ExpressionAttributeNames);
   return {
     FilterExpression: ConditionExpression,
-    ProjectionExpression: attributes.map((name) => `#${name}`).join(', '),
-    ExpressionAttributeNames: { ...ExpressionAttributeNames, ...names },
+    ProjectionExpression: attributes.map((name) => names.of(name)).join(', '),
+    ExpressionAttributeNames: names.given,
     ExpressionAttributeValues,
   };
 };
+
+/** The attributes that are asked for, as a read takes them. */
+export const projectionExpression = (attributes: readonly string[]) => {
+  const names = new Names();
+  return {
+    ProjectionExpression: attributes.map((name) => names.of(name)).join(', '),
+    ExpressionAttributeNames: names.given,
+  };
+};
+
+/** Placeholders of names: a name itself may hold what an expression does not take. */
+class Names {
+  readonly given: Record<string, string>;
+
+  constructor(given: Record<string, string> = {}) {
+    this.given = given;
+  }
+
+  of(name: string): string {
+    const known = Object.entries(this.given).find(([, each]) => each === name)?.[0];
+    const placeholder = known ?? `#n${Object.keys(this.given).length}`;
+    this.given[placeholder] = name;
+    return placeholder;
+  }
+}
 
 /** One PartiQL statement with its parameters, in the form that BatchExecuteStatement takes. */
 export interface Statement {
@@ -85,7 +109,10 @@ export const statementOf = (tableName: string, key: Item, { set, remove, conditi
   );
   const keys = Object.entries(key).map(([attribute, given]) => `${name(attribute)} = ${value(given)}`);
   const clauses = condition.map((clause) =>
-    clauseText(clause, name(clause.attribute), value, (attribute) => `${attribute} IS MISSING`),
+    clauseText(clause, name(clause.attribute), value, {
+      absent: (attribute) => `${attribute} IS MISSING`,
+      among: (attribute, texts) => `${attribute} IN [${texts.join(', ')}]`,
+    }),
   );
   // Amazon's parser takes no list behind REMOVE; the embedded engine takes nothing else. Where it refuses, an UpdateItem follows.
   const update = [
@@ -98,20 +125,31 @@ export const statementOf = (tableName: string, key: Item, { set, remove, conditi
   };
 };
 
+/** What the two languages say differently. */
+interface Dialect {
+  absent(attribute: string): string;
+  among(attribute: string, texts: readonly string[]): string;
+}
+
 const clauseText = (
   clause: Clause,
   attribute: string,
   value: (given: AttributeValue) => string,
-  absent: (attribute: string) => string,
+  dialect: Dialect,
 ): string => {
   switch (clause.is) {
     case 'equal':
       return `${attribute} = ${value(attributeOf(clause.value))}`;
+    case 'in':
+      return dialect.among(
+        attribute,
+        clause.values.map((text) => value(attributeOf(text))),
+      );
     case 'above':
       return `${attribute} > ${value(attributeOf(clause.value))}`;
     case 'between':
       return `${attribute} BETWEEN ${value(attributeOf(clause.from))} AND ${value(attributeOf(clause.through))}`;
     case 'absent':
-      return absent(attribute);
+      return dialect.absent(attribute);
   }
 };

@@ -1,14 +1,18 @@
 /**
- * Items of the bookings table, read and written. Anybody may have written them, so they are parsed, never cast: what makes
+ * Items of a table, read and written. Anybody may have written them, so they are parsed, never cast: what makes
  * no sense is left out, and nothing that an item holds makes reading it fail.
  */
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { type Booking, EXPIRED_BY } from '../core/booking-status.ts';
 import { exactNumber } from '../core/decimal.ts';
 import type { SeenBooking } from '../core/expiry-decisions.ts';
-import { readDeadline, readTimeMs } from '../core/hold-time.ts';
-import type { AsStored, SeenHold, Value } from '../core/moves.ts';
+import { readTimeMs } from '../core/hold-time.ts';
+import type { AsStored, SeenHold } from '../core/moves.ts';
 import { readShard } from '../core/pending-shard.ts';
+import type { Value } from './conditional-write.ts';
+import { readDeadlineOf } from './deadline.ts';
+import { keyText, plainKey } from './key-text.ts';
+import { hasOwnIndexKey, type TableShape } from './shape.ts';
 
 /** An item, or a part of one, in the form that the DynamoDB API and its streams give. */
 export type Item = Readonly<Record<string, AttributeValue>>;
@@ -16,27 +20,46 @@ export type Item = Readonly<Record<string, AttributeValue>>;
 /** JSON as `JSON.parse` gives it. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
 
-/** The booking that an item holds; undefined if it has no id or no status, and so is none. */
-export const readBooking = (item: Item | undefined): Booking | undefined => {
-  const bookingId = item?.bookingId?.S;
-  const status = item?.status?.S;
-  if (item === undefined || bookingId === undefined || status === undefined) return undefined;
-  const deadline = readDeadline(digitsOf(item.expiresAtMs));
-  const expiredBy = EXPIRED_BY.find((each) => each === item.expiredBy?.S);
+/** The booking that an item of a table of some shape holds; undefined if it has no key or no status, or is of another kind. */
+export const readBooking = (shape: TableShape, item: Item | undefined): Booking | undefined => {
+  const bookingId = item && keyText(shape, item);
+  const word = item?.[shape.status.attribute]?.S;
+  if (item === undefined || bookingId === undefined || word === undefined || !isOfKind(shape, item)) return undefined;
+  const { attributes } = shape;
+  const deadline = readDeadlineOf(shape, item[shape.deadline.attribute]);
+  const expiredBy = EXPIRED_BY.find((each) => each === item[attributes.expiredBy]?.S);
+  const details = shape.eventDetails === undefined ? undefined : item[shape.eventDetails];
   return {
     bookingId,
-    status,
+    ...present('key', plainKey(shape, item)),
+    status: statusOf(shape, word),
     ...(deadline.valid ? { expiresAtMs: deadline.expiresAtMs } : { deadlineProblem: deadline.reason }),
-    ...present('holdStartedAtMs', readTimeMs(digitsOf(item.holdStartedAtMs))),
-    ...present('pendingShard', readShard(digitsOf(item.pendingShard))),
+    ...present('holdStartedAtMs', readTimeMs(digitsOf(item[attributes.holdStartedAtMs]))),
+    ...present('pendingShard', readShard(digitsOf(item[attributes.pendingShard]))),
     ...present('createdAtMs', readTimeMs(digitsOf(item.createdAtMs))),
     ...present('confirmedAtMs', readTimeMs(digitsOf(item.confirmedAtMs))),
     ...present('cancelledAtMs', readTimeMs(digitsOf(item.cancelledAtMs))),
-    ...present('expiredAtMs', readTimeMs(digitsOf(item.expiredAtMs))),
+    ...present('expiredAtMs', readTimeMs(digitsOf(item[attributes.expiredAtMs]))),
     ...present('expiredBy', expiredBy),
     ...present('requestHash', item.requestHash?.S),
-    ...present('details', item.details?.M && (jsonOf(item.details) as Booking['details'])),
+    ...present('details', details?.M && (jsonOf(details) as Booking['details'])),
   };
+};
+
+const isOfKind = ({ only }: TableShape, item: Item): boolean =>
+  Object.entries(only).every(([name, value]) => item[name]?.S === value);
+
+/** An owner's word as one of ours. A word that is one of ours and means nothing here stays apart from it. */
+const statusOf = ({ status: { pending, expired } }: TableShape, word: string): string => {
+  if (pending.includes(word)) return 'PENDING';
+  if (word === expired) return 'EXPIRED';
+  return word === 'PENDING' || word === 'EXPIRED' ? `the owner’s ${word}` : word;
+};
+
+/** The status of an item as one of ours; undefined if it has none. */
+export const readStatus = (shape: TableShape, item: Item | undefined): string | undefined => {
+  const word = item?.[shape.status.attribute]?.S;
+  return item === undefined || word === undefined || !isOfKind(shape, item) ? undefined : statusOf(shape, word);
 };
 
 const present = <Name extends string, T>(name: Name, value: T | undefined): { [name in Name]?: T } =>
@@ -52,9 +75,14 @@ const digitsOf = (attribute: AttributeValue | undefined): string | undefined => 
 };
 
 /** The booking of an item together with what a condition on it compares with; undefined if it holds none. */
-export const seenBooking = (item: Item | undefined): SeenBooking | undefined => {
-  const booking = readBooking(item);
-  return item && booking && { booking, seenExpiresAtMs: asStored(item, 'expiresAtMs') };
+export const seenBooking = (shape: TableShape, item: Item | undefined): SeenBooking | undefined => {
+  const booking = readBooking(shape, item);
+  if (item === undefined || booking === undefined) return undefined;
+  return {
+    booking,
+    seenDeadline: asStored(item, shape.deadline.attribute),
+    indexedAtMs: hasOwnIndexKey(shape) ? readTimeMs(digitsOf(item[shape.attributes.expiresAtMs])) : booking.expiresAtMs,
+  };
 };
 
 /** An attribute of an item exactly as it is stored, for a condition; undefined if the item has none. */
@@ -64,15 +92,16 @@ export const asStored = (item: Item, name: string): AsStored | undefined => {
 };
 
 /** The hold of an item exactly as it is stored. */
-export const seenHold = (item: Item): SeenHold => ({
-  expiresAtMs: asStored(item, 'expiresAtMs'),
-  holdStartedAtMs: asStored(item, 'holdStartedAtMs'),
+export const seenHold = (shape: TableShape, item: Item): SeenHold => ({
+  deadline: asStored(item, shape.deadline.attribute),
+  holdStartedAtMs: asStored(item, shape.attributes.holdStartedAtMs),
 });
 
 /** A value in the form that the DynamoDB API takes. */
 export const attributeOf = (value: Value): AttributeValue => {
   if (typeof value === 'string') return { S: value };
   if (typeof value === 'number') return { N: String(value) };
+  if (typeof value === 'boolean') return { BOOL: value };
   return value.stored as AttributeValue;
 };
 

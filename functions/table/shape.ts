@@ -43,6 +43,7 @@ export interface TableShape {
   readonly only: Readonly<Record<string, string>>;
   readonly attributes: AddedAttributes;
   readonly indexName: string;
+  readonly eventDetails?: string;
 }
 
 /** A table as its owner describes it. Everything has a default: what is left out is as in the bookings table. */
@@ -77,6 +78,8 @@ export interface TableDescription {
   readonly attributes?: Partial<AddedAttributes>;
   /** Name of the index of held items. @default 'pending-by-expiry' */
   readonly indexName?: string;
+  /** Name of an attribute whose map events carry as `details`. @default - events carry none */
+  readonly eventDetails?: string;
 }
 
 /** Thrown for a table that cannot be described so. The message says what is allowed and what was received. */
@@ -94,6 +97,8 @@ const ADDED: AddedAttributes = {
 
 /** Most bytes of an attribute's name that an index has as a key (Amazon DynamoDB Developer Guide, Quotas). */
 const MAX_NAME_BYTES = 255;
+/** What stands for steps into a map or a list, and what a name is quoted with: not every engine takes them in a name. */
+const NO_NAME = /[.[\]"]/;
 
 /**
  * The shape of a table from its owner's description.
@@ -112,6 +117,7 @@ export const tableShape = (given: TableDescription = {}): TableShape => {
     only: onlyOf(given.only ?? {}),
     attributes: addedOf(given.attributes ?? {}, deadline),
     indexName: indexNameOf(given.indexName ?? 'pending-by-expiry'),
+    ...(given.eventDetails !== undefined && { eventDetails: nameOf('eventDetails', given.eventDetails) }),
   };
   refuseClashes(shape);
   return shape;
@@ -220,7 +226,9 @@ const refuseClashes = ({ key, status, deadline, onExpire, only, attributes }: Ta
 
 const nameOf = (where: string, given: unknown): string => {
   const isName = typeof given === 'string' && given !== '' && new TextEncoder().encode(given).length <= MAX_NAME_BYTES;
-  if (!isName) throw refused(where, `be the name of an attribute, of 1 to ${MAX_NAME_BYTES} bytes`, given);
+  if (!isName || NO_NAME.test(given)) {
+    throw refused(where, `be the name of an attribute, of 1 to ${MAX_NAME_BYTES} bytes and without . [ ] "`, given);
+  }
   return given;
 };
 
@@ -229,5 +237,9 @@ const isWord = (given: unknown): given is string => typeof given === 'string' &&
 const refused = (where: string, rule: string, got: unknown): InvalidTableError =>
   new InvalidTableError(`${where} must ${rule}, got ${JSON.stringify(got) ?? 'nothing'}`);
 
+/** Whether the index goes by an attribute of its own, because the owner's deadline is in no unit that it could go by. */
+export const hasOwnIndexKey = ({ deadline }: TableShape): boolean => deadline.unit !== 'milliseconds';
+
 /** The bookings table of this service. */
-export const BOOKINGS_SHAPE: TableShape = tableShape();
+export const BOOKINGS_TABLE: TableDescription = { eventDetails: 'details' };
+export const BOOKINGS_SHAPE: TableShape = tableShape(BOOKINGS_TABLE);

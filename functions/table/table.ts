@@ -1,5 +1,5 @@
 /** A table as the service uses it: what it asks of whatever keeps the items. */
-import type { Clause, ConditionalWrite } from '../core/moves.ts';
+import type { Clause, ConditionalWrite } from './conditional-write.ts';
 import type { Item } from './item.ts';
 
 /**
@@ -44,7 +44,7 @@ export interface Table {
   /**
    * Creates an item on condition that there is none with its key.
    *
-   * @param keyAttribute the partition key's name
+   * @param keyAttribute name of an attribute of the key
    * @throws Error of the engine, if it is neither made nor refused
    */
   create(item: Item, keyAttribute: string): Promise<WriteAnswer>;

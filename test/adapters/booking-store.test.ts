@@ -1,13 +1,14 @@
 import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
+import { HeldItems } from '../../functions/adapters/held-items.ts';
 import { isPermanent } from '../../functions/adapters/permanent-error.ts';
 import { BOOKING_STATUSES, type Booking, effectiveStatus } from '../../functions/core/booking-status.ts';
+import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
 import { NO_CAPACITY_OF_BATCHES, tellsCapacityOfBatches } from '../support/abilities.ts';
 import { answerBatches, BATCH_ANSWERS } from '../support/batch-answers.ts';
-import { type Engines, SHARD_COUNT, startEngines } from '../support/engines.ts';
+import { type Engines, startEngines } from '../support/engines.ts';
 import { patientClient } from '../support/store.ts';
 
 const NOW = 1_790_000_000_000;
@@ -34,7 +35,7 @@ const givenBooking = async (status: string, overrides: Partial<Booking> = {}): P
 };
 
 const expireOne = async (bookingId: string, nowMs: number) =>
-  (await engines.store.expire([bookingId], 'timer', nowMs)).get(bookingId);
+  (await engines.held.expire([bookingId], 'timer', nowMs)).get(bookingId);
 
 const BEFORE = NOW + 59_999;
 const AT = NOW + 60_000;
@@ -152,8 +153,8 @@ describe('two writers at once', () => {
     for (let round = 0; round < 30; round += 1) {
       const { bookingId } = await givenBooking('PENDING');
       const outcomes = await Promise.all([
-        engines.store.expire([bookingId], 'timer', AT),
-        engines.store.expire([bookingId], 'sweep', AT + 1),
+        engines.held.expire([bookingId], 'timer', AT),
+        engines.held.expire([bookingId], 'sweep', AT + 1),
       ]);
       const kinds = outcomes.map((outcome) => outcome.get(bookingId)?.kind);
       expect(kinds.filter((kind) => kind === 'expired')).toHaveLength(1);
@@ -169,28 +170,28 @@ describe('two writers at once', () => {
 });
 
 describe.each(BATCH_ANSWERS)('a batch of expiries, whose failed conditions are answered %s,', (answers) => {
-  let store: BookingStore;
+  let held: HeldItems;
   beforeAll(() => {
     const client = patientClient(engines.dynamodb.endpoint);
     answerBatches(client, answers, engines.table, engines.rawClient);
-    store = new BookingStore(new DynamoDbTable(client, engines.table), SHARD_COUNT);
+    held = new HeldItems(new DynamoDbTable(client, engines.table), BOOKINGS_SHAPE);
   });
 
   test('gives each of 60 bookings its own outcome', async () => {
     const statuses = ['PENDING', 'CONFIRMED', 'PENDING', 'EXPIRED'] as const;
     const given = await Promise.all(Array.from({ length: 60 }, (_, index) => givenBooking(statuses[index % 4] ?? '')));
     const nowhere = `${answers} nowhere`;
-    const outcomes = await store.expire([...given.map(({ bookingId }) => bookingId), nowhere], 'timer', AT);
+    const outcomes = await held.expire([...given.map(({ bookingId }) => bookingId), nowhere], 'timer', AT);
     expect(outcomes.get(nowhere)).toEqual({ kind: 'missing' });
     const kinds: Record<string, string> = { PENDING: 'expired', CONFIRMED: 'settled', EXPIRED: 'already-expired' };
     for (const { bookingId, status } of given) expect(outcomes.get(bookingId)?.kind).toBe(kinds[status]);
-    expect(await store.get(nowhere)).toBeUndefined();
+    expect(await engines.store.get(nowhere)).toBeUndefined();
   });
 
   test('says which bookings were extended, and which are not to be expired at all', async () => {
     const extended = await givenBooking('PENDING', { expiresAtMs: AT + 1 });
     const inSeconds = await givenBooking('PENDING', { expiresAtMs: 1_790_000_000 });
-    const outcomes = await store.expire([extended.bookingId, inSeconds.bookingId], 'sweep', AT);
+    const outcomes = await held.expire([extended.bookingId, inSeconds.bookingId], 'sweep', AT);
     expect(outcomes.get(extended.bookingId)).toEqual({ kind: 'extended', expiresAtMs: AT + 1 });
     expect(outcomes.get(inSeconds.bookingId)?.kind).toBe('invalid-deadline');
   });
@@ -198,7 +199,7 @@ describe.each(BATCH_ANSWERS)('a batch of expiries, whose failed conditions are a
   test('counts each booking for one of two sweeps at one millisecond', async () => {
     const given = await Promise.all(Array.from({ length: 50 }, () => givenBooking('PENDING')));
     const ids = given.map(({ bookingId }) => bookingId);
-    const both = await Promise.all([1, 2].map(() => store.expire(ids, 'sweep', AT)));
+    const both = await Promise.all([1, 2].map(() => held.expire(ids, 'sweep', AT)));
     const kinds = ids.map((id) => both.map((outcomes) => outcomes.get(id)?.kind).sort());
     expect(kinds).toEqual(ids.map(() => ['already-expired', 'expired']));
   });
@@ -213,10 +214,10 @@ describe.each(BATCH_ANSWERS)('a batch of expiries, whose failed conditions are a
         UpdateExpression: 'REMOVE pendingShard',
       }),
     );
-    const adoption = { bookingId: seen.bookingId, seenExpiresAtMs: { stored: { N: String(NOW + 60_000) } } };
-    const outcomes = await store.adopt([{ ...adoption, pendingShard: 4 }], () => ({
+    const adoption = { bookingId: seen.bookingId, seenDeadline: { stored: { N: String(NOW + 60_000) } } };
+    const outcomes = await held.adopt([{ ...adoption, pendingShard: 4 }], () => ({
       ...adoption,
-      seenExpiresAtMs: { stored: { N: String(NOW + 90_000) } },
+      seenDeadline: { stored: { N: String(NOW + 90_000) } },
       pendingShard: 5,
     }));
     expect(outcomes.get(seen.bookingId)?.kind).toBe('adopted');
@@ -233,7 +234,7 @@ describe('a batch of expiries', () => {
     const settled = await givenBooking('CONFIRMED');
     let units = 0;
     const client = patientClient(engines.dynamodb.endpoint);
-    const store = new BookingStore(new DynamoDbTable(client, engines.table), SHARD_COUNT);
+    const store = new HeldItems(new DynamoDbTable(client, engines.table), BOOKINGS_SHAPE);
     client.middlewareStack.add(
       (next) => async (args) => {
         Object.assign(args.input, { ReturnConsumedCapacity: 'TOTAL' });
@@ -308,7 +309,7 @@ describe('the index', () => {
     const shard = 8;
     const settled = await givenBooking('CONFIRMED', { pendingShard: shard });
     const pending = await givenBooking('PENDING', { pendingShard: shard });
-    await engines.store.leaveIndex([settled.bookingId, pending.bookingId]);
+    await engines.held.leaveIndex([settled.bookingId, pending.bookingId]);
     const { rows } = await engines.index.pendingPage({ shard, throughMs: AT, limit: 10 });
     expect(rows.map(({ bookingId }) => bookingId)).toEqual([pending.bookingId]);
   });
@@ -323,7 +324,7 @@ describe('the index', () => {
       await engines.rawClient.send(new PutItemCommand({ TableName: engines.table, Item: { ...Item, ...status } }));
       expect(await expireOne(bookingId, AT)).toEqual({ kind: 'no-booking' });
     }
-    await engines.store.leaveIndex(['no status', 'a number']);
+    await engines.held.leaveIndex(['no status', 'a number']);
     expect((await engines.index.pendingPage({ shard, throughMs: AT, limit: 10 })).rows).toEqual([]);
   });
 
@@ -339,11 +340,11 @@ describe('the index', () => {
     await engines.store.extend(changed.bookingId, 999_000, NOW);
     const adoptions = [seen, changed, settled].map(({ bookingId }) => ({
       bookingId,
-      seenExpiresAtMs: { stored: { N: String(NOW + 60_000) } },
+      seenDeadline: { stored: { N: String(NOW + 60_000) } },
       pendingShard: 7,
       holdStartedAtMs: NOW + 5,
     }));
-    const outcomes = await engines.store.adopt(adoptions, () => undefined);
+    const outcomes = await engines.held.adopt(adoptions, () => undefined);
     expect([...outcomes.values()].map(({ kind }) => kind)).toEqual(['adopted', 'unneeded', 'unneeded']);
     expect(await engines.store.get(seen.bookingId)).toMatchObject({ pendingShard: 7, holdStartedAtMs: NOW + 5 });
     expect((await engines.store.get(changed.bookingId))?.holdStartedAtMs).toBe(NOW);
@@ -379,11 +380,11 @@ describe('a nearly full item', () => {
     const [roomy, full] = [await givenItemOf(409_600 - 14), await givenItemOf(409_600)];
     const adoptions = [roomy, full].map((bookingId) => ({
       bookingId,
-      seenExpiresAtMs: { stored: { N: String(NOW) } },
+      seenDeadline: { stored: { N: String(NOW) } },
       pendingShard: 7,
       holdStartedAtMs: NOW,
     }));
-    const outcomes = await engines.store.adopt(adoptions, () => undefined);
+    const outcomes = await engines.held.adopt(adoptions, () => undefined);
     expect(outcomes.get(roomy)?.kind).toBe('adopted');
     const failed = outcomes.get(full);
     expect(failed?.kind === 'failed' && isPermanent(failed.error)).toBe(true);

@@ -1,4 +1,5 @@
 /** Faults that the embedded engines cannot make: single statements, entries and answers that fail. */
+
 import {
   BatchExecuteStatementCommand,
   BatchGetItemCommand,
@@ -10,11 +11,12 @@ import {
 import { SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { DeadLetters } from '../../functions/adapters/dead-letters.ts';
 import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
+import { HeldItems } from '../../functions/adapters/held-items.ts';
 import { isPermanent } from '../../functions/adapters/permanent-error.ts';
 import { TimerSender } from '../../functions/adapters/timer-sender.ts';
+import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
 
 const NOW = 1_790_000_000_000;
 const metadata = { $metadata: {} };
@@ -24,7 +26,7 @@ const refused = (Item?: Record<string, { S: string } | { N: string }>) =>
 
 const dynamodb = mockClient(DynamoDBClient);
 const sqs = mockClient(SQSClient);
-const store = new BookingStore(new DynamoDbTable(new DynamoDBClient({ region: 'us-east-1' }), 'bookings'), 10);
+const store = new HeldItems(new DynamoDbTable(new DynamoDBClient({ region: 'us-east-1' }), 'bookings'), BOOKINGS_SHAPE);
 const queue = new TimerSender(new SQSClient({ region: 'us-east-1' }), 'http://127.0.0.1/queue');
 
 beforeEach(() => {
@@ -107,7 +109,7 @@ test('a read while waiting that comes back with unprocessed keys tells of the ot
 describe('an adoption', () => {
   const adoptionOf = (bookingId: string) => ({
     bookingId,
-    seenExpiresAtMs: { stored: { N: String(NOW) } },
+    seenDeadline: { stored: { N: String(NOW) } },
     pendingShard: 1,
     holdStartedAtMs: NOW,
   });
@@ -153,9 +155,10 @@ describe('an adoption', () => {
     dynamodb.on(BatchExecuteStatementCommand).resolves({ Responses: [{ Error: { Code: 'ValidationError' } }] });
     dynamodb.on(UpdateItemCommand).rejectsOnce(tooLarge()).resolves({});
     expect(await adopt('a')).toEqual(['adopted']);
-    expect(dynamodb.commandCalls(UpdateItemCommand).at(-1)?.args[0].input.UpdateExpression).toBe(
-      'SET #pendingShard = :v0',
-    );
+    expect(dynamodb.commandCalls(UpdateItemCommand).at(-1)?.args[0].input.UpdateExpression).toBe('SET #n0 = :v0');
+    expect(dynamodb.commandCalls(UpdateItemCommand).at(-1)?.args[0].input.ExpressionAttributeNames).toMatchObject({
+      '#n0': 'pendingShard',
+    });
   });
 
   test('of 60 bookings takes three round trips', async () => {

@@ -94,11 +94,11 @@ describe('an instant that calendars make much of', () => {
     const startMs = instantMs - 30_000;
     await engines.store.create({ bookingId, holdMs: 60_000 }, startMs);
     const expiresAtMs = instantMs + 30_000;
-    expect(await engines.store.expire([bookingId], 'timer', expiresAtMs - 1)).toEqual(
+    expect(await engines.held.expire([bookingId], 'timer', expiresAtMs - 1)).toEqual(
       new Map([[bookingId, { kind: 'extended', expiresAtMs }]]),
     );
     const outcome = { kind: 'expired', expiredAtMs: expiresAtMs };
-    expect(await engines.store.expire([bookingId], 'timer', expiresAtMs)).toEqual(new Map([[bookingId, outcome]]));
+    expect(await engines.held.expire([bookingId], 'timer', expiresAtMs)).toEqual(new Map([[bookingId, outcome]]));
 
     // The same decisions as on any other day.
     const booking = (shiftMs: number): SeenBooking => ({
@@ -109,7 +109,8 @@ describe('an instant that calendars make much of', () => {
         holdStartedAtMs: startMs + shiftMs,
         pendingShard: 1,
       },
-      seenExpiresAtMs: { stored: { N: String(expiresAtMs + shiftMs) } },
+      seenDeadline: { stored: { N: String(expiresAtMs + shiftMs) } },
+      indexedAtMs: expiresAtMs + shiftMs,
     });
     const ordinaryMs = Date.UTC(2030, 5, 5, 5, 5) - instantMs;
     const [there, elsewhere] = [0, ordinaryMs].map((shiftMs) =>

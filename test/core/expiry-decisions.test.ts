@@ -8,6 +8,7 @@ import {
 import { MINUTE_MS } from '../../functions/core/hold-time.ts';
 import { isCountedShard, readShard, shardOf } from '../../functions/core/pending-shard.ts';
 import { type Item, seenBooking } from '../../functions/table/item.ts';
+import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
 
 const NOW = 1_790_000_000_000;
 const SHARDS = 10;
@@ -24,7 +25,7 @@ const seen = (overrides: Record<string, Item[string] | undefined> = {}): SeenBoo
     ...overrides,
   };
   const item = Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== undefined)) as Item;
-  return seenBooking(item) as SeenBooking;
+  return seenBooking(BOOKINGS_SHAPE, item) as SeenBooking;
 };
 const N = (number: number | string) => ({ N: String(number) });
 const decide = (after: Parameters<typeof seen>[0] = {}, before?: Parameters<typeof seen>[0]) =>
@@ -79,7 +80,7 @@ describe('a booking that was written', () => {
       scheduled: expect.anything(),
       adoption: {
         bookingId: 'a',
-        seenExpiresAtMs: { stored: N(NOW + 60_000) },
+        seenDeadline: { stored: N(NOW + 60_000) },
         pendingShard: shardOf('a', SHARDS),
       },
     });
@@ -105,7 +106,7 @@ describe('a booking that was written', () => {
     const digits = '1790000060000.0000000000000000000000001';
     expect(decide({ pendingShard: undefined, expiresAtMs: N(digits) })).toMatchObject({
       scheduled: { timer: { expiresAtMs: NOW + 60_001 } },
-      adoption: { seenExpiresAtMs: { stored: { N: digits } } },
+      adoption: { seenDeadline: { stored: { N: digits } } },
     });
   });
 

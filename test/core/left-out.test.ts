@@ -19,8 +19,8 @@ beforeEach(async () => {
 afterEach(() => engines.stop());
 
 const ports = (overrides: Partial<LeftOutPorts<Item>> = {}): LeftOutPorts<Item> => ({
-  table: engines.store,
-  store: engines.store,
+  table: engines.held,
+  store: engines.held,
   send: (timers) => engines.queue.send(timers),
   clock: () => NOW,
   isPermanent,
@@ -43,7 +43,7 @@ const inPages = () => {
   const table: LeftOutPorts<Item>['table'] = {
     pendingItems: async (cursor) => {
       pages += 1;
-      if (cursor === undefined) ({ seen } = await engines.store.pendingItems(undefined));
+      if (cursor === undefined) ({ seen } = await engines.held.pendingItems(undefined));
       const from = Number(cursor?.place?.N ?? 0);
       const isLast = from + 2 >= seen.length;
       return { seen: seen.slice(from, from + 2), ...(!isLast && { cursor: { place: { N: String(from + 2) } } }) };

@@ -1,5 +1,5 @@
 /** The port `Table` where every request is asked of whoever plays the world. */
-import type { Clause, ConditionalWrite } from '../../functions/core/moves.ts';
+import type { Clause, ConditionalWrite } from '../../functions/table/conditional-write.ts';
 import type { Item } from '../../functions/table/item.ts';
 import type {
   BatchedWriteAnswer,

@@ -1,8 +1,10 @@
 /** The processes of a small world. Each is the service's real code; what it asks for is answered by whoever plays the world. */
+
 import type { DynamoDBRecord, SQSRecord } from 'aws-lambda';
 import { differenceOf, expectRightClock } from '../../commands/engine-clock.ts';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { DeadLetters } from '../../functions/adapters/dead-letters.ts';
+import { HeldItems } from '../../functions/adapters/held-items.ts';
 import { PatrolNotes } from '../../functions/adapters/patrol-notes.ts';
 import { PendingIndex } from '../../functions/adapters/pending-index.ts';
 import { isPermanent } from '../../functions/adapters/permanent-error.ts';
@@ -16,6 +18,7 @@ import { createHandler as createExpire } from '../../functions/expire-booking.ts
 import type { Telemetry } from '../../functions/runtime/telemetry.ts';
 import { createHandler as createSchedule } from '../../functions/schedule-expiry.ts';
 import { createHandler as createSweep } from '../../functions/sweep.ts';
+import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
 import { askedQueues, DEAD_LETTERS_URL, TIMERS_URL } from './asked-queues.ts';
 import { type Ask, AskedTable } from './asked-table.ts';
 
@@ -73,16 +76,18 @@ export const runProcess = async (
   const sweepState = new AskedTable(ask, 'sweep state', isEmptyShard);
   const sqs = askedQueues(ask);
   const store = new BookingStore(bookings, shardCount);
-  const index = new PendingIndex(bookings, shardCount);
+  const held = new HeldItems(bookings, BOOKINGS_SHAPE);
+  const index = new PendingIndex(bookings, BOOKINGS_SHAPE, shardCount);
   const queue = new TimerSender(sqs, TIMERS_URL);
   const deadLetters = new DeadLetters(sqs, DEAD_LETTERS_URL);
   const scheduling = sweepScheduling(queue, sweepState);
-  const sweepPorts = { store, index, scheduling, clock, isPermanent };
-  const common = { store, queue, deadLetters, clock, telemetry: SILENT, settings, shardCount };
+  const sweepPorts = { store: held, index, scheduling, clock, isPermanent };
+  const shape = BOOKINGS_SHAPE;
+  const common = { store: held, queue, deadLetters, clock, telemetry: SILENT, settings, shape, shardCount };
   try {
     switch (task.kind) {
       case 'api': {
-        const api = createBookingsApi({ ...common, index, sweepPorts, isCronToken: async () => false });
+        const api = createBookingsApi({ ...common, store, index, sweepPorts, isCronToken: async () => false });
         const answer = await api.fetch(requestOf(task), { caller: 'a customer', remainingMs: () => REMAINING_MS });
         return { kind: 'answered', status: answer.status, json: (await answer.json()) as Record<string, unknown> };
       }
@@ -115,7 +120,7 @@ export const runProcess = async (
         const report = await sweep(sweepPorts, request);
         const send = scheduling.send;
         const leftOut = task.wholeTable
-          ? await takeInAll({ ...common, table: store, send, isPermanent }, () => true)
+          ? await takeInAll({ ...common, table: held, send, isPermanent }, () => true)
           : undefined;
         const errors = [...report.errors, ...(leftOut?.errors ?? [])];
         return {

@@ -1,5 +1,5 @@
 /** What the service's processes ask of the world around them, as plain data: every request is a point at which a schedule chooses. */
-import type { Clause, ConditionalWrite } from '../../functions/core/moves.ts';
+import type { Clause, ConditionalWrite } from '../../functions/table/conditional-write.ts';
 import type { Item } from '../../functions/table/item.ts';
 import type { IndexQuery, KeyedWrite } from '../../functions/table/table.ts';
 

@@ -1,5 +1,5 @@
 /** Everything that can happen next in a small world: what usually happens first, then every other order, then what goes wrong. */
-import type { ConditionalWrite } from '../../functions/core/moves.ts';
+import type { ConditionalWrite } from '../../functions/table/conditional-write.ts';
 import type { Item } from '../../functions/table/item.ts';
 import { bookingsOf, changesSomething, noAnswer, type Request } from './requests.ts';
 import { type Action, type Fault, START_MS } from './small-world.ts';

@@ -2,12 +2,14 @@
  * A small world at one moment of a schedule: what is stored, which processes run, what is under way. Whatever can happen in
  * it is a method; when it happens is decided elsewhere. Every change of a booking and every answer is checked at once.
  */
+
 import type { DynamoDBRecord } from 'aws-lambda';
 import type { Booking } from '../../functions/core/booking-status.ts';
 import { MINUTE_MS, SECOND_MS } from '../../functions/core/hold-time.ts';
-import type { ConditionalWrite } from '../../functions/core/moves.ts';
 import { shardOf } from '../../functions/core/pending-shard.ts';
+import type { ConditionalWrite } from '../../functions/table/conditional-write.ts';
 import { readBooking } from '../../functions/table/item.ts';
+import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
 import type { ModelBooking } from '../histories/model.ts';
 import type { StreamRecord, TableState } from '../memory/table-state.ts';
 import { askedOf, type CustomersAction } from './customers.ts';
@@ -192,7 +194,7 @@ export class World {
   }
 
   #stateOf(id: string): ModelBooking | undefined {
-    const booking = readBooking(this.store.bookings.get({ bookingId: { S: id } }));
+    const booking = readBooking(BOOKINGS_SHAPE, this.store.bookings.get({ bookingId: { S: id } }));
     return booking && { status: booking.status, expiresAtMs: booking.expiresAtMs };
   }
 
@@ -609,7 +611,7 @@ export class World {
     const overdueAfterMs = kind === 'sweep' ? OVERDUE_AFTER_MS : 0;
     return [...this.ledgers].flatMap(([id, { deadlineMs }]) => {
       if (deadlineMs === undefined || deadlineMs + overdueAfterMs > this.nowMs) return [];
-      const booking = readBooking(this.store.bookings.get({ bookingId: { S: id } }));
+      const booking = readBooking(BOOKINGS_SHAPE, this.store.bookings.get({ bookingId: { S: id } }));
       return [{ id, deadlineMs, isIndexed: booking?.pendingShard !== undefined && !this.store.lags }];
     });
   }
@@ -629,7 +631,10 @@ export class World {
 
   #noteChanges(records: readonly StreamRecord[], by: Changer, process: string | undefined): void {
     for (const record of records) {
-      const [before, after] = [readBooking(record.oldImage), readBooking(record.newImage)];
+      const [before, after] = [
+        readBooking(BOOKINGS_SHAPE, record.oldImage),
+        readBooking(BOOKINGS_SHAPE, record.newImage),
+      ];
       if (after === undefined) throw new Error('nobody deletes bookings in a small world');
       const { bookingId: id, status, expiresAtMs } = after;
       const ledger = this.ledgers.get(id);
@@ -678,7 +683,7 @@ export class World {
 
   #pendingDeadlines(): number[] {
     return [...this.store.bookings.items].flatMap((item) => {
-      const booking = readBooking(item);
+      const booking = readBooking(BOOKINGS_SHAPE, item);
       return booking?.status === 'PENDING' && booking.expiresAtMs !== undefined ? [booking.expiresAtMs] : [];
     });
   }
@@ -702,7 +707,7 @@ export class World {
   /** The faults have stopped and the sweeps have run: nothing may be left. */
   expectNothingLost(): void {
     for (const item of this.store.bookings.items) {
-      const booking = readBooking(item);
+      const booking = readBooking(BOOKINGS_SHAPE, item);
       if (booking) expectNothingLost(booking.bookingId, booking);
     }
   }

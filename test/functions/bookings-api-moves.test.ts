@@ -64,7 +64,7 @@ describe('moves', () => {
           call('POST', `/bookings/${id}/confirm`),
           call('POST', `/bookings/${id}/cancel`),
         ]);
-        await engines().store.expire([id], 'timer', startMs + 60_000);
+        await engines().held.expire([id], 'timer', startMs + 60_000);
         return { confirm: confirm.status, cancel: cancel.status, status: (await engines().store.get(id))?.status };
       }),
     );

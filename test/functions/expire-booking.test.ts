@@ -4,6 +4,7 @@ import { COUNTS, METRICS } from '../../functions/contract.ts';
 import type { ExpireOutcome } from '../../functions/core/booking-status.ts';
 import { encodeTimer } from '../../functions/core/expiry-timer.ts';
 import { createHandler, type ExpireBookingPorts, SAME_MOMENT_MS, sameMoments } from '../../functions/expire-booking.ts';
+import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
 import { movableClock } from '../support/clock.ts';
 import { recordingDeadLetters } from '../support/dead-letters.ts';
 import { type Engines, startEngines } from '../support/engines.ts';
@@ -28,12 +29,13 @@ beforeEach(() => {
 });
 
 const ports = (overrides: Partial<ExpireBookingPorts> = {}): ExpireBookingPorts => ({
-  store: engines.store,
+  store: engines.held,
   queue: engines.queue,
   deadLetters: dead.deadLetters,
   clock: time.clock,
   waitUntil: time.waitUntil,
   telemetry: told.telemetry,
+  shape: BOOKINGS_SHAPE,
   timerLeadMs: 1_000,
   ...overrides,
 });
@@ -86,10 +88,10 @@ describe('a timer that comes a little early', () => {
     await engines.store.confirm(bookingId, NOW);
     let writes = 0;
     const store: ExpireBookingPorts['store'] = {
-      glimpse: (ids) => engines.store.glimpse(ids),
+      glimpse: (ids) => engines.held.glimpse(ids),
       expire: (...args) => {
         writes += 1;
-        return engines.store.expire(...args);
+        return engines.held.expire(...args);
       },
     };
     await createHandler(ports(waitingForTheRead(store)))(sqsEvent(body));
@@ -101,11 +103,11 @@ describe('a timer that comes a little early', () => {
     const { bookingId, body } = await givenBooking(1_500);
     const store: ExpireBookingPorts['store'] = {
       glimpse: async (ids) => {
-        const stale = await engines.store.glimpse(ids);
+        const stale = await engines.held.glimpse(ids);
         await engines.store.confirm(bookingId, NOW + 1_499);
         return stale;
       },
-      expire: (...args) => engines.store.expire(...args),
+      expire: (...args) => engines.held.expire(...args),
     };
     await createHandler(ports(waitingForTheRead(store)))(sqsEvent(body));
     expect((await engines.store.get(bookingId))?.status).toBe('CONFIRMED');
@@ -116,7 +118,7 @@ describe('a timer that comes a little early', () => {
     for (const glimpse of [() => Promise.reject(new Error('throttled')), () => new Promise<never>(() => {})]) {
       const { bookingId, body } = await givenBooking(1_500);
       time.moveTo(NOW);
-      await createHandler(ports({ store: { glimpse, expire: (...args) => engines.store.expire(...args) } }))(
+      await createHandler(ports({ store: { glimpse, expire: (...args) => engines.held.expire(...args) } }))(
         sqsEvent(body),
       );
       expect((await engines.store.get(bookingId))?.status).toBe('EXPIRED');
@@ -126,7 +128,7 @@ describe('a timer that comes a little early', () => {
   test('of a booking that was extended does nothing: the extension has its own timer', async () => {
     const { bookingId, body } = await givenBooking(1_500);
     await engines.store.extend(bookingId, 60_000, NOW);
-    await createHandler(ports(waitingForTheRead(engines.store)))(sqsEvent(body));
+    await createHandler(ports(waitingForTheRead(engines.held)))(sqsEvent(body));
     expect((await engines.store.get(bookingId))?.status).toBe('PENDING');
     expect(told.counts).toEqual({ [COUNTS.extended]: 1 });
   });
@@ -234,7 +236,7 @@ describe('a batch', () => {
     const store: ExpireBookingPorts['store'] = {
       glimpse: async () => new Map(),
       expire: async (ids, by, nowMs) => {
-        const outcomes = await engines.store.expire(ids, by, nowMs);
+        const outcomes = await engines.held.expire(ids, by, nowMs);
         return outcomes.set(bad.bookingId, { kind: 'failed', error: new UnprocessableError('too large') });
       },
     };
@@ -277,7 +279,7 @@ describe('a batch', () => {
       glimpse: async () => new Map(),
       expire: (ids, by, nowMs) => {
         writes.push([...ids].sort());
-        return engines.store.expire(ids, by, nowMs);
+        return engines.held.expire(ids, by, nowMs);
       },
     };
     // Real waiting in order: the clock of the test serves one moment after the other.

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { createHandler as createPublish } from '../../functions/publish-events.ts';
 import { createHandler as createSchedule } from '../../functions/schedule-expiry.ts';
+import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
 import { recordingDeadLetters } from '../support/dead-letters.ts';
 import { recordingTelemetry } from '../support/telemetry.ts';
 
@@ -18,6 +19,7 @@ test('what a customer’s application keeps with a booking never gets into the l
     deadLetters: recordingDeadLetters().deadLetters,
     clock: () => 1_800_000_000_000,
     telemetry,
+    shape: BOOKINGS_SHAPE,
     shardCount: 10,
     settings: { timerLeadMs: 1_000, sweepIntervalMs: 300_000 },
   });
@@ -26,6 +28,7 @@ test('what a customer’s application keeps with a booking never gets into the l
     bus: { publish: async (events) => events.map((event) => ({ event, error: new Error('down') })) },
     deadLetters: recordingDeadLetters().deadLetters,
     telemetry,
+    shape: BOOKINGS_SHAPE,
   });
   const expired = { ...NewImage, status: { S: 'EXPIRED' }, expiredAtMs: { N: '1800000060001' } };
   await publish({ Records: [{ dynamodb: { SequenceNumber: '2', OldImage: NewImage, NewImage: expired } }] });

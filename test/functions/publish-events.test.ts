@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { EventBus } from '../../functions/adapters/event-bus.ts';
 import { COUNTS, METRICS } from '../../functions/contract.ts';
 import { createHandler } from '../../functions/publish-events.ts';
+import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
 import { LOCAL_CREDENTIALS } from '../../local/engines.ts';
 import { type PublishedEvent, startEventBus } from '../../local/event-bus.ts';
 import { recordingDeadLetters } from '../support/dead-letters.ts';
@@ -43,9 +44,12 @@ describe('on a bus that answers', () => {
       credentials: LOCAL_CREDENTIALS,
       endpoint: bus.endpoint,
     });
-    return createHandler({ bus: new EventBus(client, 'bookings'), telemetry: told.telemetry, ...dead })(
-      streamEvent(...records),
-    );
+    return createHandler({
+      bus: new EventBus(client, 'bookings'),
+      telemetry: told.telemetry,
+      shape: BOOKINGS_SHAPE,
+      ...dead,
+    })(streamEvent(...records));
   };
   beforeEach(async () => {
     events.length = 0;
@@ -200,7 +204,7 @@ describe('on a bus that fails', () => {
   let eventbridge: ReturnType<typeof mockEventBridge>;
   const handle = (...records: DynamoDBRecord[]) => {
     const bus = new EventBus(new EventBridgeClient({ region: 'us-east-1' }), 'bookings');
-    return createHandler({ bus, telemetry: told.telemetry, ...dead })(streamEvent(...records));
+    return createHandler({ bus, telemetry: told.telemetry, shape: BOOKINGS_SHAPE, ...dead })(streamEvent(...records));
   };
   beforeEach(() => {
     eventbridge = mockEventBridge();
@@ -256,7 +260,7 @@ describe('on a bus that fails', () => {
       ),
     }));
     const bus = new EventBus(new EventBridgeClient({ region: 'us-east-1' }), 'bookings');
-    const handler = createHandler({ bus, telemetry: told.telemetry, ...dead });
+    const handler = createHandler({ bus, telemetry: told.telemetry, shape: BOOKINGS_SHAPE, ...dead });
     const records = streamEvent(expired('a'), expired('b'));
     expect((await handler(records)).batchItemFailures).toHaveLength(1);
     isDown = false;

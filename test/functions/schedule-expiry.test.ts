@@ -4,6 +4,7 @@ import { COUNTS, METRICS } from '../../functions/contract.ts';
 import { decodeTimer } from '../../functions/core/expiry-timer.ts';
 import { MINUTE_MS } from '../../functions/core/hold-time.ts';
 import { createHandler, type ScheduleExpiryPorts } from '../../functions/schedule-expiry.ts';
+import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
 import { recordingDeadLetters } from '../support/dead-letters.ts';
 import { type Engines, SHARD_COUNT, startEngines } from '../support/engines.ts';
 import { type ImageOf, streamEvent, streamRecord } from '../support/records.ts';
@@ -25,11 +26,12 @@ beforeEach(() => {
 });
 
 const portsOf = (): ScheduleExpiryPorts => ({
-  store: engines.store,
+  store: engines.held,
   queue: engines.queue,
   deadLetters: dead.deadLetters,
   clock: () => nowMs,
   telemetry: told.telemetry,
+  shape: BOOKINGS_SHAPE,
   shardCount: SHARD_COUNT,
   settings: { timerLeadMs: 1_000, sweepIntervalMs: 5 * MINUTE_MS },
 });

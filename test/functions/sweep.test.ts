@@ -27,7 +27,7 @@ beforeEach(async () => {
 afterEach(() => engines.stop());
 
 const ports = (overrides: Partial<SweepPorts> = {}): SweepPorts => ({
-  store: engines.store,
+  store: engines.held,
   index: engines.index,
   scheduling: sweepScheduling(engines.queue, engines.sweepState),
   clock: () => nowMs,
@@ -136,9 +136,9 @@ describe('what is overdue', () => {
   test('and can never be expired is told apart, and does not fail the sweep or keep the others waiting', async () => {
     await givenMany(60, (index) => givenPending(`b${index}`, -60_000));
     const refusing: SweepPorts['store'] = {
-      leaveIndex: (ids) => engines.store.leaveIndex(ids),
+      leaveIndex: (ids) => engines.held.leaveIndex(ids),
       expire: async (ids, by, atMs) => {
-        const outcomes = await engines.store.expire(
+        const outcomes = await engines.held.expire(
           ids.filter((id) => id !== 'b7'),
           by,
           atMs,
@@ -302,7 +302,7 @@ describe('far bookings that come near', () => {
 describe('the sweep Lambda', () => {
   const handlerPorts = (): Omit<SweepHandlerPorts, 'telemetry'> => ({
     ...ports(),
-    store: engines.store,
+    store: engines.held,
     notes: engines.notes,
     shardCount: SHARD_COUNT,
     settings,
@@ -350,9 +350,9 @@ describe('the sweep Lambda', () => {
     await givenPending('overdue', -60_000);
     const told = recordingTelemetry();
     const store: SweepHandlerPorts['store'] = {
-      expire: (...args) => engines.store.expire(...args),
-      leaveIndex: (ids) => engines.store.leaveIndex(ids),
-      adopt: (...args) => engines.store.adopt(...args),
+      expire: (...args) => engines.held.expire(...args),
+      leaveIndex: (ids) => engines.held.leaveIndex(ids),
+      adopt: (...args) => engines.held.adopt(...args),
       pendingItems: () => Promise.reject(new Error('not authorized to scan')),
     };
     const handler = createHandler({ ...handlerPorts(), store, telemetry: told.telemetry });

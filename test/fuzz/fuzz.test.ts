@@ -1,4 +1,5 @@
 /** Bad input in bulk: whatever comes, nothing crashes, and each input is either worked on or refused with a reason. */
+
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
@@ -16,6 +17,7 @@ import { sweep } from '../../functions/core/sweep.ts';
 import { createHandler as createExpire } from '../../functions/expire-booking.ts';
 import { createHandler as createPublish } from '../../functions/publish-events.ts';
 import { createHandler as createSchedule } from '../../functions/schedule-expiry.ts';
+import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
 import { bookingsApiPorts } from '../support/bookings-api.ts';
 import { recordingDeadLetters } from '../support/dead-letters.ts';
 import { type Engines, SHARD_COUNT, startEngines } from '../support/engines.ts';
@@ -153,6 +155,7 @@ describe('timers', () => {
           waitUntil: async () => {},
           telemetry: recordingTelemetry().telemetry,
           timerLeadMs: 1_000,
+          shape: BOOKINGS_SHAPE,
         });
         const event = sqsEvent(...bodies);
         const { batchItemFailures } = await handle(event);
@@ -187,6 +190,7 @@ describe('stream records', () => {
           deadLetters,
           telemetry,
           clock: () => NOW_MS,
+          shape: BOOKINGS_SHAPE,
           shardCount: SHARD_COUNT,
           settings: SETTINGS,
         };
@@ -208,7 +212,12 @@ describe('stream records', () => {
             return [];
           },
         };
-        const handle = createPublish({ bus, deadLetters, telemetry: recordingTelemetry().telemetry });
+        const handle = createPublish({
+          bus,
+          deadLetters,
+          telemetry: recordingTelemetry().telemetry,
+          shape: BOOKINGS_SHAPE,
+        });
         await expect(handle({ Records: recordsOf(changes) })).resolves.toEqual({ batchItemFailures: [] });
       }),
       { numRuns: 5_000 * TIMES },
@@ -305,7 +314,7 @@ describe('with the engines', () => {
       expect((await ask(`/api/v1/bookings?status=${status}`)).status).toBe(200);
     }
     const { errors } = await sweep(
-      { store: engines.store, index: engines.index, clock: () => NOW_MS, isPermanent },
+      { store: engines.held, index: engines.index, clock: () => NOW_MS, isPermanent },
       { overdueAfterMs: 0, settings: SETTINGS, mayContinue: () => true },
     );
     expect(errors).toEqual([]);

@@ -1,9 +1,11 @@
 /** One history, played in the world and in the model; the two are compared after every step. */
+
 import { isDeepStrictEqual } from 'node:util';
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import type { Booking } from '../../functions/core/booking-status.ts';
 import { LATEST_DEADLINE_MS, MINUTE_MS, SECOND_MS } from '../../functions/core/hold-time.ts';
 import { readBooking } from '../../functions/table/item.ts';
+import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
 import { itemBytes, MAX_ITEM_BYTES } from '../memory/item-size.ts';
 import { effective, type ModelBooking, type ModelMove, moved, told } from './model.ts';
 import { found, type Moment } from './past.ts';
@@ -237,7 +239,10 @@ export class Play {
       .filter(([, booking]) => effective(booking, this.#clockOf(circumstances)) === 'PENDING')
       .filter(([, { expiresAtMs }]) => expiresAtMs !== undefined)
       // Lists look into as many shards as their version has; into the others only sweeps do.
-      .filter(([id]) => (readBooking(items.get(id))?.pendingShard ?? Number.POSITIVE_INFINITY) < settings.shardCount)
+      .filter(
+        ([id]) =>
+          (readBooking(BOOKINGS_SHAPE, items.get(id))?.pendingShard ?? Number.POSITIVE_INFINITY) < settings.shardCount,
+      )
       .map(([id]) => id);
     promise(isDeepStrictEqual(listed.toSorted(), must.toSorted()), `listed are ${listed}, must be ${must}`);
   }

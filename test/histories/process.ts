@@ -2,6 +2,7 @@
  * A process of the service, or of an application, as it runs in a history: the real adapters over clients that a fault may
  * befall. Its SQS and its event bus are stand-ins that keep what they are given.
  */
+
 import { randomUUID } from 'node:crypto';
 import {
   BatchExecuteStatementCommand,
@@ -15,11 +16,13 @@ import { GetQueueAttributesCommand, SendMessageBatchCommand } from '@aws-sdk/cli
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { DeadLetters } from '../../functions/adapters/dead-letters.ts';
 import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
+import { HeldItems } from '../../functions/adapters/held-items.ts';
 import { PatrolNotes } from '../../functions/adapters/patrol-notes.ts';
 import { PendingIndex } from '../../functions/adapters/pending-index.ts';
 import { sweepScheduling } from '../../functions/adapters/sweep-scheduling.ts';
 import { TimerSender } from '../../functions/adapters/timer-sender.ts';
 import type { TimerSettings } from '../../functions/core/hold-time.ts';
+import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
 import { recordingTelemetry } from '../support/telemetry.ts';
 import type { UnreliableRequests } from '../support/unreliable-requests.ts';
 import type { Fault } from './faults.ts';
@@ -165,8 +168,9 @@ export const startProcess = (surroundings: Surroundings, { fault, settings }: Ci
   const state = new DynamoDbTable(client, stateTable);
   const queue = new TimerSender(sqs as never, TIMERS);
   return {
-    store: new BookingStore(bookings, settings.shardCount),
-    index: new PendingIndex(bookings, settings.shardCount),
+    bookings: new BookingStore(bookings, settings.shardCount),
+    store: new HeldItems(bookings, BOOKINGS_SHAPE),
+    index: new PendingIndex(bookings, BOOKINGS_SHAPE, settings.shardCount),
     scheduling: sweepScheduling(queue, state),
     notes: new PatrolNotes(state, sqs as never, STREAM_LETTERS),
     queue,

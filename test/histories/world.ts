@@ -2,6 +2,7 @@
  * The service as it runs in a history: its real handlers, sweep and store over the real embedded DynamoDB and the table's
  * real stream. Only what must be controlled is not real: the clock, the queue, who delivers what when, and what fails.
  */
+
 import { randomUUID } from 'node:crypto';
 import {
   type AttributeValue,
@@ -33,6 +34,7 @@ import { createHandler as createPublish } from '../../functions/publish-events.t
 import { createHandler as createSchedule } from '../../functions/schedule-expiry.ts';
 import { createHandler as createSweep } from '../../functions/sweep.ts';
 import { type Item, readBooking } from '../../functions/table/item.ts';
+import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { createTables } from '../../local/resources.ts';
 import { type Assembly, References } from '../../local/template.ts';
@@ -170,7 +172,7 @@ export class World {
   }
 
   stored(id: string): Booking | undefined {
-    return readBooking(this.items.get(id));
+    return readBooking(BOOKINGS_SHAPE, this.items.get(id));
   }
 
   /** @param isSwept whether sweeps may have noted something */
@@ -247,14 +249,14 @@ export class World {
     holdMs: number,
     circumstances: Circumstances,
   ): Promise<{ readonly answer: Answer | 'unknown'; readonly told?: string }> {
-    const { store } = this.#process(circumstances);
+    const { bookings } = this.#process(circumstances);
     const nowMs = this.nowMs + (circumstances.offMs ?? 0);
     try {
       if (kind === 'create') {
-        const outcome = await store.create({ bookingId: id, holdMs, details: DETAILS }, nowMs);
+        const outcome = await bookings.create({ bookingId: id, holdMs, details: DETAILS }, nowMs);
         return { answer: outcome.kind === 'created' ? 'done' : 'unchanged' };
       }
-      const outcome = kind === 'extend' ? await store.extend(id, holdMs, nowMs) : await store[kind](id, nowMs);
+      const outcome = kind === 'extend' ? await bookings.extend(id, holdMs, nowMs) : await bookings[kind](id, nowMs);
       if (outcome.kind === 'refused') return { answer: 'refused', told: outcome.found };
       return { answer: outcome.kind === 'moved' ? 'done' : outcome.kind };
     } catch {
@@ -266,10 +268,10 @@ export class World {
 
   /** Somebody reads a booking by its id. What it is told; `unheard` if that failed. */
   async read(id: string, circumstances: Circumstances): Promise<string | undefined | 'unheard'> {
-    const { store } = this.#process(circumstances);
+    const { bookings } = this.#process(circumstances);
     const nowMs = this.nowMs + (circumstances.offMs ?? 0);
     try {
-      const booking = await store.read(id, nowMs);
+      const booking = await bookings.read(id, nowMs);
       return booking && effectiveStatus(booking, nowMs);
     } catch {
       return 'unheard';
@@ -382,10 +384,19 @@ export class World {
       const bus = new EventBus(process.eventBridge as never, 'bookings');
       const { batchItemFailures } =
         to === 'timers'
-          ? await createSchedule({ store, queue, deadLetters, telemetry, clock, shardCount, settings })({
+          ? await createSchedule({
+              store,
+              queue,
+              deadLetters,
+              telemetry,
+              clock,
+              shape: BOOKINGS_SHAPE,
+              shardCount,
+              settings,
+            })({
               Records: pending,
             })
-          : await createPublish({ bus, deadLetters, telemetry })({ Records });
+          : await createPublish({ bus, deadLetters, telemetry, shape: BOOKINGS_SHAPE })({ Records });
       for (const { itemIdentifier } of batchItemFailures) failed.add(itemIdentifier);
     } catch {
       return [];
@@ -399,7 +410,7 @@ export class World {
     this.#delivered[to] = Math.max(deliveredBefore, firstFailed < 0 ? through : from + firstFailed);
     return this.#records.slice(deliveredBefore, this.#delivered[to]).map(({ dynamodb }) => ({
       bookingId: dynamodb?.Keys?.bookingId?.S ?? '',
-      expiresAtMs: readBooking(dynamodb?.NewImage as Item | undefined)?.expiresAtMs,
+      expiresAtMs: readBooking(BOOKINGS_SHAPE, dynamodb?.NewImage as Item | undefined)?.expiresAtMs,
     }));
   }
 
@@ -469,6 +480,7 @@ export class World {
         this.nowMs = Math.max(this.nowMs, this.nowMs + timeMs - clock());
       },
       timerLeadMs: circumstances.settings.timerLeadMs,
+      shape: BOOKINGS_SHAPE,
     });
     let failed = new Set(records.map(({ record }) => record.messageId));
     try {

@@ -3,6 +3,7 @@
  * folder, while an application creates and confirms bookings. After every restart and one sweep, nothing may be lost, early,
  * or expired although it was paid.
  */
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,10 +13,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
+import { HeldItems } from '../../functions/adapters/held-items.ts';
 import { PendingIndex } from '../../functions/adapters/pending-index.ts';
 import { isPermanent } from '../../functions/adapters/permanent-error.ts';
 import { sweep } from '../../functions/core/sweep.ts';
 import { tableClient } from '../../functions/runtime/clients.ts';
+import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { synthesize } from '../../local/synth.ts';
 import { percentile } from '../../measure/lag-report.ts';
@@ -69,6 +72,7 @@ interface Life {
   readonly process: ChildProcess;
   readonly ended: Promise<void>;
   readonly store: BookingStore;
+  readonly held: HeldItems;
   readonly index: PendingIndex;
 }
 
@@ -91,7 +95,8 @@ const begin = async (dataDir: string): Promise<Life> => {
     process: child,
     ended,
     store: new BookingStore(bookings, SHARD_COUNT),
-    index: new PendingIndex(bookings, SHARD_COUNT),
+    held: new HeldItems(bookings, BOOKINGS_SHAPE),
+    index: new PendingIndex(bookings, BOOKINGS_SHAPE, SHARD_COUNT),
   };
 };
 
@@ -101,10 +106,10 @@ const broken: string[] = [];
 let bySweep = 0;
 
 /** One sweep of all that is overdue, then every booking that has lapsed or was paid is looked at. */
-const examine = async ({ store, index }: Life): Promise<void> => {
+const examine = async ({ store, held, index }: Life): Promise<void> => {
   const nowMs = Date.now();
   const { expired, errors } = await sweep(
-    { store, index, clock: Date.now, isPermanent },
+    { store: held, index, clock: Date.now, isPermanent },
     { overdueAfterMs: 0, settings: SETTINGS, mayContinue: () => true },
   );
   bySweep += expired;

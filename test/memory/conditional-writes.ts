@@ -1,6 +1,6 @@
 /** What a conditional write makes of an item, evaluated as the data that it is. */
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
-import type { Clause, ConditionalWrite } from '../../functions/core/moves.ts';
+import type { Clause, ConditionalWrite, Value } from '../../functions/table/conditional-write.ts';
 import { attributeOf, type Item } from '../../functions/table/item.ts';
 import { compareNumbers, isSame, kept, ValidationException } from './attribute-value.ts';
 
@@ -13,18 +13,20 @@ import { compareNumbers, isSame, kept, ValidationException } from './attribute-v
  */
 export const fulfils = (item: Item | undefined, condition: readonly Clause[]): boolean => {
   for (const clause of condition) {
-    if (clause.is === 'between') expectRange(clause.from, clause.through);
+    if (clause.is === 'between') expectRange(digitsOf(clause.from), digitsOf(clause.through));
   }
   return condition.every((clause) => fulfilsClause(item?.[clause.attribute], clause));
 };
 
 /** @throws ValidationException if a range ends before it starts */
-export const expectRange = (from: number, through: number): void => {
-  if (from <= through) return;
+export const expectRange = (from: string, through: string): void => {
+  if (compareNumbers(from, through) <= 0) return;
   throw new ValidationException(
     `The BETWEEN operator requires upper bound to be greater than or equal to lower bound: ${from}, ${through}`,
   );
 };
+
+const digitsOf = (value: Value): string => attributeOf(value).N ?? 'no number';
 
 const fulfilsClause = (attribute: AttributeValue | undefined, clause: Clause): boolean => {
   switch (clause.is) {
@@ -32,13 +34,15 @@ const fulfilsClause = (attribute: AttributeValue | undefined, clause: Clause): b
       return attribute === undefined;
     case 'equal':
       return attribute !== undefined && isSame(attribute, kept(attributeOf(clause.value)));
+    case 'in':
+      return attribute?.S !== undefined && clause.values.includes(attribute.S);
     case 'above':
-      return attribute?.N !== undefined && compareNumbers(attribute.N, String(clause.value)) > 0;
+      return attribute?.N !== undefined && compareNumbers(attribute.N, digitsOf(clause.value)) > 0;
     case 'between':
       return (
         attribute?.N !== undefined &&
-        compareNumbers(attribute.N, String(clause.from)) >= 0 &&
-        compareNumbers(attribute.N, String(clause.through)) <= 0
+        compareNumbers(attribute.N, digitsOf(clause.from)) >= 0 &&
+        compareNumbers(attribute.N, digitsOf(clause.through)) <= 0
       );
   }
 };

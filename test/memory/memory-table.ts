@@ -1,5 +1,5 @@
 /** The port `Table` over a table in memory: what DynamoDbTable does by requests, done at once. */
-import type { Clause, ConditionalWrite } from '../../functions/core/moves.ts';
+import type { Clause, ConditionalWrite } from '../../functions/table/conditional-write.ts';
 import type { Item } from '../../functions/table/item.ts';
 import type {
   BatchedWriteAnswer,

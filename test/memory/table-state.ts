@@ -2,7 +2,7 @@
  * A DynamoDB table in memory: its items, its index and its stream, changed by plain calls that take no time. It follows
  * DynamoDB's rules where the service depends on them; test/table holds it beside real engines.
  */
-import type { Clause, ConditionalWrite } from '../../functions/core/moves.ts';
+import type { Clause, ConditionalWrite } from '../../functions/table/conditional-write.ts';
 import type { Item } from '../../functions/table/item.ts';
 import type { IndexPage, IndexQuery, WriteAnswer } from '../../functions/table/table.ts';
 import { compareNumbers, isSameItem, keptItem, only, ValidationException } from './attribute-value.ts';
@@ -151,7 +151,7 @@ export class TableState {
   query({ index, partition, from, through, limit, cursor }: IndexQuery): IndexPage {
     const shape = this.#shape.index;
     if (shape === undefined || shape.name !== index) throw new ValidationException(`there is no index ${index}`);
-    expectRange(from, through);
+    expectRange(String(from), String(through));
     const digits = String(partition[shape.partition]);
     const after = cursor && this.#positionIn(shape, cursor, from, through);
     const page = new PageOfItems(limit, this.#options.pageItems);

@@ -46,7 +46,7 @@ export const EXPLORER_MUTANTS: readonly ExplorerMutant[] = [
     name: 'G4: a read reports a lapse that nothing has made true',
     world: 'a payment at the deadline',
     file: 'functions/adapters/booking-store.ts',
-    find: 'readBooking(await this.#madeTrue(bookingId, await this.#table.get(keyOf(bookingId)), nowMs))',
+    find: 'bookingOf(await this.#madeTrue(bookingId, await this.#table.get(keyOf(bookingId)), nowMs))',
     replace: 'this.get(bookingId)',
   },
   {

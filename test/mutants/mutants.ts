@@ -65,10 +65,10 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'A2: an adoption compares with the deadline as it was read, and takes a refusal for done',
-    file: 'functions/adapters/booking-store.ts',
-    find: 'adoptions.map((adoption) => ({ key: keyOf(adoption.bookingId), write: adoptMove(adoption) })),',
+    file: 'functions/adapters/held-items.ts',
+    find: '        write: writeOfMove(this.#shape, adoptMove(adoption)),\n      })),\n    );',
     replace:
-      'adoptions.map((adoption) => ({ key: keyOf(adoption.bookingId), write: adoptMove({ ...adoption, seenExpiresAtMs: { stored: { N: String(Math.ceil(Number((adoption.seenExpiresAtMs.stored as { N: string }).N))) } } }) })),\n    );\n    if (answers) return new Map(adoptions.map((adoption, index) => [adoption.bookingId, answers[index]?.kind === "failed" ? answers[index] as never : { kind: "adopted" }]),',
+      '        write: writeOfMove(this.#shape, adoptMove({ ...adoption, seenDeadline: { stored: { N: String(Math.ceil(Number((adoption.seenDeadline.stored as { N: string }).N))) } } })),\n      })),\n    );\n    if (answers) return new Map(adoptions.map(({ bookingId }) => [bookingId, answers.get(bookingId)?.kind === "failed" ? answers.get(bookingId) as never : { kind: "adopted" }]));',
   },
   {
     name: 'A2: a deadline is rounded down',
@@ -79,15 +79,15 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'A3: an extension does not mind which hold it extends',
     file: 'functions/core/moves.ts',
-    find: "    isAsSeen('expiresAtMs', seen.expiresAtMs),\n    isAsSeen('holdStartedAtMs', seen.holdStartedAtMs),\n",
+    find: "    { is: 'as-seen', what: 'deadline', seen: seen.deadline },\n    { is: 'as-seen', what: 'holdStartedAtMs', seen: seen.holdStartedAtMs },\n",
     replace: '',
   },
   {
     name: 'A3: a cancellation that was sent while the booking was PENDING cancels a confirmed one too',
     file: 'functions/core/moves.ts',
-    find: "  set: { status: 'CANCELLED', cancelledAtMs: nowMs },\n  remove: ['pendingShard'],\n  condition: [isPending, holdStillRuns(nowMs)],",
+    find: "  set: { status: 'CANCELLED', cancelledAtMs: nowMs },\n  leavesIndex: true,\n  condition: [PENDING, { is: 'running', nowMs }],",
     replace:
-      "  set: { status: 'CANCELLED', cancelledAtMs: nowMs },\n  remove: ['pendingShard'],\n  condition: [holdStillRuns(nowMs)],",
+      "  set: { status: 'CANCELLED', cancelledAtMs: nowMs },\n  leavesIndex: true,\n  condition: [{ is: 'running', nowMs }],",
   },
   {
     name: 'A4: a write whose answer was lost is taken for somebody else’s',
@@ -110,22 +110,22 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'expires early',
-    file: 'functions/core/moves.ts',
-    find: 'through: nowMs,\n});\nconst isAsSeen',
-    replace: 'through: nowMs + 1_000,\n});\nconst isAsSeen',
+    file: 'functions/table/write-of-move.ts',
+    find: 'const { earliest, now } = deadlineBounds(shape, required.nowMs);',
+    replace: 'const { earliest, now } = deadlineBounds(shape, required.nowMs + 1_000);',
   },
   {
     name: 'confirms after the deadline',
-    file: 'functions/core/moves.ts',
-    find: 'value: nowMs });\n/** The lower bound',
-    replace: 'value: nowMs - 1_000 });\n/** The lower bound',
+    file: 'functions/table/write-of-move.ts',
+    find: 'numberOf(deadlineBounds(shape, required.nowMs).now)',
+    replace: 'numberOf(deadlineBounds(shape, required.nowMs - 1_000).now)',
   },
   {
     name: 'confirms what is not PENDING',
     file: 'functions/core/moves.ts',
-    find: "  set: { status: 'CONFIRMED', confirmedAtMs: nowMs },\n  remove: ['pendingShard'],\n  condition: [isPending, holdStillRuns(nowMs)],",
+    find: "  set: { status: 'CONFIRMED', confirmedAtMs: nowMs },\n  leavesIndex: true,\n  condition: [PENDING, { is: 'running', nowMs }],",
     replace:
-      "  set: { status: 'CONFIRMED', confirmedAtMs: nowMs },\n  remove: ['pendingShard'],\n  condition: [holdStillRuns(nowMs)],",
+      "  set: { status: 'CONFIRMED', confirmedAtMs: nowMs },\n  leavesIndex: true,\n  condition: [{ is: 'running', nowMs }],",
   },
   {
     name: 'a sweep moves on although timers were not sent',

@@ -2,12 +2,15 @@
  * Requests that arrive late, twice or unheard: every write recognizes itself when its answer was lost, and no write that
  * arrives seconds late undoes a newer one.
  */
+
 import { DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
+import { HeldItems } from '../../functions/adapters/held-items.ts';
 import { sweepScheduling } from '../../functions/adapters/sweep-scheduling.ts';
 import { adoptionOf } from '../../functions/core/expiry-decisions.ts';
+import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { answerBatches, BATCH_ANSWERS } from '../support/batch-answers.ts';
 import { type Engines, SHARD_COUNT, startEngines } from '../support/engines.ts';
@@ -19,6 +22,7 @@ let engines: Engines;
 let network: UnreliableRequests;
 let client: DynamoDBClient;
 let store: BookingStore;
+let held: HeldItems;
 let sequence = 0;
 let id: string;
 
@@ -34,7 +38,9 @@ beforeEach(() => {
     endpoint: engines.dynamodb.endpoint,
     ...network.clientOptions,
   });
-  store = new BookingStore(new DynamoDbTable(client, engines.table), SHARD_COUNT);
+  const table = new DynamoDbTable(client, engines.table);
+  store = new BookingStore(table, SHARD_COUNT);
+  held = new HeldItems(table, BOOKINGS_SHAPE);
   sequence += 1;
   id = `booking-${sequence}`;
 });
@@ -87,33 +93,33 @@ describe.each(BATCH_ANSWERS)('A4: an expiry whose answer was lost, where failed 
     const ids = Array.from({ length: 30 }, (_, index) => `${id}-${index}`);
     await Promise.all(ids.map((bookingId) => engines.store.create({ bookingId, holdMs: 1_000 }, NOW)));
     network.befall('BatchExecuteStatement', 'answer-lost', 'answer-lost');
-    const outcomes = await store.expire(ids, 'sweep', NOW + 5_000);
+    const outcomes = await held.expire(ids, 'sweep', NOW + 5_000);
     expect([...outcomes.values()]).toEqual(ids.map(() => ({ kind: 'expired', expiredAtMs: NOW + 5_000 })));
   });
 
   test('in a batch that never answers counts as made by this very call too', async () => {
     await givenBooking();
     network.befall('BatchExecuteStatement', 'answer-lost', 'answer-lost', 'answer-lost');
-    expect((await store.expire([id], 'timer', NOW + 60_000)).get(id)?.kind).toBe('expired');
+    expect((await held.expire([id], 'timer', NOW + 60_000)).get(id)?.kind).toBe('expired');
   });
 
   test('alone counts as made by this very call', async () => {
     await givenBooking();
     network.befallBy((operation) => (operation === 'BatchExecuteStatement' ? 'request-lost' : undefined));
-    expect((await store.expire([id], 'timer', NOW + 60_000)).get(id)?.kind).toBe('expired');
+    expect((await held.expire([id], 'timer', NOW + 60_000)).get(id)?.kind).toBe('expired');
   });
 
   test('is somebody else’s if another has expired the booking meanwhile', async () => {
     await givenBooking();
-    await engines.store.expire([id], 'sweep', NOW + 60_000);
+    await engines.held.expire([id], 'sweep', NOW + 60_000);
     network.befall('BatchExecuteStatement', 'request-lost');
-    expect((await store.expire([id], 'timer', NOW + 60_000)).get(id)?.kind).toBe('already-expired');
+    expect((await held.expire([id], 'timer', NOW + 60_000)).get(id)?.kind).toBe('already-expired');
   });
 
   test('and that arrives again seconds later changes nothing', async () => {
     await givenBooking();
     network.befall('BatchExecuteStatement', 'repeated');
-    await store.expire([id], 'timer', NOW + 59_000);
+    await held.expire([id], 'timer', NOW + 59_000);
     await store.extend(id, 600_000, NOW + 59_500);
     expect(await network.landLate()).toBe(1);
     expect(await stored()).toMatchObject({ status: 'PENDING', expiresAtMs: NOW + 659_500 });
@@ -196,13 +202,13 @@ describe('an adoption', () => {
     const Item = { bookingId: { S: id }, status: { S: 'PENDING' }, expiresAtMs: { N: expiresAtMs } };
     await engines.rawClient.send(new PutItemCommand({ TableName: engines.table, Item }));
   };
-  const adopt = async (seenExpiresAtMs: string) =>
+  const adopt = async (seenDeadline: string) =>
     (
-      await store.adopt(
+      await held.adopt(
         [
           {
             bookingId: id,
-            seenExpiresAtMs: { stored: { N: seenExpiresAtMs } },
+            seenDeadline: { stored: { N: seenDeadline } },
             pendingShard: 1,
             holdStartedAtMs: NOW,
           },

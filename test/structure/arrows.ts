@@ -10,7 +10,7 @@ export const MAY_IMPORT = {
   'functions/core': [],
   'functions/table': ['functions/core'],
   'functions/adapters': ['functions/contract.ts', 'functions/core', 'functions/table'],
-  'functions/runtime': ['functions/contract.ts', 'functions/core', 'functions/adapters'],
+  'functions/runtime': ['functions/contract.ts', 'functions/core', 'functions/table', 'functions/adapters'],
   'functions/api': [
     'functions/contract.ts',
     'functions/core',

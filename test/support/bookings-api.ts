@@ -10,13 +10,13 @@ import { recordingTelemetry } from './telemetry.ts';
 
 /** What the API needs, with the defaults of the settings. The webhook's token is `right`. */
 export const bookingsApiPorts = (
-  { store, index }: Pick<Engines, 'store' | 'index'>,
+  { store, held, index }: Pick<Engines, 'store' | 'held' | 'index'>,
   clock: Clock,
   overrides: Partial<BookingsApiPorts> = {},
 ): BookingsApiPorts => ({
   store,
   index,
-  sweepPorts: { store, index, clock, isPermanent },
+  sweepPorts: { store: held, index, clock, isPermanent },
   isCronToken: async (token) => token === 'right',
   clock,
   telemetry: recordingTelemetry().telemetry,

@@ -1,12 +1,15 @@
 /** Real engines for a test file: DynamoDB and SQS over HTTP, with the tables and queues of the synthesized template. */
+
 import { ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { DeadLetters } from '../../functions/adapters/dead-letters.ts';
 import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
+import { HeldItems } from '../../functions/adapters/held-items.ts';
 import { PatrolNotes } from '../../functions/adapters/patrol-notes.ts';
 import { PendingIndex } from '../../functions/adapters/pending-index.ts';
 import { TimerSender } from '../../functions/adapters/timer-sender.ts';
+import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { startTemplateEngines } from '../../local/template-engines.ts';
 import { patientClient } from './store.ts';
@@ -38,7 +41,8 @@ export const startEngines = async () => {
     bookings,
     sweepState,
     store: new BookingStore(bookings, SHARD_COUNT),
-    index: new PendingIndex(bookings, SHARD_COUNT),
+    held: new HeldItems(bookings, BOOKINGS_SHAPE),
+    index: new PendingIndex(bookings, BOOKINGS_SHAPE, SHARD_COUNT),
     deadLetters: new DeadLetters(sqsClient, deadLetterQueueUrl),
     notes: new PatrolNotes(sweepState, sqsClient, givenUpQueueUrl),
     givenUpQueueUrl,

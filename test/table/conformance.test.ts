@@ -6,7 +6,7 @@ import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { isPermanent } from '../../functions/adapters/permanent-error.ts';
 import { PENDING_INDEX } from '../../functions/contract.ts';
-import type { Clause, ConditionalWrite } from '../../functions/core/moves.ts';
+import type { Clause, ConditionalWrite } from '../../functions/table/conditional-write.ts';
 import type { Item } from '../../functions/table/item.ts';
 import type { IndexPage, IndexQuery, Table } from '../../functions/table/table.ts';
 import { itemBytes, MAX_ITEM_BYTES } from '../memory/item-size.ts';

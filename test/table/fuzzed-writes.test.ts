@@ -3,7 +3,7 @@ import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PENDING_INDEX } from '../../functions/contract.ts';
-import type { Clause, ConditionalWrite, Value } from '../../functions/core/moves.ts';
+import type { Clause, ConditionalWrite, Value } from '../../functions/table/conditional-write.ts';
 import type { Item } from '../../functions/table/item.ts';
 import type { BatchedWriteAnswer, Table } from '../../functions/table/table.ts';
 import { ENGINES, MEMORY, type OpenTable, type ToldChange } from './implementations.ts';
@@ -42,7 +42,8 @@ const digits = fc.constantFrom(
   `${'9'.repeat(37)}.5`,
   `${'9'.repeat(37)}.4`,
 );
-const text = fc.constantFrom('PENDING', 'CONFIRMED', '1', '');
+const words = ['PENDING', 'CONFIRMED', '1', ''];
+const text = fc.constantFrom(...words);
 /** In their shortest form: into it, not every engine brings numbers of an update or inside of a list. */
 const shortest = fc.constantFrom('0', '1', '2', '10', '1.5', '-1', `${'9'.repeat(37)}.5`, `${'9'.repeat(37)}.4`);
 const kept: fc.Arbitrary<AttributeValue> = fc.oneof(
@@ -58,11 +59,20 @@ const kept: fc.Arbitrary<AttributeValue> = fc.oneof(
 const others = fc.oneof({ weight: 3, arbitrary: kept }, { weight: 1, arbitrary: digits.map(N) });
 /** Sometimes of a type that a key of the index cannot have: then the whole item is refused. */
 const indexKey = fc.oneof({ weight: 9, arbitrary: digits.map(N) }, { weight: 1, arbitrary: text.map(S) });
+/** A name that stands in no expression as it is. */
+const ODD = ':an odd-näme of its #own';
 const attributes: fc.Arbitrary<Item> = fc.record(
-  { status: others, expiresAtMs: indexKey, pendingShard: indexKey, holdStartedAtMs: others, other: others },
+  {
+    status: others,
+    expiresAtMs: indexKey,
+    pendingShard: indexKey,
+    holdStartedAtMs: others,
+    other: others,
+    [ODD]: others,
+  },
   { requiredKeys: [] },
 );
-const NAMES = ['status', 'expiresAtMs', 'pendingShard', 'holdStartedAtMs', 'other'];
+const NAMES = ['status', 'expiresAtMs', 'pendingShard', 'holdStartedAtMs', 'other', ODD];
 const name = fc.constantFrom(...NAMES);
 const value: fc.Arbitrary<Value> = fc.oneof(
   text,
@@ -71,6 +81,11 @@ const value: fc.Arbitrary<Value> = fc.oneof(
 );
 const clause: fc.Arbitrary<Clause> = fc.oneof(
   fc.record({ attribute: name, is: fc.constant('equal' as const), value }),
+  fc.record({
+    attribute: name,
+    is: fc.constant('in' as const),
+    values: fc.uniqueArray(text, { minLength: 1, maxLength: words.length }),
+  }),
   fc.record({ attribute: name, is: fc.constant('above' as const), value: fc.integer({ min: -2, max: 11 }) }),
   fc
     .record({ attribute: name, from: fc.integer({ min: -2, max: 5 }), span: fc.nat(9) })
@@ -81,7 +96,7 @@ const clause: fc.Arbitrary<Clause> = fc.oneof(
 const write: fc.Arbitrary<ConditionalWrite> = fc
   .record({
     set: fc.record(
-      { status: value, other: value, expiresAtMs: fc.nat(11), pendingShard: fc.nat(2) },
+      { status: value, other: value, [ODD]: value, expiresAtMs: fc.nat(11), pendingShard: fc.nat(2) },
       { requiredKeys: [] },
     ),
     removing: fc.uniqueArray(name),

@@ -3,6 +3,7 @@
  * records, events, the sweep's state, a cursor, requests), as <version>.json beside this file. Every later version must be
  * able to work with it: upgrades.test.ts.
  */
+
 import { readFileSync, writeFileSync } from 'node:fs';
 import { DescribeTableCommand, DynamoDBClient, PutItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
 import {
@@ -15,6 +16,7 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import type { DynamoDBRecord } from 'aws-lambda';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
+import { HeldItems } from '../../functions/adapters/held-items.ts';
 import { PatrolNotes } from '../../functions/adapters/patrol-notes.ts';
 import { PendingIndex } from '../../functions/adapters/pending-index.ts';
 import { isPermanent } from '../../functions/adapters/permanent-error.ts';
@@ -24,6 +26,7 @@ import { createBookingsApi } from '../../functions/api/bookings-api.ts';
 import { createHandler as createPublish } from '../../functions/publish-events.ts';
 import { createHandler as createSchedule } from '../../functions/schedule-expiry.ts';
 import { createHandler as createSweep } from '../../functions/sweep.ts';
+import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { synthesize } from '../../local/synth.ts';
 import { startTemplateEngines } from '../../local/template-engines.ts';
@@ -58,7 +61,8 @@ const record = async (): Promise<void> => {
   const table = nameOf('BookingsTable');
   const bookings = new DynamoDbTable(raw, table);
   const store = new BookingStore(bookings, SHARD_COUNT);
-  const index = new PendingIndex(bookings, SHARD_COUNT);
+  const held = new HeldItems(bookings, BOOKINGS_SHAPE);
+  const index = new PendingIndex(bookings, BOOKINGS_SHAPE, SHARD_COUNT);
   const { deadLetters } = recordingDeadLetters();
   const { telemetry } = recordingTelemetry();
   const timers: string[] = [];
@@ -72,7 +76,7 @@ const record = async (): Promise<void> => {
   const api = createBookingsApi({
     store,
     index,
-    sweepPorts: { store, index, clock, isPermanent },
+    sweepPorts: { store: held, index, clock, isPermanent },
     isCronToken: async () => false,
     clock,
     telemetry,
@@ -103,7 +107,7 @@ const record = async (): Promise<void> => {
   await create({ bookingId: 'extended', holdSeconds: 60 });
   await store.extend('extended', 120_000, NOW_MS);
   await store.create({ bookingId: 'lapsed', holdMs: 1_000 }, NOW_MS - 2_000);
-  await store.expire(['lapsed'], 'timer', NOW_MS);
+  await held.expire(['lapsed'], 'timer', NOW_MS);
   const bare = { bookingId: { S: 'foreign' }, status: { S: 'PENDING' }, expiresAtMs: { N: String(NOW_MS + 30_000) } };
   await raw.send(new PutItemCommand({ TableName: table, Item: bare }));
 
@@ -111,7 +115,8 @@ const record = async (): Promise<void> => {
   const pending = records.filter(({ dynamodb: change }) => change?.NewImage?.status?.S === 'PENDING');
   const queue = new TimerSender(sqs as never, 'http://127.0.0.1/timers');
   const ports = {
-    store,
+    store: held,
+    shape: BOOKINGS_SHAPE,
     index,
     queue,
     deadLetters,
@@ -129,7 +134,7 @@ const record = async (): Promise<void> => {
       return [];
     },
   };
-  await createPublish({ bus: bus as never, deadLetters, telemetry })({ Records: records });
+  await createPublish({ bus: bus as never, deadLetters, telemetry, shape: BOOKINGS_SHAPE })({ Records: records });
   const state = new DynamoDbTable(raw, nameOf('SweepStateTable'));
   const scheduling = sweepScheduling(queue, state);
   const notes = new PatrolNotes(

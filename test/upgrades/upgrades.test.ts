@@ -1,4 +1,5 @@
 /** What every released version left behind keeps working: items, timers in the queue, stream records, events, state. */
+
 import { readdirSync, readFileSync } from 'node:fs';
 import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -8,6 +9,7 @@ import { decodeTimer } from '../../functions/core/expiry-timer.ts';
 import { createHandler as createExpire } from '../../functions/expire-booking.ts';
 import { createHandler as createPublish } from '../../functions/publish-events.ts';
 import { createHandler as createSchedule } from '../../functions/schedule-expiry.ts';
+import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
 import { bookingsApiPorts } from '../support/bookings-api.ts';
 import { recordingDeadLetters } from '../support/dead-letters.ts';
 import { type Engines, startEngines } from '../support/engines.ts';
@@ -53,6 +55,7 @@ describe.each(releases)('what version $version left behind', (release) => {
       deadLetters: recordingDeadLetters().deadLetters,
       clock: () => NOW_MS,
       telemetry,
+      shape: BOOKINGS_SHAPE,
       shardCount: SHARD_COUNT,
       settings: SETTINGS,
     });
@@ -66,7 +69,7 @@ describe.each(releases)('what version $version left behind', (release) => {
         return [];
       },
     };
-    await createPublish({ bus, telemetry, deadLetters: recordingDeadLetters().deadLetters })({
+    await createPublish({ bus, telemetry, deadLetters: recordingDeadLetters().deadLetters, shape: BOOKINGS_SHAPE })({
       Records: release.records,
     });
     expect(eventIds).toEqual(release.eventIds);
@@ -93,13 +96,14 @@ describe.each(releases)('what version $version left behind', (release) => {
   test('timers in the queue expire what is still unpaid, and nothing else', async () => {
     const deadlines = release.timers.map((body) => decodeTimer(body).expiresAtMs);
     const handle = createExpire({
-      store: engines.store,
+      store: engines.held,
       queue: engines.queue,
       deadLetters: engines.deadLetters,
       clock: () => Math.max(...deadlines),
       waitUntil: async () => {},
       telemetry: recordingTelemetry().telemetry,
       timerLeadMs: SETTINGS.timerLeadMs,
+      shape: BOOKINGS_SHAPE,
     });
     expect(await handle(sqsEvent(...release.timers))).toEqual({ batchItemFailures: [] });
     const statuses = Object.fromEntries(

@@ -1,0 +1,92 @@
+/** A move of a booking as a conditional write of a table of some shape. */
+import type { Changes, Move, Requirement } from '../core/moves.ts';
+import { MAX_SHARDS } from '../core/pending-shard.ts';
+import type { Clause, ConditionalWrite, Value } from './conditional-write.ts';
+import { isAsSeen } from './conditional-write.ts';
+import { deadlineBounds, writtenDeadline } from './deadline.ts';
+import { hasOwnIndexKey, type TableShape } from './shape.ts';
+
+/**
+ * What a move writes in a table of this shape, and on what condition.
+ *
+ * @throws RangeError for a move to a status that the shape has no word for, or an expiry of a text deadline that nobody saw
+ */
+export const writeOfMove = (shape: TableShape, { set, leavesIndex, condition }: Move): ConditionalWrite => {
+  const { attributes, onExpire } = shape;
+  const isExpiry = set.status === 'EXPIRED';
+  return {
+    set: { ...changesIn(shape, set), ...(isExpiry && onExpire.set) },
+    remove: [
+      ...(leavesIndex ? [attributes.pendingShard] : []),
+      ...(leavesIndex && hasOwnIndexKey(shape) ? [attributes.expiresAtMs] : []),
+      ...(isExpiry ? onExpire.remove : []),
+    ],
+    condition: condition.flatMap((each) => clausesOf(shape, each)),
+  };
+};
+
+/** That an item is held: it has one of the pending words, and is of the kind that the shape is of. */
+export const isPendingIn = ({ status, only }: TableShape): Clause[] => {
+  const [word = '', ...others] = status.pending;
+  const isPending: Clause =
+    others.length === 0
+      ? { attribute: status.attribute, is: 'equal', value: word }
+      : { attribute: status.attribute, is: 'in', values: status.pending };
+  const isOfKind = Object.entries(only).map(([attribute, value]): Clause => ({ attribute, is: 'equal', value }));
+  return [isPending, ...isOfKind];
+};
+
+const changesIn = (shape: TableShape, changes: Changes): Record<string, Value> => {
+  const { attributes, status, deadline } = shape;
+  const names: Record<Exclude<keyof Changes, 'status' | 'deadlineMs'>, string> = {
+    pendingShard: attributes.pendingShard,
+    indexedAtMs: attributes.expiresAtMs,
+    holdStartedAtMs: attributes.holdStartedAtMs,
+    confirmedAtMs: 'confirmedAtMs',
+    cancelledAtMs: 'cancelledAtMs',
+    expiredAtMs: attributes.expiredAtMs,
+    expiredBy: attributes.expiredBy,
+  };
+  const { status: next, deadlineMs, ...others } = changes;
+  return {
+    ...(next !== undefined && { [status.attribute]: next === 'EXPIRED' ? status.expired : next }),
+    ...(deadlineMs !== undefined && { [deadline.attribute]: { stored: writtenDeadline(shape, deadlineMs) } }),
+    ...Object.fromEntries(Object.entries(others).map(([what, value]) => [names[what as keyof typeof names], value])),
+  };
+};
+
+const clausesOf = (shape: TableShape, required: Requirement): Clause[] => {
+  const { attributes, status, deadline } = shape;
+  switch (required.is) {
+    case 'pending':
+      return isPendingIn(shape);
+    case 'confirmed':
+      return [{ attribute: status.attribute, is: 'equal', value: 'CONFIRMED' }];
+    case 'in-index':
+      return [{ attribute: attributes.pendingShard, is: 'between', from: 0, through: MAX_SHARDS }];
+    case 'running':
+      return [
+        { attribute: deadline.attribute, is: 'above', value: numberOf(deadlineBounds(shape, required.nowMs).now) },
+      ];
+    case 'lapsed': {
+      if (deadline.unit === 'iso8601') {
+        if (required.seenDeadline === undefined) throw new RangeError('a deadline as text must have been seen');
+        return [isAsSeen(deadline.attribute, required.seenDeadline)];
+      }
+      // The lower bound keeps a deadline in a coarser unit, which is always below now, from being taken for a lapsed one.
+      const { earliest, now } = deadlineBounds(shape, required.nowMs);
+      return [{ attribute: deadline.attribute, is: 'between', from: numberOf(earliest), through: numberOf(now) }];
+    }
+    case 'as-seen': {
+      const attribute = {
+        status: status.attribute,
+        deadline: deadline.attribute,
+        holdStartedAtMs: attributes.holdStartedAtMs,
+        confirmedAtMs: 'confirmedAtMs',
+      }[required.what];
+      return [isAsSeen(attribute, required.seen)];
+    }
+  }
+};
+
+const numberOf = (digits: string): Value => ({ stored: { N: digits } });
