@@ -211,5 +211,8 @@ test.each([
   [undefined, 'got none'],
   [{ BOOL: true }, 'got a BOOL'],
 ])('a deadline that is missing or of another type is told as that: %j', (value, told) => {
-  expect(read('milliseconds', value as StoredValue | undefined)).toEqual({ valid: false, reason: expect.stringContaining(told) });
+  expect(read('milliseconds', value as StoredValue | undefined)).toEqual({
+    valid: false,
+    reason: expect.stringContaining(told),
+  });
 });
