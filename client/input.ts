@@ -61,7 +61,8 @@ export const askedDeadline = (move: string, { holdMs, expiresAtMs }: HoldLength,
  * @throws InvalidMoveError for one in another unit
  */
 export const wholeNow = (nowMs: number): number => {
-  if (nowMs >= EARLIEST_DEADLINE_MS && nowMs <= LATEST_DEADLINE_MS) return Math.floor(nowMs);
+  const isClock = typeof nowMs === 'number' && nowMs >= EARLIEST_DEADLINE_MS && nowMs <= LATEST_DEADLINE_MS;
+  if (isClock) return Math.floor(nowMs);
   throw new InvalidMoveError(
     `nowMs must be epoch milliseconds from ${EARLIEST_DEADLINE_MS} to ${LATEST_DEADLINE_MS}, got ${shown(nowMs)}`,
   );
