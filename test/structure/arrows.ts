@@ -29,6 +29,9 @@ export const MAY_IMPORT = {
   ],
   'functions/*.lambda.ts': ['functions'],
 
+  // What applications import that write to a table themselves: it shares the rules, and knows no SDK.
+  client: ['functions/core', 'functions/table/deadline.ts', 'functions/table/key-text.ts', 'functions/table/shape.ts'],
+
   // What is deployed: it shares names, routes and the arithmetic of delays with what runs, and nothing else.
   lib: ['functions/contract.ts', 'functions/core/hold-time.ts', 'functions/api/routes.ts'],
   bin: ['lib'],
@@ -45,5 +48,5 @@ export const MAY_IMPORT = {
 
   docs: ['functions/contract.ts', 'functions/core'],
   'vitest.config.ts': [],
-  test: ['bin', 'lib', 'functions', 'local', 'terminal', 'measure', 'commands', 'demo', 'bench', 'docs'],
+  test: ['bin', 'lib', 'functions', 'client', 'local', 'terminal', 'measure', 'commands', 'demo', 'bench', 'docs'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
