@@ -1,5 +1,6 @@
 /** An application's own moves on tables of five makes, against a real engine. */
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { NumberValueImpl } from '@aws-sdk/util-dynamodb';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Attributes, InvalidMoveError, type Refusal, tableClient } from '../../client/index.ts';
@@ -70,9 +71,11 @@ describe.each(SCENES)('of $name', (scene: Scene) => {
 
     test('at the deadline is refused, and changes nothing', async () => {
       const { key, item, expiresAtMs } = await givenHeld(table);
-      const late = () => table.update(table.client.confirm({ key, status: table.paid, seen: item }, expiresAtMs));
-      expect(await refusal(table, late, expiresAtMs)).toMatchObject({ kind: 'lapsed', expiresAtMs });
-      expect(await table.read(key)).toEqual(item);
+      for (const seen of [{ seen: item }, seenIfText(table, item)]) {
+        const late = () => table.update(table.client.confirm({ key, status: table.paid, ...seen }, expiresAtMs));
+        expect(await refusal(table, late, expiresAtMs)).toMatchObject({ kind: 'lapsed', expiresAtMs });
+        expect(await table.read(key)).toEqual(item);
+      }
     });
 
     test('that is repeated is told as made before', async () => {
@@ -128,9 +131,11 @@ describe.each(SCENES)('of $name', (scene: Scene) => {
 
     test('at the deadline is refused', async () => {
       const { key, item, expiresAtMs } = await givenHeld(table);
-      const late = () => table.update(table.client.cancel({ key, status: 'returned', seen: item }, expiresAtMs));
-      expect(await refusal(table, late, expiresAtMs)).toMatchObject({ kind: 'lapsed' });
-      expect(await table.read(key)).toEqual(item);
+      for (const seen of [{ seen: item }, seenIfText(table, item)]) {
+        const late = () => table.update(table.client.cancel({ key, status: 'returned', ...seen }, expiresAtMs));
+        expect(await refusal(table, late, expiresAtMs)).toMatchObject({ kind: 'lapsed' });
+        expect(await table.read(key)).toEqual(item);
+      }
     });
   });
 
@@ -286,13 +291,9 @@ describe.each(SCENES)('of $name', (scene: Scene) => {
     const moves = [
       () => client.confirm({ key, status: table.paid, seen: item }, NOW),
       () => client.extend({ key, holdMs: MINUTE, seen: item }, NOW),
-      // The one that asks the engine about numbers, whatever was seen.
-      () =>
-        client.hold(
-          { key, holdMs: MINUTE, ...(shape.deadline.unit === 'iso8601' && { seen: item }) },
-          NOW + 2 * MINUTE,
-        ),
-      ...(shape.deadline.unit === 'iso8601' ? [] : [() => client.confirm({ key, status: table.paid }, NOW)]),
+      // These ask the engine, where deadlines are numbers.
+      () => client.confirm({ key, status: table.paid, ...seenIfText(table, item) }, NOW),
+      () => client.hold({ key, holdMs: MINUTE, ...seenIfText(table, item) }, NOW + 2 * MINUTE),
     ];
     for (const move of moves) {
       expect(await refusal(table, () => table.update(move()))).toMatchObject({ kind: 'invalid-deadline' });
@@ -309,8 +310,9 @@ describe.each(SCENES)('of $name', (scene: Scene) => {
         const { key, item, expiresAtMs } = await givenHeld(table, holdMs);
         expect(expiresAtMs).toBeGreaterThanOrEqual(NOW + holdMs);
         const nowMs = expiresAtMs + away;
-        const confirm = () => table.update(table.client.confirm({ key, status: table.paid, seen: item }, nowMs));
-        const hold = () => table.update(table.client.hold({ key, holdMs: MINUTE, seen: item }, nowMs));
+        const seen = seenIfText(table, item);
+        const confirm = () => table.update(table.client.confirm({ key, status: table.paid, ...seen }, nowMs));
+        const hold = () => table.update(table.client.hold({ key, holdMs: MINUTE, ...seen }, nowMs));
         const [mayConfirm, mayHold] = [away < 0, away >= 0];
         const [first, second] = mayConfirm ? [hold, confirm] : [confirm, hold];
         expect(await refusal(table, first, nowMs)).toMatchObject({ kind: mayHold ? 'lapsed' : 'held' });
@@ -341,9 +343,7 @@ describe.each(SCENES)('of $name', (scene: Scene) => {
 
 describe('in a table of many kinds', () => {
   test('items of other kinds are never touched, whatever their status', async () => {
-    const scene = SCENES.find(({ name }) => name === 'a table of many kinds');
-    if (scene === undefined) throw new Error('there is no such scene');
-    const table = await openScene(scene, raw);
+    const table = await openScene(sceneOf('a table of many kinds'), raw);
     const key = table.newKey();
     const invoice = { ...strangersItem(table, key, NOW + MINUTE), entity: 'Invoice' };
     await table.write(invoice);
@@ -357,12 +357,27 @@ describe('in a table of many kinds', () => {
     }
     expect(await table.read(key)).toEqual(invoice);
     expect(table.client.effectiveStatus(invoice, NOW + 2 * MINUTE)).toBe('HELD');
+    await table.write({ ...invoice, order: 'OPEN' });
+    const hold = () => table.update(table.client.hold({ key, holdMs: MINUTE }, NOW));
+    expect(await refusal(table, hold)).toMatchObject({ kind: 'other-kind' });
   });
 });
 
+test('a deadline of more digits than JavaScript holds is extended, if it was read with all of them', async () => {
+  const table = await openScene(sceneOf('tickets in seconds'), raw);
+  const key = table.newKey();
+  const digits = '1790000060.1234567890123456789';
+  const item = { ...strangersItem(table, key, NOW + MINUTE), held_until: NumberValueImpl.from(digits) };
+  await table.write(item);
+  const rounded = { ...item, held_until: Number(digits) };
+  const inexact = () => table.update(table.client.extend({ key, holdMs: 5 * MINUTE, seen: rounded }, NOW));
+  expect(await refusal(table, inexact)).toMatchObject({ kind: 'held', expiresAtMs: 1_790_000_060_124 });
+  await table.update(table.client.extend({ key, holdMs: 5 * MINUTE, seen: item }, NOW));
+  expect(table.client.deadlineOf(await table.read(key))).toBe(table.client.deadlineAfter(5 * MINUTE, NOW));
+});
+
 test('where deadlines are text, no move is made without having seen one', () => {
-  const scene = SCENES.find(({ description }) => description.deadline?.unit === 'iso8601');
-  const client = tableClient(scene?.description, { shardCount: SHARD_COUNT });
+  const client = tableClient(sceneOf('day passes in ISO text').description, { shardCount: SHARD_COUNT });
   const key = { pass: 'monday' };
   const moves = [
     () => client.confirm({ key, status: 'paid' }, NOW),
@@ -375,6 +390,12 @@ test('where deadlines are text, no move is made without having seen one', () => 
     expect(move).toThrow(/seen must be the item as it was read, or its valid until, got nothing/);
   }
 });
+
+const sceneOf = (name: string): Scene => {
+  const scene = SCENES.find((each) => each.name === name);
+  if (scene === undefined) throw new Error(`there is no scene ${name}`);
+  return scene;
+};
 
 /** Deadlines that are none in a table, among those that it takes at all. */
 function otherDeadlines({ description }: Scene): [written: string, deadline: string | number | undefined][] {
@@ -402,6 +423,10 @@ const givenHeld = async (table: OpenScene, holdMs = MINUTE) => {
   await table.put(input);
   return { key, item: input.Item, expiresAtMs: table.client.deadlineAfter(holdMs, NOW) };
 };
+
+/** Without it, the condition alone decides: where it can. */
+const seenIfText = ({ shape }: OpenScene, item: Attributes): { readonly seen?: Attributes } =>
+  shape.deadline.unit === 'iso8601' ? { seen: item } : {};
 
 /** As much as a program writes that knows nothing of the service. */
 const strangersItem = ({ shape }: OpenScene, key: Attributes, expiresAtMs: number): Record<string, unknown> => {
