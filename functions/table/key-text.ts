@@ -1,5 +1,4 @@
 /** The key of an item as one text: what logs, timers, events and the choice of a shard call the item by. */
-import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { exactNumber, plainDecimal } from '../core/decimal.ts';
 import type { StoredValue } from './deadline.ts';
 import type { KeyAttribute, TableShape } from './shape.ts';
@@ -21,7 +20,8 @@ export const keyText = (
   return sort === undefined ? undefined : JSON.stringify([partition, sort]);
 };
 
-type Key = Readonly<Record<string, AttributeValue>>;
+/** A key as the DynamoDB API takes it. */
+export type Key = Readonly<Record<string, { readonly S: string } | { readonly N: string }>>;
 
 /** Most bytes of a partition key's text and of a sort key's (Amazon DynamoDB Developer Guide, Quotas). */
 const MAX_PARTITION_BYTES = 2_048;
@@ -38,7 +38,10 @@ export const keyOfText = ({ key: { partition, sort } }: TableShape, text: string
 };
 
 /** The names and plain values of an item's key; undefined where its text alone says as much. */
-export const plainKey = ({ key }: TableShape, item: Key): Record<string, string | number> | undefined => {
+export const plainKey = (
+  { key }: TableShape,
+  item: Readonly<Record<string, StoredValue | undefined>>,
+): Record<string, string | number> | undefined => {
   const { partition, sort } = key;
   if (sort === undefined && partition.type === 'S') return undefined;
   return Object.fromEntries(

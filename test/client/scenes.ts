@@ -61,7 +61,7 @@ export const SCENES: readonly Scene[] = [
       key: { partition: 'pass' },
       status: { attribute: 'status', pending: 'held', expired: 'free' },
       deadline: { attribute: 'valid until', unit: 'iso8601' },
-      attributes: { expiresAtMs: 'expiry.deadline', pendingShard: 'expiry.shard' },
+      attributes: { expiresAtMs: 'expiry-deadline', pendingShard: 'expiry-shard' },
     },
     newKey: () => ({ pass: randomUUID() }),
     paid: 'paid',
