@@ -113,8 +113,11 @@ export class HeldItems {
     bookingIds: readonly string[],
     nowMs: number,
   ): Promise<Map<string, ExpireOutcome>> {
-    const outcomes = new Map<string, ExpireOutcome>();
-    let left = bookingIds;
+    const isKey = (id: string): boolean => keyOfText(this.#shape, id) !== undefined;
+    const outcomes = new Map<string, ExpireOutcome>(
+      bookingIds.filter((id) => !isKey(id)).map((id) => [id, { kind: 'failed', error: noKey(id) }]),
+    );
+    let left = bookingIds.filter(isKey);
     for (let looks = 0; looks < LOOKS && left.length > 0; looks += 1) {
       const found = await this.#read(left).catch(asError);
       if (found instanceof Error) {
