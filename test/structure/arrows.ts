@@ -29,8 +29,8 @@ export const MAY_IMPORT = {
   ],
   'functions/*.lambda.ts': ['functions'],
 
-  // What is deployed: it shares names, routes and the arithmetic of delays with what runs, and nothing else.
-  lib: ['functions/contract.ts', 'functions/core/hold-time.ts', 'functions/api/routes.ts'],
+  // What is deployed: it shares names, routes, the shape of a table and the arithmetic of delays with what runs, and nothing else.
+  lib: ['functions/contract.ts', 'functions/core/hold-time.ts', 'functions/table/shape.ts', 'functions/api/routes.ts'],
   bin: ['lib'],
 
   // What runs a template on one machine, whatever is in it: it knows nothing of bookings.
