@@ -9,7 +9,7 @@ import { buildSync } from 'esbuild';
 import { HERE } from './here.ts';
 
 const PROJECT = join(HERE, '..');
-/** Where a synthesis from sources finds its bundles, one folder for each state of the sources. */
+/** Where a synthesis from sources finds its bundles. */
 const CACHE = join(PROJECT, '.local', 'bundles');
 /** The folder that the source maps count from, wherever the bundles are written: the same sources give the same bytes. */
 const MAPPED_FROM = CACHE;
@@ -58,9 +58,11 @@ export const buildBundles = (outDirectory: string): void => {
 /**
  * The folder with the bundles of the sources as they are now; built only if no synthesis has done so before. Several processes
  * may ask at once.
+ *
+ * @param cache where bundles are kept, one folder for each state of the sources
  */
-export const bundlesOfSources = (): string => {
-  const directory = join(CACHE, hashOfSources());
+export const bundlesOfSources = (cache: string = CACHE): string => {
+  const directory = join(cache, hashOfSources());
   if (existsSync(directory)) return directory;
   const building = `${directory}.${process.pid}`;
   rmSync(building, { recursive: true, force: true });
@@ -72,7 +74,7 @@ export const bundlesOfSources = (): string => {
     // Another process was faster: what it has built is the same.
     if (!existsSync(directory)) throw error;
   }
-  removeOld(directory);
+  removeOld(cache, directory);
   return directory;
 };
 
@@ -92,8 +94,8 @@ const hashOfSources = (): string => {
   return hash.digest('hex').slice(0, 32);
 };
 
-const removeOld = (current: string): void => {
-  for (const each of globSync('*', { cwd: CACHE }).map((name) => join(CACHE, name))) {
+const removeOld = (cache: string, current: string): void => {
+  for (const each of globSync('*', { cwd: cache }).map((name) => join(cache, name))) {
     const isOld = (statSync(each, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) < Date.now() - KEEP_MS;
     if (each !== current && isOld) rmSync(each, { recursive: true, force: true });
   }
