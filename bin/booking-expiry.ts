@@ -1,7 +1,8 @@
 /** The CDK app: reads the settings from the context and builds the one stack. */
 import { App, Tags } from 'aws-cdk-lib';
 import { BookingExpiryStack } from '../lib/booking-expiry-stack.ts';
-import { InvalidSettingError, settingsFromContext } from '../lib/settings.ts';
+import { InvalidSettingError } from '../lib/limits.ts';
+import { settingsFromContext } from '../lib/settings.ts';
 
 const app = new App();
 try {

@@ -1,23 +1,19 @@
-import { CfnOutput, Duration, Stack, type StackProps, Tags } from 'aws-cdk-lib';
+import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps, Tags } from 'aws-cdk-lib';
 import { Key } from 'aws-cdk-lib/aws-kms';
-import type { Construct } from 'constructs';
-import { DEAD_LETTERS_TAG_PREFIX, ENV, PENDING_INDEX, TABLE_TAGS } from '../functions/contract.ts';
-import { Alarms } from './alarms.ts';
+import type { Construct, IConstruct } from 'constructs';
+import { DEAD_LETTERS_TAG_PREFIX, TABLE_TAGS } from '../functions/contract.ts';
+import { BOOKINGS_TABLE } from '../functions/table/shape.ts';
+import { BookingExpiry } from './booking-expiry.ts';
 import { BookingTable } from './booking-table.ts';
 import { BookingsApi } from './bookings-api.ts';
-import { OperatorsDashboard } from './dashboard.ts';
-import { ExpireBooking, expireBookingTimeout } from './expire-booking.ts';
-import { PublishEvents } from './publish-events.ts';
-import { ScheduleExpiry } from './schedule-expiry.ts';
+import { keepLogicalId } from './logical-ids.ts';
 import type { BookingExpirySettings } from './settings.ts';
-import { Sweep } from './sweep.ts';
-import { TimerQueue } from './timer-queue.ts';
 
 export interface BookingExpiryStackProps extends StackProps {
   readonly settings: BookingExpirySettings;
 }
 
-/** The whole service: makes its parts and hands them to each other. */
+/** The whole service: the bookings table, what makes its bookings expire, and the HTTP API. */
 export class BookingExpiryStack extends Stack {
   constructor(scope: Construct, id: string, { settings, ...props }: BookingExpiryStackProps) {
     super(scope, id, {
@@ -26,98 +22,114 @@ export class BookingExpiryStack extends Stack {
       ...props,
     });
     const key = settings.kmsKeyArn === undefined ? undefined : Key.fromKeyArn(this, 'Key', settings.kmsKeyArn);
-    const timeout = expireBookingTimeout(settings.timerLeadMs);
-    const timers = new TimerQueue(this, 'Timers', { consumerTimeout: timeout, key });
-    const bookings = new BookingTable(this, 'Bookings', { settings, timerQueueUrl: timers.queue.queueUrl, key });
+    // A first deployment that fails leaves no protected table behind that the next one would find in its way.
+    const removalPolicy =
+      settings.removalPolicy === 'destroy' ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE;
     const serviceName = this.stackName;
-    const environment = {
-      [ENV.bookingsTable]: bookings.table.tableName,
-      [ENV.timerQueueUrl]: timers.queue.queueUrl,
-      [ENV.shardCount]: String(settings.shardCount),
-      [ENV.timerLeadMs]: String(settings.timerLeadMs),
-      [ENV.sweepIntervalMinutes]: String(settings.sweepIntervalMinutes),
-    };
 
-    const schedule = new ScheduleExpiry(this, 'ScheduleExpiry', { bookings, timers, environment, serviceName, key });
-    const expire = new ExpireBooking(this, 'ExpireBooking', {
-      bookings,
-      timers,
-      timeout,
-      environment,
-      serviceName,
-      key,
-    });
-    const sweep = new Sweep(this, 'Sweep', {
-      bookings,
-      timers,
-      interval: Duration.minutes(settings.sweepIntervalMinutes),
-      givenUpQueue: schedule.deadLetterQueue,
-      environment: { ...environment, [ENV.sweepStateTable]: bookings.sweepStateTable.tableName },
-      serviceName,
-      key,
-    });
-
-    const api = new BookingsApi(this, 'BookingsApi', {
-      bookings,
-      timers,
-      settings,
-      environment: { ...environment, [ENV.sweepStateTable]: bookings.sweepStateTable.tableName },
-      serviceName,
-      key,
-    });
-
-    const publish = new PublishEvents(this, 'PublishEvents', { bookings, settings, environment: {}, serviceName, key });
-
-    const watched = {
-      serviceName,
+    const bookings = new BookingTable(this, 'Bookings', { removalPolicy, key });
+    // By this id what is below it has the logical ids that it would have here: those that were deployed before it was there.
+    const expiry = new BookingExpiry(this, 'Default', {
+      ...BOOKINGS_TABLE,
+      table: bookings.table,
+      events: { settled: settings.publishSettled },
+      alarms: { ...(settings.alarmEmail !== undefined && { email: settings.alarmEmail }) },
+      dashboard: settings.dashboard,
+      ...(key && { encryptionKey: key }),
+      timerLead: Duration.millis(settings.timerLeadMs),
       sweepInterval: Duration.minutes(settings.sweepIntervalMinutes),
-      deadLetterQueues: {
-        timer: timers.deadLetterQueue,
-        'schedule-expiry': schedule.deadLetterQueue,
-        sweep: sweep.deadLetterQueue,
-        'publish-events': publish.deadLetterQueue,
-      },
-      streamReaders: { 'schedule-expiry': schedule.lambda, 'publish-events': publish.lambda },
-      timerQueue: timers.queue,
-      sweep: sweep.lambda,
-      apiErrors: api.serverErrors,
-      email: settings.alarmEmail,
-      key,
-    };
-    for (const [name, queue] of Object.entries(watched.deadLetterQueues)) {
-      Tags.of(bookings.table).add(`${DEAD_LETTERS_TAG_PREFIX}${name}`, queue.queueUrl);
-    }
-    const alarms = new Alarms(this, 'Alarms', watched);
-    Tags.of(bookings.table).add(TABLE_TAGS.alarmPrefix, alarms.prefix);
-    if (settings.dashboard) new OperatorsDashboard(this, 'Operators', { ...watched, alarms });
-
-    const outputs: Record<string, [value: string, description: string]> = {
-      BookingsTableName: [bookings.table.tableName, 'Table that bookings are written to'],
-      PendingIndexName: [PENDING_INDEX, 'Index of PENDING bookings by shard and deadline'],
-      SweepStateTableName: [bookings.sweepStateTable.tableName, 'What one sweep tells the next'],
-      TimerQueueUrl: [timers.queue.queueUrl, 'Queue that timers wait in'],
-      TimerDeadLetterQueueUrl: [timers.deadLetterQueue.queueUrl, 'Timers that could not be processed'],
-      ScheduleExpiryDeadLetterQueueUrl: [
-        schedule.deadLetterQueue.queueUrl,
-        'Stream records that could not be processed',
-      ],
-      SweepDeadLetterQueueUrl: [sweep.deadLetterQueue.queueUrl, 'Sweeps that failed'],
-      ScheduleExpiryFunctionName: [schedule.lambda.functionName, 'Sends timers'],
-      ExpireBookingFunctionName: [expire.lambda.functionName, 'Expires bookings at their deadline'],
-      SweepScheduleName: [sweep.scheduleName, 'Schedule that starts the sweep'],
-      SweepFunctionName: [sweep.lambda.functionName, 'Expires what the timers missed'],
-      BookingsApiFunctionName: [api.lambda.functionName, 'Serves the HTTP API'],
-      PublishEventsFunctionName: [publish.lambda.functionName, 'Publishes events'],
-      PublishEventsDeadLetterQueueUrl: [
-        publish.deadLetterQueue.queueUrl,
-        'Stream records whose events were not published',
-      ],
-      EventBusName: [publish.busName, 'Bus that BookingExpired is published on'],
-      AlarmTopicArn: [alarms.topic.topicArn, 'Topic that the alarms go to'],
-      ApiUrl: [api.url, 'The HTTP API'],
-      CronTokenSecretArn: [api.cronTokenSecretArn, 'Secret that holds the token of the cron webhook'],
-    };
-    for (const [name, [value, description]] of Object.entries(outputs))
-      new CfnOutput(this, name, { value, description });
+      shardCount: settings.shardCount,
+      removalPolicy,
+      serviceName,
+    });
+    const api = new BookingsApi(this, 'BookingsApi', { bookings: bookings.table, expiry, settings, serviceName, key });
+    expiry.alarms?.add({
+      name: 'api-errors',
+      description: 'The HTTP API answers requests with 500 or 503, for ten minutes on end.',
+      section: 'api-errors',
+      metric: api.serverErrors,
+      threshold: 0,
+      evaluationPeriods: 2,
+    });
+    keepLogicalIds(bookings, expiry, api);
+    noteInTags(bookings, expiry, settings);
+    tell(this, outputsOf(bookings, expiry, api));
   }
 }
+
+/** For what carries data or is named by operators. */
+const keepLogicalIds = (bookings: BookingTable, expiry: BookingExpiry, api: BookingsApi): void => {
+  const kept: Record<string, IConstruct | undefined> = {
+    BookingsTable: bookings.table,
+    SweepStateTable: expiry.sweepStateTable,
+    TimerQueue: expiry.timerQueue,
+    TimerDeadLetterQueue: expiry.deadLetterQueues.timer,
+    ScheduleExpiryDeadLetterQueue: expiry.deadLetterQueues['schedule-expiry'],
+    SweepDeadLetterQueue: expiry.deadLetterQueues.sweep,
+    PublishEventsDeadLetterQueue: expiry.deadLetterQueues['publish-events'],
+    ScheduleExpiryFunction: expiry.scheduleExpiry,
+    ExpireBookingFunction: expiry.expireBooking,
+    SweepFunction: expiry.sweep,
+    PublishEventsFunction: expiry.publishEvents,
+    BookingsApiFunction: api.lambda,
+    BookingEvents: expiry.eventBus,
+    AlarmTopic: expiry.alarms?.topic,
+    CronTokenSecret: api.cronToken,
+    HttpApi: api.api,
+  };
+  for (const [logicalId, construct] of Object.entries(kept)) if (construct) keepLogicalId(construct, logicalId);
+};
+
+/** Notes in the table's tags what a sweep by command must know, so that the table's name is enough for it. */
+const noteInTags = ({ table }: BookingTable, expiry: BookingExpiry, settings: BookingExpirySettings): void => {
+  const notes: Record<string, string | undefined> = {
+    [TABLE_TAGS.shardCount]: String(settings.shardCount),
+    [TABLE_TAGS.sweepIntervalMinutes]: String(settings.sweepIntervalMinutes),
+    [TABLE_TAGS.timerLeadMs]: String(settings.timerLeadMs),
+    [TABLE_TAGS.timerQueueUrl]: expiry.timerQueue.queueUrl,
+    [TABLE_TAGS.sweepStateTable]: expiry.sweepStateTable.tableName,
+    [TABLE_TAGS.alarmPrefix]: expiry.alarms?.prefix,
+  };
+  for (const [name, queue] of Object.entries(expiry.deadLetterQueues)) {
+    notes[`${DEAD_LETTERS_TAG_PREFIX}${name}`] = queue.queueUrl;
+  }
+  for (const [name, note] of Object.entries(notes)) if (note !== undefined) Tags.of(table).add(name, note);
+};
+
+type Outputs = Readonly<Record<string, readonly [value: string | undefined, description: string]>>;
+
+const outputsOf = (bookings: BookingTable, expiry: BookingExpiry, api: BookingsApi): Outputs => {
+  const { deadLetterQueues } = expiry;
+  return {
+    BookingsTableName: [bookings.table.tableName, 'Table that bookings are written to'],
+    PendingIndexName: [expiry.shape.indexName, 'Index of PENDING bookings by shard and deadline'],
+    SweepStateTableName: [expiry.sweepStateTable.tableName, 'What one sweep tells the next'],
+    TimerQueueUrl: [expiry.timerQueue.queueUrl, 'Queue that timers wait in'],
+    TimerDeadLetterQueueUrl: [deadLetterQueues.timer.queueUrl, 'Timers that could not be processed'],
+    ScheduleExpiryDeadLetterQueueUrl: [
+      deadLetterQueues['schedule-expiry'].queueUrl,
+      'Stream records that could not be processed',
+    ],
+    SweepDeadLetterQueueUrl: [deadLetterQueues.sweep.queueUrl, 'Sweeps that failed'],
+    ScheduleExpiryFunctionName: [expiry.scheduleExpiry.functionName, 'Sends timers'],
+    ExpireBookingFunctionName: [expiry.expireBooking.functionName, 'Expires bookings at their deadline'],
+    SweepScheduleName: [expiry.sweepScheduleName, 'Schedule that starts the sweep'],
+    SweepFunctionName: [expiry.sweep.functionName, 'Expires what the timers missed'],
+    BookingsApiFunctionName: [api.lambda.functionName, 'Serves the HTTP API'],
+    PublishEventsFunctionName: [expiry.publishEvents?.functionName, 'Publishes events'],
+    PublishEventsDeadLetterQueueUrl: [
+      deadLetterQueues['publish-events']?.queueUrl,
+      'Stream records whose events were not published',
+    ],
+    EventBusName: [expiry.eventBus?.eventBusName, 'Bus that BookingExpired is published on'],
+    AlarmTopicArn: [expiry.alarms?.topic.topicArn, 'Topic that the alarms go to'],
+    ApiUrl: [api.url, 'The HTTP API'],
+    CronTokenSecretArn: [api.cronToken.secretArn, 'Secret that holds the token of the cron webhook'],
+  };
+};
+
+const tell = (stack: Stack, outputs: Outputs): void => {
+  for (const [name, [value, description]] of Object.entries(outputs)) {
+    if (value !== undefined) new CfnOutput(stack, name, { value, description });
+  }
+};

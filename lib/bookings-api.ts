@@ -12,23 +12,22 @@ import {
 import { HttpIamAuthorizer, HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
 import { type Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
+import type { Table } from 'aws-cdk-lib/aws-dynamodb';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { BOOKINGS_PATH, routes } from '../functions/api/routes.ts';
 import { ENV } from '../functions/contract.ts';
-import type { BookingTable } from './booking-table.ts';
+import type { BookingExpiry } from './booking-expiry.ts';
 import { acceptFinding } from './findings.ts';
 import { allow } from './grants.ts';
-import { keepLogicalId } from './logical-ids.ts';
 import { NodeFunction, type NodeFunctionProps } from './node-function.ts';
 import type { BookingExpirySettings } from './settings.ts';
-import type { TimerQueue } from './timer-queue.ts';
 
-export interface BookingsApiProps extends Pick<NodeFunctionProps, 'environment' | 'serviceName' | 'key'> {
-  readonly bookings: BookingTable;
-  readonly timers: TimerQueue;
+export interface BookingsApiProps extends Pick<NodeFunctionProps, 'serviceName' | 'key'> {
+  readonly bookings: Table;
+  readonly expiry: BookingExpiry;
   readonly settings: BookingExpirySettings;
 }
 
@@ -68,16 +67,13 @@ const THROTTLE = { rateLimit: 1_000, burstLimit: 500 };
 export class BookingsApi extends Construct {
   readonly lambda: IFunction;
   readonly url: string;
+  readonly api: HttpApi;
   /** Made by the stack, read by the Lambda when it is used: rotated without a deployment. */
-  readonly cronTokenSecretArn: string;
+  readonly cronToken: Secret;
   /** Requests that were answered with 500 or more: the Lambda itself counts no error for them. */
   readonly serverErrors: Metric;
 
-  constructor(
-    scope: Construct,
-    id: string,
-    { bookings, timers, settings, environment, serviceName, key }: BookingsApiProps,
-  ) {
+  constructor(scope: Construct, id: string, { bookings, expiry, settings, serviceName, key }: BookingsApiProps) {
     super(scope, id);
     const cronToken = new Secret(this, 'CronToken', {
       description: 'Bearer token of the cron webhook',
@@ -85,33 +81,33 @@ export class BookingsApi extends Construct {
       generateSecretString: { passwordLength: 48, excludePunctuation: true },
       removalPolicy: RemovalPolicy.DESTROY,
     });
-    keepLogicalId(cronToken, 'CronTokenSecret');
     acceptFinding(
       cronToken,
       'AwsSolutions-SMG4',
       'the schedulers that hold the token are elsewhere: whoever rotates it tells them, docs/schedulers.md says how',
     );
-    this.cronTokenSecretArn = cronToken.secretArn;
+    this.cronToken = cronToken;
 
     const lambda = new NodeFunction(this, 'BookingsApiFunction', {
       entry: 'bookings-api',
       // API Gateway gives up after 30 seconds (Amazon API Gateway Developer Guide, HTTP API quotas).
       timeout: Duration.seconds(29),
       memorySize: 512,
-      environment: { ...environment, [ENV.cronTokenSecret]: cronToken.secretArn },
+      environment: { ...expiry.sweepEnvironment, [ENV.cronTokenSecret]: cronToken.secretArn },
       serviceName,
       key,
     });
     this.lambda = lambda;
-    bookings.grantApi(lambda);
-    timers.grantSend(lambda);
+    expiry.grantSweep(lambda);
+    allow(lambda, bookings.tableArn, 'dynamodb:GetItem', 'dynamodb:PutItem');
+    expiry.grantSchedule(lambda);
     allow(lambda, cronToken.secretArn, 'secretsmanager:GetSecretValue');
 
     const api = new HttpApi(this, 'HttpApi', {
       apiName: serviceName,
       createDefaultStage: false,
     });
-    keepLogicalId(api, 'HttpApi');
+    this.api = api;
     const accessLogs = new LogGroup(this, 'AccessLogs', {
       // Below this prefix API Gateway needs no policy of its own for each group; the one policy that all others share has 5,120
       // characters (Amazon CloudWatch Logs User Guide, vended logs).

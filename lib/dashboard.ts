@@ -1,11 +1,14 @@
 import { Duration, Stack } from 'aws-cdk-lib';
-import { AlarmStatusWidget, Dashboard, GraphWidget, Metric, Stats, Unit } from 'aws-cdk-lib/aws-cloudwatch';
+import { AlarmStatusWidget, Dashboard, GraphWidget, type Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
-import { METRICS, METRICS_NAMESPACE, type MetricName } from '../functions/contract.ts';
+import { METRICS, type MetricName } from '../functions/contract.ts';
 import type { Alarms, AlarmsProps } from './alarms.ts';
+import { expiryMetric } from './metrics.ts';
 
-export interface OperatorsDashboardProps extends AlarmsProps {
-  readonly alarms: Alarms;
+export interface OperatorsDashboardProps
+  extends Pick<AlarmsProps, 'serviceName' | 'timerQueue' | 'deadLetterQueues' | 'streamReaders'> {
+  /** Alarms that are added later are shown too. @default - there are none */
+  readonly alarms?: Alarms | undefined;
 }
 
 /** One page for whoever is paged: alarms first, then the lag, then what the timers and the sweeps do. */
@@ -13,23 +16,17 @@ export class OperatorsDashboard extends Construct {
   constructor(scope: Construct, id: string, props: OperatorsDashboardProps) {
     super(scope, id);
     const { serviceName, timerQueue, deadLetterQueues, streamReaders } = props;
-    const own = (metricName: MetricName, statistic: string = Stats.SUM, unit = Unit.COUNT): Metric =>
-      new Metric({
-        namespace: METRICS_NAMESPACE,
-        metricName,
-        dimensionsMap: { service: serviceName },
-        statistic,
-        unit,
-        period: Duration.minutes(1),
-        label: statistic === Stats.SUM ? metricName : `${metricName} ${statistic}`,
-      });
-    const lag = (statistic: string) => own(METRICS.lagMs, statistic, Unit.MILLISECONDS);
+    const own = (metricName: MetricName): Metric => expiryMetric(serviceName, metricName, { label: metricName });
+    const lag = (statistic: string): Metric =>
+      expiryMetric(serviceName, METRICS.lagMs, { statistic, label: `${METRICS.lagMs} ${statistic}` });
     const half = { width: 12, height: 6 };
 
     // Dashboards of all regions share their names.
     const dashboardName = `${serviceName}-${Stack.of(this).region}`;
     new Dashboard(this, 'Dashboard', { dashboardName, defaultInterval: Duration.hours(6) }).addWidgets(
-      new AlarmStatusWidget({ title: 'Alarms', alarms: [...props.alarms.alarms], width: 24, height: 6 }),
+      ...(props.alarms
+        ? [new AlarmStatusWidget({ title: 'Alarms', alarms: props.alarms.alarms, width: 24, height: 6 })]
+        : []),
       new GraphWidget({
         ...half,
         title: 'Lag: from the deadline to the mark',

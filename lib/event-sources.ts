@@ -1,6 +1,6 @@
 /** The event source mappings, with the permissions that Lambda needs to poll for a function, and no others. */
 import { Duration, Names } from 'aws-cdk-lib';
-import type { Table } from 'aws-cdk-lib/aws-dynamodb';
+import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { FilterCriteria, type IFunction, StartingPosition } from 'aws-cdk-lib/aws-lambda';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { acceptFinding } from './findings.ts';
@@ -14,7 +14,7 @@ export interface StreamReaderProps {
 }
 
 /** Brings a table's stream records to a Lambda, from the stream's beginning, none lost unseen. */
-export const readStream = (lambda: IFunction, table: Table, { pattern, deadLetterQueue }: StreamReaderProps): void => {
+export const readStream = (lambda: IFunction, table: ITable, { pattern, deadLetterQueue }: StreamReaderProps): void => {
   const streamArn = table.tableStreamArn;
   if (streamArn === undefined) throw new Error(`the table ${table.node.path} must have a stream, got none`);
   // The id that CDK's own event source has: another would replace the mapping, which Lambda refuses while the old one is there.

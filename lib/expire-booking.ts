@@ -3,8 +3,8 @@ import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import { ENV } from '../functions/contract.ts';
 import { longestWaitMs } from '../functions/core/hold-time.ts';
-import type { BookingTable } from './booking-table.ts';
 import { readQueue } from './event-sources.ts';
+import type { ExpiringTable } from './expiring-table.ts';
 import { NodeFunction, type NodeFunctionProps } from './node-function.ts';
 import type { TimerQueue } from './timer-queue.ts';
 
@@ -16,7 +16,7 @@ export const expireBookingTimeout = (timerLeadMs: number): Duration =>
   Duration.seconds(Math.ceil(longestWaitMs(timerLeadMs) / 1000) + TIME_TO_WRITE.toSeconds());
 
 export interface ExpireBookingProps extends Pick<NodeFunctionProps, 'environment' | 'serviceName' | 'key'> {
-  readonly bookings: BookingTable;
+  readonly table: ExpiringTable;
   readonly timers: TimerQueue;
   readonly timeout: Duration;
 }
@@ -28,7 +28,7 @@ export class ExpireBooking extends Construct {
   constructor(
     scope: Construct,
     id: string,
-    { bookings, timers, timeout, environment, serviceName, key }: ExpireBookingProps,
+    { table, timers, timeout, environment, serviceName, key }: ExpireBookingProps,
   ) {
     super(scope, id);
     const lambda = new NodeFunction(this, 'ExpireBookingFunction', {
@@ -41,7 +41,8 @@ export class ExpireBooking extends Construct {
       key,
     });
     this.lambda = lambda;
-    bookings.grantExpire(lambda);
+    table.grantKey(lambda);
+    table.grantExpire(lambda);
     timers.grantSend(lambda);
     timers.grantDefer(lambda);
     timers.grantBury(lambda);

@@ -1,20 +1,24 @@
 import { Duration } from 'aws-cdk-lib';
-import { EventBus } from 'aws-cdk-lib/aws-events';
+import { EventBus, type IEventBus } from 'aws-cdk-lib/aws-events';
 import { FilterRule, type IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { BOOKING_ATTRIBUTES, ENV } from '../functions/contract.ts';
-import type { BookingTable } from './booking-table.ts';
+import { ENV } from '../functions/contract.ts';
 import { readStream } from './event-sources.ts';
+import type { ExpiringTable } from './expiring-table.ts';
 import { allow } from './grants.ts';
-import { keepLogicalId } from './logical-ids.ts';
 import { NodeFunction, type NodeFunctionProps } from './node-function.ts';
-import type { BookingExpirySettings } from './settings.ts';
 import { deadLetterQueue } from './timer-queue.ts';
 
-export interface PublishEventsProps extends Pick<NodeFunctionProps, 'environment' | 'serviceName' | 'key'> {
-  readonly bookings: BookingTable;
-  readonly settings: BookingExpirySettings;
+/** Statuses of a booking that was settled. */
+export const SETTLED = ['CONFIRMED', 'CANCELLED'] as const;
+
+export interface PublishEventsProps extends Pick<NodeFunctionProps, 'serviceName' | 'key'> {
+  readonly table: ExpiringTable;
+  /** @default - a bus of its own */
+  readonly bus?: IEventBus | undefined;
+  /** Whether what was settled is published too. */
+  readonly settled: boolean;
 }
 
 /**
@@ -22,38 +26,37 @@ export interface PublishEventsProps extends Pick<NodeFunctionProps, 'environment
  * DynamoDB streams): whoever wants to listen listens on the bus.
  */
 export class PublishEvents extends Construct {
-  readonly busName: string;
+  readonly bus: IEventBus;
   readonly lambda: IFunction;
   /** Events that can never be published, and stream records that were given up. */
   readonly deadLetterQueue: IQueue;
 
-  constructor(scope: Construct, id: string, { bookings, settings, environment, serviceName, key }: PublishEventsProps) {
+  constructor(scope: Construct, id: string, { table, bus, settled, serviceName, key }: PublishEventsProps) {
     super(scope, id);
-    const bus = new EventBus(this, 'Bus', { description: 'BookingExpired, and what else becomes of bookings' });
-    keepLogicalId(bus, 'BookingEvents');
-    this.busName = bus.eventBusName;
-    const deadLetters = deadLetterQueue(this, 'PublishEventsDeadLetterQueue', key);
-    this.deadLetterQueue = deadLetters;
+    const ownBus = () =>
+      new EventBus(this, 'Bus', { description: 'BookingExpired, and what else becomes of bookings' });
+    this.bus = bus ?? (ownBus() as IEventBus);
+    this.deadLetterQueue = deadLetterQueue(this, 'PublishEventsDeadLetterQueue', key);
     const lambda = new NodeFunction(this, 'PublishEventsFunction', {
       entry: 'publish-events',
       timeout: Duration.seconds(30),
       memorySize: 256,
       environment: {
-        ...environment,
-        [ENV.eventBus]: bus.eventBusName,
-        [ENV.deadLetterQueueUrl]: deadLetters.queueUrl,
+        ...table.shapeEnvironment,
+        [ENV.eventBus]: this.bus.eventBusName,
+        [ENV.deadLetterQueueUrl]: this.deadLetterQueue.queueUrl,
       },
       serviceName,
       key,
     });
     this.lambda = lambda;
-    allow(lambda, bus.eventBusArn, 'events:PutEvents');
+    table.grantKey(lambda);
+    allow(lambda, this.bus.eventBusArn, 'events:PutEvents');
 
-    const statuses = settings.publishSettled ? ['EXPIRED', 'CONFIRMED', 'CANCELLED'] : ['EXPIRED'];
-    readStream(lambda, bookings.table, {
+    readStream(lambda, table.table, {
       pattern: {
         eventName: FilterRule.isEqual('MODIFY'),
-        dynamodb: { NewImage: { [BOOKING_ATTRIBUTES.status]: { S: statuses } } },
+        dynamodb: { NewImage: table.imageWith([table.shape.status.expired, ...(settled ? SETTLED : [])]) },
       },
       deadLetterQueue: this.deadLetterQueue,
     });

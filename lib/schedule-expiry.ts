@@ -2,14 +2,14 @@ import { Duration } from 'aws-cdk-lib';
 import { FilterRule, type IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { BOOKING_ATTRIBUTES, ENV } from '../functions/contract.ts';
-import type { BookingTable } from './booking-table.ts';
+import { ENV } from '../functions/contract.ts';
 import { readStream } from './event-sources.ts';
+import type { ExpiringTable } from './expiring-table.ts';
 import { NodeFunction, type NodeFunctionProps } from './node-function.ts';
 import { deadLetterQueue, type TimerQueue } from './timer-queue.ts';
 
 export interface ScheduleExpiryProps extends Pick<NodeFunctionProps, 'environment' | 'serviceName' | 'key'> {
-  readonly bookings: BookingTable;
+  readonly table: ExpiringTable;
   readonly timers: TimerQueue;
 }
 
@@ -19,7 +19,7 @@ export class ScheduleExpiry extends Construct {
   /** Bookings that can never be processed, and stream records that were given up. */
   readonly deadLetterQueue: IQueue;
 
-  constructor(scope: Construct, id: string, { bookings, timers, environment, serviceName, key }: ScheduleExpiryProps) {
+  constructor(scope: Construct, id: string, { table, timers, environment, serviceName, key }: ScheduleExpiryProps) {
     super(scope, id);
     const deadLetters = deadLetterQueue(this, 'ScheduleExpiryDeadLetterQueue', key);
     this.deadLetterQueue = deadLetters;
@@ -32,13 +32,14 @@ export class ScheduleExpiry extends Construct {
       key,
     });
     this.lambda = lambda;
-    bookings.grantAdopt(lambda);
+    table.grantKey(lambda);
+    table.grantAdopt(lambda);
     timers.grantSend(lambda);
 
-    readStream(lambda, bookings.table, {
+    readStream(lambda, table.table, {
       pattern: {
         eventName: FilterRule.or('INSERT', 'MODIFY'),
-        dynamodb: { NewImage: { [BOOKING_ATTRIBUTES.status]: { S: FilterRule.isEqual('PENDING') } } },
+        dynamodb: { NewImage: table.imageWith(table.shape.status.pending) },
       },
       deadLetterQueue: this.deadLetterQueue,
     });

@@ -1,5 +1,13 @@
 /** The app's settings: what an operator may choose with `-c name=value`, and what is refused. */
 import type { IConstruct } from 'constructs';
+import {
+  InvalidSettingError,
+  isWithin,
+  type Limit,
+  SHARD_COUNT,
+  SWEEP_INTERVAL_MINUTES,
+  TIMER_LEAD_MS,
+} from './limits.ts';
 
 /** What becomes of the bookings table when the stack is deleted. */
 export const REMOVAL_POLICIES = ['destroy', 'retain'] as const;
@@ -44,12 +52,7 @@ const SETTING_NAMES: (keyof BookingExpirySettings)[] = [
   'jwtAudience',
 ];
 
-const DEFAULTS = { stage: 'dev', sweepIntervalMinutes: 5, timerLeadMs: 1_000, shardCount: 10 };
-
-/** Thrown at synth for a setting that is not allowed. The message says what is allowed and what was received. */
-export class InvalidSettingError extends Error {
-  override readonly name = 'InvalidSettingError';
-}
+const DEFAULT_STAGE = 'dev';
 
 /**
  * Checks settings and fills in defaults. Numbers may come as text, as `-c` gives them.
@@ -59,7 +62,7 @@ export class InvalidSettingError extends Error {
 export const bookingExpirySettings = (
   given: { readonly [name in keyof BookingExpirySettings]?: unknown },
 ): BookingExpirySettings => {
-  const stage = given.stage ?? DEFAULTS.stage;
+  const stage = given.stage ?? DEFAULT_STAGE;
   if (typeof stage !== 'string' || !/^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$/.test(stage)) {
     throw refused('stage', 'be 1 to 20 lower-case letters, digits and hyphens, beginning with a letter', stage);
   }
@@ -86,11 +89,9 @@ export const bookingExpirySettings = (
   }
   return {
     stage,
-    // 180: a timer is sent again every 15 minutes while its deadline is further away than one delay reaches, and
-    // Lambda's recursive-loop detection stops a chain of about 16 (AWS Lambda Developer Guide, recursive loops).
-    sweepIntervalMinutes: wholeNumber('sweepIntervalMinutes', given.sweepIntervalMinutes, DEFAULTS, 1, 180),
-    timerLeadMs: wholeNumber('timerLeadMs', given.timerLeadMs, DEFAULTS, 0, 10_000),
-    shardCount: wholeNumber('shardCount', given.shardCount, DEFAULTS, 1, 200),
+    sweepIntervalMinutes: wholeNumber('sweepIntervalMinutes', given.sweepIntervalMinutes, SWEEP_INTERVAL_MINUTES),
+    timerLeadMs: wholeNumber('timerLeadMs', given.timerLeadMs, TIMER_LEAD_MS),
+    shardCount: wholeNumber('shardCount', given.shardCount, SHARD_COUNT),
     removalPolicy,
     publishSettled: flag('publishSettled', given.publishSettled),
     dashboard: flag('dashboard', given.dashboard),
@@ -127,18 +128,10 @@ export const settingsFromContext = (scope: IConstruct): BookingExpirySettings =>
   return bookingExpirySettings(Object.fromEntries(SETTING_NAMES.map((name) => [name, given[name]])));
 };
 
-const wholeNumber = <Name extends 'sweepIntervalMinutes' | 'timerLeadMs' | 'shardCount'>(
-  name: Name,
-  given: unknown,
-  defaults: Record<Name, number>,
-  min: number,
-  max: number,
-): number => {
-  if (given === undefined) return defaults[name];
+const wholeNumber = (name: string, given: unknown, limit: Limit): number => {
+  if (given === undefined) return limit.default;
   const value = typeof given === 'string' && /^\d+$/.test(given) ? Number(given) : given;
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
-    throw refused(name, `be a whole number from ${min} to ${max}`, given);
-  }
+  if (!isWithin(value, limit)) throw refused(name, `be a whole number from ${limit.min} to ${limit.max}`, given);
   return value;
 };
 

@@ -8,13 +8,15 @@ import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets';
 import type { IQueue, Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { ENV, type SweepRequested } from '../functions/contract.ts';
-import type { BookingTable } from './booking-table.ts';
+import type { ExpiringTable } from './expiring-table.ts';
 import { allow, allowKey } from './grants.ts';
 import { NodeFunction, type NodeFunctionProps } from './node-function.ts';
+import type { SweepState } from './sweep-state.ts';
 import { deadLetterQueue, type TimerQueue } from './timer-queue.ts';
 
 export interface SweepProps extends Pick<NodeFunctionProps, 'environment' | 'serviceName' | 'key'> {
-  readonly bookings: BookingTable;
+  readonly table: ExpiringTable;
+  readonly state: SweepState;
   readonly timers: TimerQueue;
   /** Time between two sweeps. */
   readonly interval: Duration;
@@ -32,7 +34,7 @@ export class Sweep extends Construct {
   constructor(
     scope: Construct,
     id: string,
-    { bookings, timers, interval, givenUpQueue, environment, serviceName, key }: SweepProps,
+    { table, state, timers, interval, givenUpQueue, environment, serviceName, key }: SweepProps,
   ) {
     super(scope, id);
     this.deadLetterQueue = deadLetterQueue(this, 'SweepDeadLetterQueue', key);
@@ -41,13 +43,15 @@ export class Sweep extends Construct {
       // A sweep that is not through when the next one starts would only do the same work beside it.
       timeout: Duration.minutes(Math.min(5, interval.toMinutes())),
       memorySize: 512,
-      environment: { ...environment, [ENV.givenUpQueueUrl]: givenUpQueue.queueUrl },
+      environment: { ...environment, ...state.environment, [ENV.givenUpQueueUrl]: givenUpQueue.queueUrl },
       serviceName,
       key,
     });
     this.lambda = lambda;
-    bookings.grantSweep(lambda);
-    bookings.grantPatrol(lambda);
+    table.grantKey(lambda);
+    table.grantSweep(lambda);
+    state.grantKeep(lambda);
+    table.grantPatrol(lambda);
     timers.grantSend(lambda);
     allow(lambda, givenUpQueue.queueArn, 'sqs:GetQueueAttributes');
     // Scheduler invokes asynchronously: errors of the Lambda itself are retried and kept here, not by the schedule.

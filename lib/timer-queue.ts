@@ -5,7 +5,6 @@ import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { acceptFinding } from './findings.ts';
 import { allow } from './grants.ts';
-import { keepLogicalId } from './logical-ids.ts';
 
 /** Longest that SQS keeps a message: dead letters wait this long for somebody to look at them. */
 const DEAD_LETTER_RETENTION = Duration.days(14);
@@ -14,13 +13,12 @@ const encryptionOf = (key: IKey | undefined) =>
   key ? { encryption: QueueEncryption.KMS, encryptionMasterKey: key } : { encryption: QueueEncryption.SQS_MANAGED };
 
 /** A queue for what could not be processed: encrypted, TLS only, kept for 14 days. */
-export const deadLetterQueue = (scope: Construct, logicalId: string, key?: IKey): Queue => {
-  const queue = new Queue(scope, logicalId, {
+export const deadLetterQueue = (scope: Construct, id: string, key?: IKey): Queue => {
+  const queue = new Queue(scope, id, {
     retentionPeriod: DEAD_LETTER_RETENTION,
     ...encryptionOf(key),
     enforceSSL: true,
   });
-  keepLogicalId(queue, logicalId);
   acceptFinding(queue, 'AwsSolutions-SQS3', 'it is a dead-letter queue itself, of a queue, a stream or a schedule');
   return queue;
 };
@@ -53,7 +51,6 @@ export class TimerQueue extends Construct {
       ...encryptionOf(key),
       enforceSSL: true,
     });
-    keepLogicalId(this.queue, 'TimerQueue');
   }
 
   /** Allows to send timers, and nothing else. */

@@ -1,6 +1,7 @@
 import { App } from 'aws-cdk-lib';
 import { describe, expect, test } from 'vitest';
-import { bookingExpirySettings, InvalidSettingError, settingsFromContext } from '../../lib/settings.ts';
+import { InvalidSettingError } from '../../lib/limits.ts';
+import { bookingExpirySettings, settingsFromContext } from '../../lib/settings.ts';
 
 describe('a setting', () => {
   test.each([

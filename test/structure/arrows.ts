@@ -32,8 +32,8 @@ export const MAY_IMPORT = {
   // What applications import that write to a table themselves: it shares the rules, and knows no SDK.
   client: ['functions/core', 'functions/table/deadline.ts', 'functions/table/key-text.ts', 'functions/table/shape.ts'],
 
-  // What is deployed: it shares names, routes and the arithmetic of delays with what runs, and nothing else.
-  lib: ['functions/contract.ts', 'functions/core/hold-time.ts', 'functions/api/routes.ts'],
+  // What is deployed: it shares names, routes, the shape of a table and the arithmetic of delays with what runs, and nothing else.
+  lib: ['functions/contract.ts', 'functions/core/hold-time.ts', 'functions/table/shape.ts', 'functions/api/routes.ts'],
   bin: ['lib'],
 
   // What runs a template on one machine, whatever is in it: it knows nothing of bookings.

@@ -3,9 +3,9 @@ import { Template } from 'aws-cdk-lib/assertions';
 import { BookingExpiryStack } from '../../lib/booking-expiry-stack.ts';
 import { bookingExpirySettings } from '../../lib/settings.ts';
 
-/** Without bundles, which are what makes a synthesis slow. */
+/** Without copies of the bundles, which are what makes a synthesis slow. */
 export const appWithoutBundles = (props: AppProps = {}): App =>
-  new App({ ...props, context: { 'aws:cdk:bundling-stacks': [] } });
+  new App({ ...props, context: { 'aws:cdk:disable-asset-staging': true } });
 
 /** The stack's template. */
 export const synth = (given: Parameters<typeof bookingExpirySettings>[0] = {}): Template => {

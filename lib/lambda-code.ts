@@ -1,0 +1,29 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { Code } from 'aws-cdk-lib/aws-lambda';
+import type * as BuildBundles from './build-bundles.ts';
+import { HERE } from './here.ts';
+
+/** Where the package holds its bundles: beside the compiled library, or one folder above it. */
+const IN_PACKAGE = [join(HERE, 'bundles'), join(HERE, '..', 'bundles')];
+
+let directory: string | undefined;
+
+const bundles = (): string => {
+  const built = IN_PACKAGE.find((each) => existsSync(each));
+  if (built !== undefined) return built;
+  // Loaded only here, by a name that no bundler follows: esbuild is no dependency of the package.
+  const require = createRequire(join(HERE, 'lambda-code.js'));
+  return (require('./build-bundles.ts') as typeof BuildBundles).bundlesOfSources();
+};
+
+/**
+ * The code of a Lambda: the bundle that came with the package, or one made of the sources beside this file.
+ *
+ * @param entry file in `functions`, without `.lambda.ts`
+ */
+export const lambdaCode = (entry: string): Code => {
+  directory ??= bundles();
+  return Code.fromAsset(join(directory, entry));
+};

@@ -1,0 +1,28 @@
+/** What may be set, whether by an app's context or by a construct's props. */
+
+export interface Limit {
+  readonly min: number;
+  readonly max: number;
+  readonly default: number;
+}
+
+/**
+ * Whole minutes between two sweeps. At most 180: a timer is sent again every 15 minutes while its deadline is further away than
+ * one delay reaches, and Lambda's recursive-loop detection stops a chain of about 16 (AWS Lambda Developer Guide, recursive
+ * loops).
+ */
+export const SWEEP_INTERVAL_MINUTES: Limit = { min: 1, max: 180, default: 5 };
+
+/** How long before its deadline a timer should arrive, in whole ms. */
+export const TIMER_LEAD_MS: Limit = { min: 0, max: 10_000, default: 1_000 };
+
+/** Shards of the index that bookings wait in. */
+export const SHARD_COUNT: Limit = { min: 1, max: 200, default: 10 };
+
+/** Thrown at synth for a setting that is not allowed. The message says what is allowed and what was received. */
+export class InvalidSettingError extends Error {
+  override readonly name = 'InvalidSettingError';
+}
+
+export const isWithin = (value: unknown, { min, max }: Limit): value is number =>
+  typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max;
