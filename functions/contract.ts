@@ -68,7 +68,7 @@ export const DEAD_LETTERS_TAG_PREFIX = 'booking-expiry:dead-letters:';
 export const METRICS_NAMESPACE = 'BookingExpiry';
 
 /**
- * Metrics that CloudWatch keeps, all with the dimension `service`, the stack's name. Each is one that an operator acts on, and
+ * Metrics that CloudWatch keeps, all with the dimension `service`: the stack's name, or that of the construct. Each is one that an operator acts on, and
  * costs 0.30 USD a month. docs/metrics.md says the same to operators.
  */
 export const METRICS = {

@@ -1,4 +1,4 @@
-import { Duration, Names, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
+import { Arn, ArnFormat, Duration, Names, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
 import type { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import type { ITable, Table, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import type { EventBus, IEventBus } from 'aws-cdk-lib/aws-events';
@@ -250,11 +250,12 @@ export class BookingExpiry extends Construct {
     const events = optionsOf(props.events, true);
     this.table = table;
     this.serviceName = this.#name(props.serviceName);
+    this.#at(() => refuseOtherRegion(Stack.of(this).region, table));
     this.shape = this.#at(() => describedShape(table, props));
     if (events?.settled) this.#at(() => refuseSettled(this.shape));
     this.#at(() => refuseConflicts(this, othersOf(this), events ? 2 : 1));
-    this.#at(() => provideIndex(table, this.shape, props.indexName !== undefined));
     const expiring = this.#at(() => new ExpiringTable(table, this.shape));
+    this.#at(() => provideIndex(table, this.shape, props.indexName !== undefined));
     this.#table = expiring;
     this.#key = key;
     if (key) allowServices(key, Stack.of(this));
@@ -443,6 +444,16 @@ const optionsOf = <Options extends object>(
   return chosen === true ? {} : chosen || undefined;
 };
 
+const refuseOtherRegion = (region: string, { node, env, tableArn }: ITable): void => {
+  const itsRegion = Token.isUnresolved(tableArn)
+    ? env.region
+    : Arn.split(tableArn, ArnFormat.SLASH_RESOURCE_NAME).region;
+  if (itsRegion === undefined || [region, itsRegion].some(Token.isUnresolved) || region === itsRegion) return;
+  throw new InvalidTableError(
+    `the table ${node.path} must be in the region of the stack, ${region}, got ${itsRegion}: a Lambda reads streams of its own region only`,
+  );
+};
+
 const refuseSettled = ({ status }: TableShape): void => {
   const taken = [...status.pending, status.expired].find((word) => (SETTLED as readonly string[]).includes(word));
   if (taken !== undefined) {
@@ -452,5 +463,11 @@ const refuseSettled = ({ status }: TableShape): void => {
   }
 };
 
+/** All others of the app. One that failed made no Lambdas, and stands in nobody's way. */
 const othersOf = (own: BookingExpiry): BookingExpiry[] =>
-  own.node.root.node.findAll().filter((each): each is BookingExpiry => each instanceof BookingExpiry && each !== own);
+  own.node.root.node
+    .findAll()
+    .filter(
+      (each): each is BookingExpiry =>
+        each instanceof BookingExpiry && each !== own && each.sweepEnvironment !== undefined,
+    );

@@ -436,6 +436,15 @@ describe('two in one stack', () => {
     expect(second({ ...OTHER, events: false }, {}, true)).not.toThrow();
   });
 
+  test('do not conflict if one of them has failed', () => {
+    const stack = shop();
+    const table = ticketTable(stack);
+    expect(() => new BookingExpiry(stack, 'First', { table, onExpire: { set: { note: 'x'.repeat(3_000) } } })).toThrow(
+      'at most 2500 bytes',
+    );
+    expect(() => new BookingExpiry(stack, 'Second', { table })).not.toThrow();
+  });
+
   test('with one service name fail', () => {
     const stack = shop();
     new BookingExpiry(stack, 'First', { table: ticketTable(stack, 'A'), serviceName: 'tickets' });
@@ -475,6 +484,18 @@ describe('what must be known at synth', () => {
     [Duration.seconds(10), Duration.hours(3)],
   ])('a lead of %s and an interval of %s are allowed', (timerLead, sweepInterval) => {
     expect(fails({ timerLead, sweepInterval, shardCount: 200 })).not.toThrow();
+  });
+
+  test('a table of another region fails', () => {
+    const stackIn = (region: string) => new Stack(appWithoutBundles(), 'Shop', { env: { region } });
+    const expiryIn = (stack: Stack) => () =>
+      new BookingExpiry(stack, 'Expiry', { table: importedTable(stack), indexName: 'held' });
+    expect(expiryIn(stackIn('eu-west-1'))).toThrow('must be in the region of the stack, eu-west-1, got eu-central-1');
+    expect(expiryIn(stackIn('eu-central-1'))).not.toThrow();
+    const app = appWithoutBundles();
+    const [here, there] = ['eu-west-1', 'us-east-1'].map((region) => new Stack(app, region, { env: { region } }));
+    const tableThere = ticketTable(there as Stack);
+    expect(() => new BookingExpiry(here as Stack, 'Expiry', { table: tableThere })).toThrow('eu-west-1, got us-east-1');
   });
 
   test('a binary key fails', () => {
