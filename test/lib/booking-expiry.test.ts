@@ -1,4 +1,5 @@
 /** The construct on tables that somebody else made. */
+
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,6 +20,7 @@ import { Key } from 'aws-cdk-lib/aws-kms';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { describe, expect, test } from 'vitest';
+import { BOOKINGS_TABLE } from '../../functions/table/shape.ts';
 import { BookingExpiry, type BookingExpiryProps, METRICS } from '../../lib/index.ts';
 import { checkSupport, type Template as LocalTemplate } from '../../local/template.ts';
 import { appWithoutBundles, KEY, SETTINGS_TO_WALK, synth } from '../support/stack.ts';
@@ -136,13 +138,13 @@ describe('a table of the same stack', () => {
   });
 });
 
-test('a table that looks like our own needs no description', () => {
+test('a table that is described as our own is what the Lambdas know by themselves', () => {
   const stack = shop();
   const table = new Table(stack, 'Bookings', {
     partitionKey: { name: 'bookingId', type: AttributeType.STRING },
     ...STREAM,
   });
-  new BookingExpiry(stack, 'Expiry', { table });
+  new BookingExpiry(stack, 'Expiry', { ...BOOKINGS_TABLE, table });
   for (const environment of environmentsOf(stack)) expect(environment).not.toHaveProperty('TABLE_SHAPE');
 });
 
