@@ -26,12 +26,17 @@ const UNUSED_CREDENTIAL_PROVIDERS = [
   '@smithy/credential-provider-imds',
 ];
 
-/** Writes `<entry>/index.js` and its source map for each Lambda into a folder. */
-export const buildBundles = (outDirectory: string): void => {
+/**
+ * Writes `<entry>/index.js` and its source map for each Lambda into a folder.
+ *
+ * @param leftOut entries that are not wanted there
+ */
+export const buildBundles = (outDirectory: string, leftOut: readonly string[] = []): void => {
   const { outputFiles } = buildSync({
     absWorkingDir: PROJECT,
     entryPoints: globSync('functions/*.lambda.ts', { cwd: PROJECT })
       .toSorted()
+      .filter((file) => !leftOut.includes(basename(file, '.lambda.ts')))
       .map((file) => ({ in: file, out: `${basename(file, '.lambda.ts')}/index` })),
     outdir: MAPPED_FROM,
     write: false,

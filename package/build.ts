@@ -1,0 +1,83 @@
+/**
+ * Builds what `npm pack` packs into `dist`: the constructs, the client and the testing runtime as CommonJS, which every app can
+ * load, with their types; and the Lambdas' bundles, so that whoever installs the package needs neither esbuild nor our sources.
+ */
+import { execFileSync } from 'node:child_process';
+import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { buildSync } from 'esbuild';
+import { buildBundles } from '../lib/build-bundles.ts';
+
+const PROJECT = fileURLToPath(new URL('..', import.meta.url));
+const DIST = join(PROJECT, 'dist');
+
+/** What the package exports, by the name of the file in `dist`. */
+const ENTRIES = { index: 'lib/index.ts', client: 'client/index.ts' };
+
+/** Lambdas of this project's own stack alone. */
+const OWN_LAMBDAS = ['bookings-api'];
+
+/** What whoever installs the package has, or what is loaded only where it is there. */
+const NOT_BUNDLED = ['aws-cdk-lib', 'aws-cdk-lib/*', 'constructs'];
+
+const buildCode = (): void => {
+  buildSync({
+    absWorkingDir: PROJECT,
+    entryPoints: Object.entries(ENTRIES).map(([out, file]) => ({ in: file, out })),
+    outdir: DIST,
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    external: NOT_BUNDLED,
+    define: { 'import.meta.dirname': '__dirname' },
+    logLevel: 'warning',
+  });
+  // The project's own package.json makes .js files ES modules. These are not.
+  writeFileSync(join(DIST, 'package.json'), `${JSON.stringify({ type: 'commonjs' }, null, 2)}\n`);
+};
+
+/** A declaration names the source files that it imports from. What is packed are their declarations. */
+const IMPORT_OF_SOURCE = /((?:from|import)\s*\(?\s*['"])(\.{1,2}\/[^'"]+)\.ts(['"])/g;
+
+const buildTypes = (): void => {
+  const config = join(DIST, 'tsconfig.json');
+  const compilerOptions = {
+    noEmit: false,
+    declaration: true,
+    emitDeclarationOnly: true,
+    outDir: 'types',
+    rootDir: '..',
+  };
+  const files = Object.values(ENTRIES).map((file) => join('..', file));
+  writeFileSync(config, JSON.stringify({ extends: '../tsconfig.json', compilerOptions, include: [], files }));
+  execFileSync(process.execPath, [join(PROJECT, 'node_modules/typescript/bin/tsc'), '-p', config], {
+    stdio: 'inherit',
+  });
+  rmSync(config);
+  const declared = new Set<string>();
+  for (const [out, file] of Object.entries(ENTRIES)) {
+    writeFileSync(join(DIST, `${out}.d.ts`), `export * from './types/${file.replace(/\.ts$/, '.js')}';\n`);
+    declare(join(DIST, 'types', file), declared);
+  }
+  for (const file of globSync('types/**/*.d.ts', { cwd: DIST }).map((each) => join(DIST, each))) {
+    if (!declared.has(file)) rmSync(file);
+  }
+};
+
+/** Lets the declarations of a file, and of all that they import, name each other. */
+const declare = (sourceFile: string, declared: Set<string>): void => {
+  const file = sourceFile.replace(/\.ts$/, '.d.ts');
+  if (declared.has(file)) return;
+  declared.add(file);
+  const text = readFileSync(file, 'utf8');
+  writeFileSync(file, text.replace(IMPORT_OF_SOURCE, '$1$2.js$3'));
+  for (const [, , path = ''] of text.matchAll(IMPORT_OF_SOURCE)) declare(join(dirname(file), `${path}.ts`), declared);
+};
+
+rmSync(DIST, { recursive: true, force: true });
+mkdirSync(DIST, { recursive: true });
+buildCode();
+buildTypes();
+buildBundles(join(DIST, 'bundles'), OWN_LAMBDAS);

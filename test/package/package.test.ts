@@ -1,0 +1,138 @@
+/** The packed package in an empty CDK app that has nothing but aws-cdk-lib and constructs, and no network. */
+import { execFileSync } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { PROJECT_DIRECTORY } from '../../local/synth.ts';
+import { App, filesIn, pack, temporaryFolder } from './packed.ts';
+
+const folder = temporaryFolder('packed');
+const apps: App[] = [];
+let packed: string;
+beforeAll(() => {
+  packed = pack(folder);
+});
+afterAll(() => {
+  for (const app of apps) app.remove();
+  rmSync(folder, { recursive: true, force: true });
+});
+const newApp = (type?: 'commonjs' | 'module'): App => {
+  const app = new App(packed, type);
+  apps.push(app);
+  return app;
+};
+
+const STACK = `
+const app = new App({ outdir: 'cdk.out' });
+const stack = new Stack(app, 'Shop');
+const table = new Table(stack, 'Tickets', {
+  partitionKey: { name: 'event_id', type: AttributeType.STRING },
+  sortKey: { name: 'ticket_id', type: AttributeType.STRING },
+  stream: StreamViewType.NEW_AND_OLD_IMAGES,
+});
+new BookingExpiry(stack, 'Expiry', {
+  table,
+  status: { pending: 'reserved', expired: 'available' },
+  deadline: { attribute: 'expires_at', unit: 'seconds' },
+});
+app.synth();
+`;
+const FROM = {
+  commonjs: `const { App, Stack } = require('aws-cdk-lib');
+const { AttributeType, StreamViewType, Table } = require('aws-cdk-lib/aws-dynamodb');
+const { BookingExpiry } = require('booking-expiry');`,
+  module: `import { App, Stack } from 'aws-cdk-lib';
+import { AttributeType, StreamViewType, Table } from 'aws-cdk-lib/aws-dynamodb';
+import { BookingExpiry } from 'booking-expiry';`,
+} as const;
+
+describe('the packed file', () => {
+  test('holds what was built, its types and its texts, and no sources', () => {
+    const files = filesIn(packed);
+    const kinds = files.map((file) => file.replace(/^dist\/(bundles|types)\/.*?(\.d\.ts|\.js|\.js\.map)$/, '$1$2'));
+    expect([...new Set(kinds)].sort()).toEqual(
+      [
+        'CHANGELOG.md',
+        'LICENSE',
+        'README.md',
+        'bundles.js',
+        'bundles.js.map',
+        'dist/client.d.ts',
+        'dist/client.js',
+        'dist/index.d.ts',
+        'dist/index.js',
+        'dist/package.json',
+        'docs/attach.md',
+        'package.json',
+        'types.d.ts',
+      ].sort(),
+    );
+  });
+
+  test('asks for nothing to be installed but what a CDK app has', () => {
+    const manifest = JSON.parse(readFileSync(join(PROJECT_DIRECTORY, 'package.json'), 'utf8'));
+    expect(manifest.dependencies).toBeUndefined();
+    expect(Object.keys(manifest.peerDependencies)).toEqual(['aws-cdk-lib', 'constructs']);
+  });
+
+  test('names no folder of the machine that built it', () => {
+    const app = newApp();
+    const texts = filesIn(packed).map((file) =>
+      readFileSync(join(app.directory, 'node_modules/booking-expiry', file), 'utf8'),
+    );
+    for (const text of texts) expect(text).not.toContain(PROJECT_DIRECTORY);
+  });
+});
+
+describe.each(['commonjs', 'module'] as const)('an app of type %s', (type) => {
+  test('is synthesized with the package’s own bundles, without esbuild', () => {
+    const app = newApp(type);
+    app.write('app.js', `${FROM[type]}\n${STACK}`);
+    app.run('app.js');
+    const template = JSON.parse(readFileSync(join(app.directory, 'cdk.out/Shop.template.json'), 'utf8'));
+    const lambdas = Object.values<{ Type: string; Properties: { Code: { S3Key: string } } }>(template.Resources).filter(
+      (resource) => resource.Type === 'AWS::Lambda::Function',
+    );
+    expect(lambdas).toHaveLength(4);
+    for (const { Properties } of lambdas) {
+      const directory = join(app.directory, 'cdk.out', `asset.${Properties.Code.S3Key.replace(/\.zip$/, '')}`);
+      expect(readFileSync(join(directory, 'index.js'), 'utf8')).toContain('handler');
+    }
+  });
+
+  test('uses the client with nothing else installed', () => {
+    const app = newApp(type);
+    rmSync(join(app.directory, 'node_modules/aws-cdk-lib'));
+    const from = "booking-expiry/client';";
+    app.write(
+      'client.js',
+      `${type === 'module' ? `import { tableClient } from '${from}` : `const { tableClient } = require('booking-expiry/client');`}
+      console.log(tableClient().newItem({ key: { bookingId: 'a' }, holdMs: 60000 }, 1800000000000).Item.expiresAtMs);`,
+    );
+    expect(app.run('client.js').trim()).toBe('1800000060000');
+  });
+
+  test('has the types of all that it imports, checked as strictly as can be', () => {
+    const app = newApp(type);
+    app.write(
+      'app.ts',
+      `${FROM.module}
+      import { tableClient, type UpdateInput } from 'booking-expiry/client';
+      ${STACK}
+      const update: UpdateInput = tableClient().confirm({ key: { bookingId: 'a' }, status: 'CONFIRMED' });
+      // @ts-expect-error a unit that is none
+      tableClient({ deadline: { unit: 'minutes' } });
+      // @ts-expect-error a prop that is none
+      new BookingExpiry(stack, 'Other', { table, statuses: {} });
+      export { update };`,
+    );
+    const compiler = join(PROJECT_DIRECTORY, 'node_modules/typescript/bin/tsc');
+    const strict = ['--strict', '--exactOptionalPropertyTypes', '--noEmit', '--target', 'es2022', '--types', ''];
+    const compile = () =>
+      execFileSync(process.execPath, [compiler, ...strict, '--module', 'nodenext', '--skipLibCheck', 'app.ts'], {
+        cwd: app.directory,
+        encoding: 'utf8',
+      });
+    expect(compile()).toBe('');
+  });
+});
