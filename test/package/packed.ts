@@ -5,8 +5,15 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { PROJECT_DIRECTORY } from '../../local/synth.ts';
 
-/** What an app has of its own: nothing that the package itself would need. */
-const OF_THE_APP = ['aws-cdk-lib', 'constructs'];
+/** Where an app has what it has of its own: nothing that the package itself would need. */
+export interface OfTheApp {
+  readonly cdk: string;
+  readonly constructs: string;
+}
+const AS_HERE: OfTheApp = {
+  cdk: join(PROJECT_DIRECTORY, 'node_modules/aws-cdk-lib'),
+  constructs: join(PROJECT_DIRECTORY, 'node_modules/constructs'),
+};
 
 /** A folder that is no part of the project, so that nothing of it is found by accident. */
 export const temporaryFolder = (name: string): string => mkdtempSync(join(tmpdir(), `booking-expiry-${name}-`));
@@ -29,16 +36,17 @@ export const filesIn = (packed: string): string[] =>
     .split('\n')
     .map((name) => name.replace(/^package\//, ''));
 
-/** An app in a folder of its own, with the packed package and with aws-cdk-lib and constructs as this project has them. */
+/** An app in a folder of its own, with the packed package, aws-cdk-lib and constructs, and nothing else. */
 export class App {
   readonly directory = temporaryFolder('app');
 
-  constructor(packed: string, type: 'commonjs' | 'module' = 'commonjs') {
+  constructor(packed: string, type: 'commonjs' | 'module' = 'commonjs', { cdk, constructs }: OfTheApp = AS_HERE) {
     const modules = join(this.directory, 'node_modules');
     const own = join(modules, 'booking-expiry');
     mkdirSync(own, { recursive: true });
     execFileSync('tar', ['-xzf', packed, '-C', own, '--strip-components=1']);
-    for (const name of OF_THE_APP) symlinkSync(join(PROJECT_DIRECTORY, 'node_modules', name), join(modules, name));
+    symlinkSync(cdk, join(modules, 'aws-cdk-lib'));
+    symlinkSync(constructs, join(modules, 'constructs'));
     this.write('package.json', JSON.stringify({ name: 'app', version: '1.0.0', type }));
   }
 
