@@ -7,7 +7,7 @@ import { tableClient } from '../functions/runtime/clients.ts';
 import { type Item, readBooking } from '../functions/table/item.ts';
 import { LOCAL_CREDENTIALS, REGION, startDynamoDb, startSqs } from '../local/engines.ts';
 import type { ClockOffset } from '../local/moved-clock.ts';
-import { type LocalRuntime, startRuntime } from '../local/runtime.ts';
+import { type OwnRuntime, startOwnRuntime } from '../service/service.ts';
 import type { LambdaUse } from './bill.ts';
 import { type Meter, type OnAnswer, startMeter } from './meter.ts';
 import type { Load, WriterSettings, Written } from './writer.ts';
@@ -38,7 +38,7 @@ export interface BatchSeen {
 }
 
 export interface Service {
-  readonly runtime: LocalRuntime;
+  readonly runtime: OwnRuntime;
   readonly table: string;
   /** DynamoDB itself, past the meter. */
   readonly dynamodbEndpoint: string;
@@ -114,7 +114,7 @@ const start = async (
       await Promise.all(Object.values(meters ?? {}).map((meter) => meter.stop()));
     });
   }
-  const runtime = await startRuntime({
+  const runtime = await startOwnRuntime({
     schedulePeriodMs: 'never',
     assemblyDirectory,
     changeEnvironment: (before) => ({ ...before, ...environment }),

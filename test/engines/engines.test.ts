@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { PROJECT_DIRECTORY } from '../../local/synth.ts';
+import { PROJECT_DIRECTORY } from '../../service/project.ts';
 import { DYNAMODB_LOCAL, ELASTICMQ, fetchJars } from './jars.ts';
 import { LEFT_OUT, NO_ENGINE, STEPS } from './steps.ts';
 import { readSummary } from './summary.ts';

@@ -1,0 +1,32 @@
+/** The engines of a runtime: embedded ones, or those that the operator runs. */
+import { type Engine, type EngineOptions, type GuardedEngine, startGuardedDynamoDb, startSqs } from './engines.ts';
+import { endpointOf, type Service } from './open-engines.ts';
+import type { RuntimeOptions, Stops } from './runtime-options.ts';
+
+export interface RunningEngine extends Omit<GuardedEngine, 'stop'> {
+  /** Whether the operator runs it. */
+  readonly isExternal: boolean;
+}
+
+/** @throws EngineError if an engine cannot be started, or if the operator's is not on loopback */
+export const startEngines = async (
+  { dynamodbPort, sqsPort, dataDir }: RuntimeOptions,
+  stops: Stops,
+): Promise<{ readonly dynamodb: RunningEngine; readonly sqs: RunningEngine }> => ({
+  dynamodb: await engine('DYNAMODB', dynamodbPort, dataDir, startGuardedDynamoDb, stops),
+  sqs: await engine('SQS', sqsPort, dataDir, startSqs, stops),
+});
+
+const engine = async (
+  service: Service,
+  port: number | undefined,
+  dataDir: string | undefined,
+  startEmbedded: (options: EngineOptions) => Promise<Engine & { readonly directEndpoint?: string }>,
+  stops: Stops,
+): Promise<RunningEngine> => {
+  const endpoint = endpointOf(service);
+  if (endpoint !== undefined) return { endpoint, directEndpoint: endpoint, isExternal: true };
+  const embedded = await startEmbedded({ port: port ?? 0, portVariable: `${service}_PORT`, dataDir });
+  stops.push(() => embedded.stop());
+  return { directEndpoint: embedded.endpoint, ...embedded, isExternal: false };
+};
