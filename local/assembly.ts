@@ -107,6 +107,9 @@ export const bundleDirectory = ({ directory, assets }: Assembly, logicalId: stri
   return bundle;
 };
 
+/** Whether a folder is what an app was synthesized into. */
+export const isAssembly = (directory: string): boolean => existsSync(join(directory, 'manifest.json'));
+
 const readJson = <T>(file: string): T => {
   try {
     return JSON.parse(readFileSync(file, 'utf8')) as T;
@@ -118,7 +121,7 @@ const readJson = <T>(file: string): T => {
 /** Every stack below a folder; notes the assets on the way. */
 const stacksIn = (directory: string, assets: Map<string, string>): FoundStack[] => {
   const manifest = join(directory, 'manifest.json');
-  if (!existsSync(manifest)) {
+  if (!isAssembly(directory)) {
     throw new AssemblyError(`${directory} must be what a CDK app was synthesized into: it holds no manifest.json`);
   }
   const { artifacts = {} } = readJson<{ artifacts?: Record<string, Artifact> }>(manifest);

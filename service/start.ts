@@ -8,6 +8,7 @@ import { readableLogLine, terminalLine } from '../local/log-lines.ts';
 import { enginesInWords } from '../local/open-engines.ts';
 import { MissingPermissionError } from '../local/permissions/judged-duties.ts';
 import { RuntimeFileError } from '../local/runtime-file.ts';
+import { SynthesisError } from '../local/synth.ts';
 import { UnsupportedTemplateError } from '../local/template.ts';
 import { parseOptions, seeHelp, UsageError, WRONG_USAGE } from '../terminal/usage.ts';
 import { LOCAL_DIRECTORY } from './project.ts';
@@ -159,6 +160,7 @@ run().catch((error) => {
     UsageError,
     EngineError,
     RuntimeFileError,
+    SynthesisError,
     UnsupportedTemplateError,
     MissingPermissionError,
     InvocationError,
