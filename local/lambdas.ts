@@ -1,5 +1,5 @@
 /** Makes a host for each Lambda of the template, with its bundle and the environment that the template gives it. */
-import { delimiter, join } from 'node:path';
+import { delimiter } from 'node:path';
 import { LOCAL_CREDENTIALS, REGION } from './account.ts';
 import type { Assembly } from './assembly.ts';
 import { codeOf, nodeVersionOf } from './lambda-code.ts';
@@ -64,7 +64,7 @@ export const makeLambdas = (
   const lambdas = new Map<string, LambdaHost>();
   const ownVersion = Number(process.versions.node.split('.')[0]);
   // Lambda's runtime brings AWS's SDK along, and bundles leave it out.
-  const packages = [join(projectDirectory, 'node_modules'), ...dependencyFolders()].join(delimiter);
+  const packages = [...dependencyFolders(projectDirectory), ...dependencyFolders()].join(delimiter);
   const make = (logicalId: string, properties: Record<string, unknown>): LambdaHost => {
     const functionName = String(references.resolve({ Ref: logicalId }));
     const caller = callers.get(logicalId);

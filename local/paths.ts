@@ -45,5 +45,10 @@ export const mainOfPackage = (packageName: string): URL => {
   return pathToFileURL(fileOfPackage(packageName, main));
 };
 
-/** The folders in which this package finds its dependencies, nearest first. */
-export const dependencyFolders = (): readonly string[] => (requireHere.resolve.paths('any') ?? []).filter(existsSync);
+/**
+ * The folders in which dependencies are found, nearest first.
+ *
+ * @param directory whose dependencies. @default - those of this package
+ */
+export const dependencyFolders = (directory = HERE): readonly string[] =>
+  (createRequire(join(directory, 'any.js')).resolve.paths('any') ?? []).filter(existsSync);

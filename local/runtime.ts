@@ -12,11 +12,14 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { LOCAL_ACCOUNT_ID, LOCAL_CREDENTIALS, REGION } from './account.ts';
 import { noteNames } from './arns.ts';
 import type { Assembly } from './assembly.ts';
+import { deploymentsOf, eventRulesOf, schedulesOf } from './asynchronous.ts';
 import type { CheckpointStore } from './checkpoints.ts';
 import { lockDataDirectory } from './data-directory.ts';
 import { claimPort } from './engines.ts';
 import { startEventBus } from './event-bus.ts';
 import type { EventRule } from './event-rule.ts';
+import { eventSourcesOf } from './event-sources.ts';
+import { httpApisOf } from './http-apis.ts';
 import type { LambdaHost } from './lambda-host.ts';
 import { type InvocationDone, makeLambdas } from './lambdas.ts';
 import { attempt, type LeftAside } from './left-aside.ts';
@@ -142,15 +145,16 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   stops.push(() => Promise.all([...lambdas.values()].map((lambda) => lambda.stop())).then(() => {}));
 
   const wiring = new Wiring(assembly, references, lambdas, sqsClient, streamsClient, onProblem);
-  const { sources: eventSources, mappings } = wiring.eventSources(
+  const { sources: eventSources, mappings } = eventSourcesOf(
+    wiring,
     options.isolated ? undefined : checkpointStore(dynamodb, options),
   );
   const monitoringApi = await startMonitoringApi(mappings, () => monitoring.alarms.states);
   stops.push(() => monitoringApi.stop());
-  const schedules = wiring.schedules(options.schedulePeriodMs);
-  const deployments = wiring.deployments(options.schedulePeriodMs);
-  rules.push(...wiring.eventRules());
-  const apis = wiring.httpApis((apiId, status) => monitoring.answered(apiId, status));
+  const schedules = schedulesOf(wiring, options.schedulePeriodMs);
+  const deployments = deploymentsOf(wiring, options.schedulePeriodMs);
+  rules.push(...eventRulesOf(wiring));
+  const apis = httpApisOf(wiring, (apiId, status) => monitoring.answered(apiId, status));
   for (const [index, { logicalId, server }] of apis.entries()) {
     references.set(logicalId, logicalId, { ApiEndpoint: await server.listen(index === 0 ? apiPort : 0) });
     stops.push(() => server.stop());
