@@ -12,14 +12,14 @@ interface Support {
 }
 
 const NO_CALLERS = 'whoever reaches loopback may call: identities of callers from outside are not checked';
-const NOBODY_PAGED = 'alarms are printed; nobody is paged';
+const NOBODY_PAGED = 'nothing is sent to topics: alarms are printed, and nobody is paged';
 /** Resource types that are left aside whole, and why that changes nothing. */
 export const INERT_TYPES: Readonly<Record<string, string>> = {
   'AWS::ApiGatewayV2::Authorizer': NO_CALLERS,
   'AWS::SNS::Topic': NOBODY_PAGED,
   'AWS::SNS::Subscription': NOBODY_PAGED,
-  'AWS::CloudWatch::Dashboard': NOBODY_PAGED,
-  'AWS::Logs::LogGroup': 'logs go to the terminal and to .local/logs',
+  'AWS::CloudWatch::Dashboard': 'nobody looks at it here',
+  'AWS::Logs::LogGroup': 'logs go to whoever runs this, and are not kept here',
 };
 
 const TABLE_PROPERTIES: readonly string[] = [

@@ -82,7 +82,7 @@ describe('every test', () => {
 
   test('that is said to need no engine starts none', () => {
     const needless = files.filter((file) => isNamed(file, NO_ENGINE) && !isNamed(file, onOtherEngines));
-    const starts = /support\/(bookings-api|engines|runtime)\.ts|\bstart(Guarded)?(DynamoDb|Sqs|Runtime)\(/;
+    const starts = /support\/(bookings-api|engines|runtime)\.ts|\bstart(Guarded|Own)?(DynamoDb|Sqs|Runtime|App)\(/;
     const starting = needless.filter((file) => starts.test(readFileSync(join(PROJECT_DIRECTORY, file), 'utf8')));
     expect(starting.filter((file) => !(file in LEFT_OUT))).toEqual([]);
   });
