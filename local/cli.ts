@@ -72,10 +72,12 @@ const readArguments = (args: readonly string[]): Arguments => {
     apiPort: portOf('port', values.port, 0),
     dynamodbPort: portOf('dynamodb-port', values['dynamodb-port'], 8000),
     sqsPort: portOf('sqs-port', values['sqs-port'], 9324),
+    portNames: { dynamodb: '--dynamodb-port', sqs: '--sqs-port', api: '--port' },
     dataDir: values['data-dir'] ? resolve(values['data-dir']) : undefined,
     announce: values['runtime-file']
       ? {
           file: resolve(values['runtime-file']),
+          nameOfFile: '--runtime-file',
           startSecond: `${COMMAND} start --runtime-file <another> --port 0 --dynamodb-port 0 --sqs-port 0`,
         }
       : undefined,

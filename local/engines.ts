@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { accessSync, constants, mkdirSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { createServer } from 'node:net';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -29,7 +30,7 @@ export class EngineError extends Error {
 export interface EngineOptions {
   /** 0 for any free port. */
   readonly port: number;
-  /** The environment variable that sets the port, for the message when it is in use. */
+  /** The environment variable or the option that sets the port, for the message when it is in use. */
   readonly portVariable: string;
   /** Folder that the data outlives a restart in; absent for memory. */
   readonly dataDir?: string | undefined;
@@ -257,6 +258,12 @@ interface FauxqsQueue {
 }
 
 const fauxqsModules = async (): Promise<FauxqsModules> => {
+  if (!isBuiltin('node:sqlite')) {
+    throw new EngineError(
+      `the embedded SQS needs Node 22.13 or later, this is ${process.version}. Either use that, or set SQS_ENDPOINT to the ` +
+        'URL of any SQS engine on loopback',
+    );
+  }
   // Read when they are needed: a program that brings its own SQS, or none, does not load them.
   const load = (path: string) => import(new URL(path, mainOfPackage('fauxqs')).href);
   const modules = await Promise.all(

@@ -10,23 +10,27 @@ export interface RunningEngine extends Omit<GuardedEngine, 'stop'> {
 
 /** @throws EngineError if an engine cannot be started, or if the operator's is not on loopback */
 export const startEngines = async (
-  { dynamodbPort, sqsPort, dataDir }: RuntimeOptions,
+  { dynamodbPort = 0, sqsPort = 0, dataDir, portNames }: RuntimeOptions,
   stops: Stops,
 ): Promise<{ readonly dynamodb: RunningEngine; readonly sqs: RunningEngine }> => ({
-  dynamodb: await engine('DYNAMODB', dynamodbPort, dataDir, startGuardedDynamoDb, stops),
-  sqs: await engine('SQS', sqsPort, dataDir, startSqs, stops),
+  dynamodb: await engine(
+    'DYNAMODB',
+    { port: dynamodbPort, portVariable: portNames?.dynamodb ?? 'DYNAMODB_PORT', dataDir },
+    startGuardedDynamoDb,
+    stops,
+  ),
+  sqs: await engine('SQS', { port: sqsPort, portVariable: portNames?.sqs ?? 'SQS_PORT', dataDir }, startSqs, stops),
 });
 
 const engine = async (
   service: Service,
-  port: number | undefined,
-  dataDir: string | undefined,
+  options: EngineOptions,
   startEmbedded: (options: EngineOptions) => Promise<Engine & { readonly directEndpoint?: string }>,
   stops: Stops,
 ): Promise<RunningEngine> => {
   const endpoint = endpointOf(service);
   if (endpoint !== undefined) return { endpoint, directEndpoint: endpoint, isExternal: true };
-  const embedded = await startEmbedded({ port: port ?? 0, portVariable: `${service}_PORT`, dataDir });
+  const embedded = await startEmbedded(options);
   stops.push(() => embedded.stop());
   return { directEndpoint: embedded.endpoint, ...embedded, isExternal: false };
 };

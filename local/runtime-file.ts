@@ -30,6 +30,8 @@ export interface Announcement {
   readonly file: string;
   /** Whether any file there may be written over. @default - only one that a runtime has written */
   readonly overwritesAny?: boolean;
+  /** How the user names the file, for messages. */
+  readonly nameOfFile: string;
   /** How a user would start a second runtime beside the first. */
   readonly startSecond: string;
 }
@@ -75,10 +77,15 @@ const read = (file: string): RuntimeFile | 'foreign' | undefined => {
  *
  * @throws RuntimeFileError if another runtime has it and answers, or if it is no runtime's file
  */
-export const expectFreeRuntimeFile = async ({ file, overwritesAny, startSecond }: Announcement): Promise<void> => {
+export const expectFreeRuntimeFile = async ({
+  file,
+  overwritesAny,
+  nameOfFile,
+  startSecond,
+}: Announcement): Promise<void> => {
   const content = read(file);
   if (content === 'foreign' && !overwritesAny) {
-    throw new RuntimeFileError(`RUNTIME_FILE must name a new file or one of a runtime, got ${shownPath(file)}`);
+    throw new RuntimeFileError(`${nameOfFile} must name a new file or one of a runtime, got ${shownPath(file)}`);
   }
   if (content === undefined || content === 'foreign' || content.pid === process.pid || !isAlive(content.pid)) return;
   // The process may be another one by now that was given the same id.

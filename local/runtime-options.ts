@@ -36,6 +36,8 @@ export interface RuntimeOptions extends AppOptions, LambdaOptions {
   readonly sqsPort?: number;
   /** Port of the first HTTP API; 0 for any free port. Others get any. @default 0 */
   readonly apiPort?: number;
+  /** How the user sets these ports, for the message when one is in use. @default - by environment variables */
+  readonly portNames?: { readonly dynamodb: string; readonly sqs: string; readonly api: string };
   /** Folder that items and messages outlive a restart in. @default - in memory */
   readonly dataDir?: string | undefined;
   /** Folder for what the runtime writes for itself. @default - in the project's `node_modules/.cache` */

@@ -67,7 +67,7 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   // The engines first: a port that is in use is said at once, and not after the seconds that the synthesis takes.
   const { dynamodb, sqs } = await startEngines(options, stops);
   const apiPort = options.apiPort ?? 0;
-  if (apiPort !== 0) await claimPort({ port: apiPort, portVariable: 'PORT' });
+  if (apiPort !== 0) await claimPort({ port: apiPort, portVariable: options.portNames?.api ?? 'PORT' });
   const assembly = await assemble(options, stops);
   const { leftAside } = assembly;
 

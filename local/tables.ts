@@ -36,7 +36,7 @@ export const createTables = async (
     const { Table } = await client.send(new DescribeTableCommand({ TableName }));
     if (shapeOf(Table) !== shapeOf(input)) {
       throw new Error(
-        `table ${TableName} is there already with other keys or indexes: choose another DATA_DIR, or delete the table from the engine that DYNAMODB_ENDPOINT names`,
+        `table ${TableName} is there already with other keys or indexes: choose another data folder, or delete the table from the engine that DYNAMODB_ENDPOINT names`,
       );
     }
     const Tags = tagsOf(properties, references);

@@ -26,5 +26,6 @@ export const serviceAnnouncement = (): Announcement => ({
   file: serviceFile(),
   // The usual file is nobody else's.
   overwritesAny: !process.env.RUNTIME_FILE,
+  nameOfFile: 'RUNTIME_FILE',
   startSecond: 'RUNTIME_FILE=.local/second.json PORT=0 DYNAMODB_PORT=0 SQS_PORT=0 npm start',
 });

@@ -89,6 +89,6 @@ test('bookings written just before a kill, whose stream records nobody read, get
 test('two runtimes on one DATA_DIR are refused', async () => {
   await start();
   await expect(startOwnRuntime({ assemblyDirectory: TEST_ASSEMBLY, dataDir })).rejects.toThrow(
-    `DATA_DIR ${dataDir} is in use by process ${process_?.pid}`,
+    `the data folder ${dataDir} is in use by process ${process_?.pid}`,
   );
 });

@@ -44,7 +44,8 @@ const runtimeOf = (overrides: Partial<RuntimeFile> = {}): RuntimeFile => ({
   pid: process.ppid,
   ...overrides,
 });
-const expectFree = () => expectFreeRuntimeFile({ file, startSecond: 'RUNTIME_FILE=second.json start' });
+const expectFree = () =>
+  expectFreeRuntimeFile({ file, nameOfFile: 'RUNTIME_FILE', startSecond: 'RUNTIME_FILE=second.json start' });
 const write = (content: RuntimeFile) => writeRuntimeFile(file, content);
 const read = () => readRuntimeFile(file);
 const remove = () => removeRuntimeFile(file);

@@ -15,9 +15,7 @@ import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { afterEach, describe, expect, test } from 'vitest';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/account.ts';
-import { STRICT_METADATA } from '../../local/left-aside.ts';
-import type { RuntimeOptions } from '../../local/runtime.ts';
-import { UnsupportedTemplateError } from '../../local/template.ts';
+import { type RuntimeOptions, STRICT_METADATA, UnsupportedTemplateError } from '../../local/testing.ts';
 import { eventually } from '../support/lambda.ts';
 import { appOf, inlineLambda, type StartedApp, startApp, ticketTable } from '../support/users-app.ts';
 

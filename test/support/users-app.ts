@@ -7,7 +7,7 @@ import { AttributeType, StreamViewType, Table, type TableProps } from 'aws-cdk-l
 import { Code, Function as LambdaFunction, type FunctionProps as LambdaProps, Runtime } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/account.ts';
-import { type LocalRuntime, type RuntimeOptions, startRuntime } from '../../local/runtime.ts';
+import { type LocalRuntime, type RuntimeOptions, startRuntime } from '../../local/testing.ts';
 
 /** What a user's table of tickets looks like: a key of two parts, and a stream. */
 export const ticketTable = (scope: Construct, props: Partial<TableProps> = {}): Table =>
