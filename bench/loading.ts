@@ -2,7 +2,8 @@
 import { execFileSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { bundleDirectory, readAssembly, resourcesOf } from '../local/template.ts';
+import { bundleDirectory, readAssembly } from '../local/assembly.ts';
+import { resourcesOf } from '../local/template.ts';
 import { percentile } from '../measure/lag-report.ts';
 
 export interface Loading {

@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
-import { PROJECT_DIRECTORY, synthesize } from '../local/synth.ts';
+import { PROJECT_DIRECTORY, synthesize } from '../service/project.ts';
 import { readOptions, SECTIONS, type Section } from './options.ts';
 import { runSections } from './run-sections.ts';
 import { type RunSection, sectionWork } from './section.ts';

@@ -1,6 +1,6 @@
 /** What the benchmark may be told on its command line. */
 import { join } from 'node:path';
-import { PROJECT_DIRECTORY } from '../local/synth.ts';
+import { PROJECT_DIRECTORY } from '../service/project.ts';
 import { endIfUsage, parseOptions, UsageError } from '../terminal/usage.ts';
 
 export const SECTIONS = ['lag', 'cost', 'tuning', 'sweep', 'cpu', 'permissions', 'simulation', 'peers'] as const;

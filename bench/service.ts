@@ -9,7 +9,7 @@ import { type Item, readBooking } from '../functions/table/item.ts';
 import { BOOKINGS_SHAPE } from '../functions/table/shape.ts';
 import { LOCAL_CREDENTIALS, REGION, startDynamoDb, startSqs } from '../local/engines.ts';
 import type { ClockOffset } from '../local/moved-clock.ts';
-import { type LocalRuntime, startRuntime } from '../local/runtime.ts';
+import { type OwnRuntime, startOwnRuntime } from '../service/service.ts';
 import type { LambdaUse } from './bill.ts';
 import { type Meter, type OnAnswer, startMeter } from './meter.ts';
 import type { Load, WriterSettings, Written } from './writer.ts';
@@ -40,7 +40,7 @@ export interface BatchSeen {
 }
 
 export interface Service {
-  readonly runtime: LocalRuntime;
+  readonly runtime: OwnRuntime;
   readonly table: string;
   /** DynamoDB itself, past the meter. */
   readonly dynamodbEndpoint: string;
@@ -116,7 +116,7 @@ const start = async (
       await Promise.all(Object.values(meters ?? {}).map((meter) => meter.stop()));
     });
   }
-  const runtime = await startRuntime({
+  const runtime = await startOwnRuntime({
     schedulePeriodMs: 'never',
     assemblyDirectory,
     changeEnvironment: (before) => ({ ...before, ...environment }),

@@ -20,7 +20,7 @@ import type { SweepScheduling } from '../functions/core/sweep.ts';
 import { queueClient, tableClient } from '../functions/runtime/clients.ts';
 import { BOOKINGS_SHAPE } from '../functions/table/shape.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../local/account.ts';
-import { readRuntimeFile, shownRuntimeFile } from '../local/runtime-file.ts';
+import { readServiceFile, shownServiceFile } from '../service/runtime-file.ts';
 import { seeHelp, UsageError, WRONG_USAGE } from '../terminal/usage.ts';
 import { expectRightClock, watchClock } from './engine-clock.ts';
 import type { EventSourceAccess } from './event-sources.ts';
@@ -159,10 +159,10 @@ const findTable = (options: ConnectOptions): Found => {
       eventSources: { ...region },
     };
   }
-  const local = readRuntimeFile();
+  const local = readServiceFile();
   if (local === undefined) {
     throw new Error(
-      `no local runtime is running, as there is no ${shownRuntimeFile()}: start it with npm start, or name a deployed ` +
+      `no local runtime is running, as there is no ${shownServiceFile()}: start it with npm start, or name a deployed ` +
         'table with --table',
     );
   }

@@ -11,7 +11,7 @@ import type { Booking } from '../functions/core/booking-status.ts';
 import { encodeTimer } from '../functions/core/expiry-timer.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../local/engines.ts';
 import { enginesInWords } from '../local/open-engines.ts';
-import { type LocalRuntime, startRuntime } from '../local/runtime.ts';
+import { type OwnRuntime, startOwnRuntime } from '../service/service.ts';
 import { endIfUsage, parseOptions } from '../terminal/usage.ts';
 import { startLossyQueue } from './lossy-queue.ts';
 import { isTimerToLose, NONSENSE, writeNonsense, writePlanned } from './plan.ts';
@@ -52,7 +52,7 @@ const watch = new Watch(options.json);
 const run = async (): Promise<boolean> => {
   watch.say(`Synthesizing the CDK app, loading the Lambdas; ${enginesInWords()}…`);
   const lossyQueue = await startLossyQueue(isTimerToLose);
-  const runtime = await startRuntime({
+  const runtime = await startOwnRuntime({
     // Engines of one's own may hold the bookings of an earlier demo, or of npm start.
     isolated: true,
     schedulePeriodMs: SWEEP_PERIOD_MS,
@@ -78,7 +78,7 @@ const run = async (): Promise<boolean> => {
   }
 };
 
-const play = async (runtime: LocalRuntime, lostTimers: () => number): Promise<boolean> => {
+const play = async (runtime: OwnRuntime, lostTimers: () => number): Promise<boolean> => {
   const client = { region: REGION, credentials: LOCAL_CREDENTIALS };
   const table = runtime.outputs.BookingsTableName ?? '';
   // The application's own client: an engine on a busy machine may answer late, and the demo is about the service.

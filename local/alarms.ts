@@ -1,7 +1,9 @@
 /** Evaluates the template's alarms on the metrics that its Lambdas send, and says when one goes off and back. */
 import { type AlarmRule, type AlarmStateValue, alarmState, MORE_PERIODS } from './alarm-state.ts';
+import { attempt, type LeftAside } from './left-aside.ts';
 import { BUCKET_MS, type MetricId, type Metrics, statisticOf } from './metrics.ts';
-import { type References, resourcesOf, type Template, UnsupportedTemplateError } from './template.ts';
+import type { References } from './references.ts';
+import { resourcesOf, type Template, UnsupportedTemplateError } from './template.ts';
 
 /** An alarm that went off or back. */
 export interface AlarmChange {
@@ -35,6 +37,8 @@ interface LocalAlarm {
 export interface AlarmsSettings {
   readonly clock: () => number;
   readonly onChange: (change: AlarmChange) => void;
+  /** Notes alarms that cannot be evaluated. @default - they are errors */
+  readonly leftAside?: LeftAside | undefined;
 }
 
 export class LocalAlarms {
@@ -50,9 +54,15 @@ export class LocalAlarms {
     this.#metrics = metrics;
     this.#settings = settings;
     this.#startedAtMs = settings.clock();
-    this.#alarms = resourcesOf(template, 'AWS::CloudWatch::Alarm').map(([logicalId, properties]) =>
-      readAlarm(logicalId, references.resolve(properties) as AlarmProperties, settings.clock()),
-    );
+    this.#alarms = resourcesOf(template, 'AWS::CloudWatch::Alarm').flatMap(([logicalId, properties]) => {
+      const alarm = attempt(settings.leftAside, logicalId, () => {
+        const resolved = references.resolve(properties) as AlarmProperties;
+        const read = readAlarm(logicalId, resolved, settings.clock());
+        if (settings.leftAside) expectMeasured(read);
+        return read;
+      });
+      return alarm ?? [];
+    });
     this.#lookBackMs = Math.max(
       0,
       ...this.#alarms.flatMap(({ rule, terms }) => terms.map(({ periodMs }) => periodsOf(rule) * periodMs)),
@@ -102,10 +112,27 @@ export class LocalAlarms {
   }
 }
 
+/** What AWS measures by itself and is measured here too. A program may send any other metric in its log. */
+const MEASURED: Readonly<Record<string, readonly string[]>> = {
+  'AWS/SQS': ['ApproximateAgeOfOldestMessage', 'ApproximateNumberOfMessagesVisible'],
+  'AWS/Lambda': ['Invocations', 'IteratorAge'],
+  'AWS/ApiGateway': ['5xx'],
+};
+
+/** An alarm on what nobody measures would say that all is well, or that nothing is. */
+const expectMeasured = ({ terms }: LocalAlarm): void => {
+  for (const { metric } of terms) {
+    if (!metric.namespace.startsWith('AWS/') || MEASURED[metric.namespace]?.includes(metric.name)) continue;
+    throw new UnsupportedTemplateError([
+      `it is not evaluated: ${metric.namespace} ${metric.name} is not measured here`,
+    ]);
+  }
+};
+
 const periodsOf = ({ evaluationPeriods }: AlarmRule): number => evaluationPeriods + MORE_PERIODS;
 
 const readAlarm = (logicalId: string, properties: AlarmProperties, nowMs: number): LocalAlarm => {
-  const { AlarmName, AlarmDescription, AlarmActions = [], EvaluationPeriods } = properties;
+  const { AlarmName = logicalId, AlarmDescription, AlarmActions = [], EvaluationPeriods } = properties;
   const rule: AlarmRule = {
     threshold: properties.Threshold,
     comparison: properties.ComparisonOperator,
@@ -186,7 +213,7 @@ interface MetricQuery {
 }
 
 interface AlarmProperties extends MetricOfAlarm {
-  readonly AlarmName: string;
+  readonly AlarmName?: string;
   readonly AlarmDescription?: string;
   readonly AlarmActions?: readonly string[];
   readonly ComparisonOperator: string;

@@ -1,7 +1,10 @@
 /** Names and ARNs of the template's resources, in the forms that `Ref` and `Fn::GetAtt` give on AWS. */
-import { localArn as arn, LOCAL_ACCOUNT_ID, REGION } from './account.ts';
-import { physicalName } from './resources.ts';
-import type { Assembly, References } from './template.ts';
+import { localArn as arn } from './account.ts';
+import { type Assembly, physicalName } from './assembly.ts';
+import { setPseudoParameters } from './link-stacks.ts';
+import type { References } from './references.ts';
+import { SUPPORTED_TYPES } from './support.ts';
+import { TABLE_TYPES } from './template.ts';
 
 interface Form {
   /** The property that may give the name. */
@@ -43,11 +46,16 @@ const FORMS: Readonly<Record<string, Form>> = {
     attributes: (name) => ({ Id: arn('secretsmanager', `secret:${name}`) }),
   },
   // The engines may give these others.
-  'AWS::DynamoDB::Table': {
-    nameProperty: 'TableName',
-    arn: (name) => arn('dynamodb', `table/${name}`),
-    attributes: (name) => ({ StreamArn: `${arn('dynamodb', `table/${name}`)}/stream/2026-01-01T00:00:00.000` }),
-  },
+  ...Object.fromEntries(
+    TABLE_TYPES.map((type): [string, Form] => [
+      type,
+      {
+        nameProperty: 'TableName',
+        arn: (name) => arn('dynamodb', `table/${name}`),
+        attributes: (name) => ({ StreamArn: `${arn('dynamodb', `table/${name}`)}/stream/2026-01-01T00:00:00.000` }),
+      },
+    ]),
+  ),
   'AWS::SQS::Queue': {
     nameProperty: 'QueueName',
     arn: (name) => arn('sqs', name),
@@ -60,20 +68,43 @@ const FORMS: Readonly<Record<string, Form>> = {
  * resolved. What an engine makes and names differently is noted again when it is made.
  */
 export const noteNames = (assembly: Assembly, references: References): void => {
-  references.set('AWS::Region', REGION);
-  references.set('AWS::Partition', 'aws');
-  references.set('AWS::AccountId', LOCAL_ACCOUNT_ID);
-  references.set('AWS::URLSuffix', 'amazonaws.com');
-  references.set('AWS::StackName', assembly.stackName);
-  references.set('AWS::StackId', arn('cloudformation', `stack/${assembly.stackName}/local`));
+  setPseudoParameters(references, assembly.stackName);
+  references.usePlaceholders((logicalId, attribute) => placeholderOf(assembly, logicalId, attribute));
   for (const [logicalId, { Type, Properties = {} }] of Object.entries(assembly.template.Resources)) {
     const form = FORMS[Type];
     if (form === undefined) {
-      references.set(logicalId, logicalId);
+      // What is left aside gets a placeholder when something refers to it.
+      if (Type in SUPPORTED_TYPES || assembly.leftAside === undefined) references.set(logicalId, logicalId);
       continue;
     }
-    const name = physicalName(assembly, logicalId, Properties[form.nameProperty]);
+    const name = physicalName(assembly, logicalId, resolvedName(references, Properties[form.nameProperty]));
     const Arn = form.arn(name);
     references.set(logicalId, form.ref === 'arn' ? Arn : name, { Arn, ...form.attributes?.(name) });
   }
+};
+
+/** A name may be put together of pseudo parameters. One that refers to another resource is not known yet. */
+const resolvedName = (references: References, given: unknown): unknown => {
+  try {
+    return references.resolve(given);
+  } catch {
+    return undefined;
+  }
+};
+
+/**
+ * What stands for a resource that is not made here, in a form that it could have on AWS: whatever names it goes on, and
+ * whatever asks for it finds nothing.
+ */
+const placeholderOf = (
+  { template, leftAside, ...assembly }: Assembly,
+  logicalId: string,
+  attribute: string | undefined,
+): string | undefined => {
+  const resource = template.Resources[logicalId];
+  if (resource === undefined || leftAside === undefined || leftAside.isStrict(logicalId)) return undefined;
+  const name = physicalName({ template, ...assembly }, logicalId, undefined);
+  if (attribute === undefined) return name;
+  const [, service = 'cloudformation'] = resource.Type.toLowerCase().split('::');
+  return attribute.endsWith('Arn') ? arn(service, name) : `${name}.${attribute}`;
 };

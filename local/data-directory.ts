@@ -1,4 +1,4 @@
-/** The folder named by DATA_DIR: one runtime at a time. */
+/** The folder that data outlives a restart in: one runtime at a time. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError } from './engines.ts';
@@ -14,7 +14,9 @@ export const lockDataDirectory = (directory: string): (() => void) => {
   const lockFile = join(directory, 'runtime.pid');
   const owner = Number(readIfThere(lockFile));
   if (owner > 0 && owner !== process.pid && isAlive(owner)) {
-    throw new EngineError(`DATA_DIR ${directory} is in use by process ${owner}: stop it, or choose another folder`);
+    throw new EngineError(
+      `the data folder ${directory} is in use by process ${owner}: stop it, or choose another folder`,
+    );
   }
   writeFileSync(lockFile, String(process.pid));
   return () => rmSync(lockFile, { force: true });

@@ -2,14 +2,15 @@
 import { spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { accessSync, constants, mkdirSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { isBuiltin } from 'node:module';
 import { createServer } from 'node:net';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { buildApp } from 'fauxqs';
+import type { buildApp as BuildApp } from 'fauxqs';
 import { LOCAL_ACCOUNT_ID } from './account.ts';
 import { startDynamoDbGuard } from './dynamodb-guard.ts';
 import { LOOPBACK_NAMES, REFUSED, refusalBody, whyRefused } from './page-guard.ts';
+import { fileOfPackage, mainOfPackage } from './paths.ts';
 
 const HOST = '127.0.0.1';
 
@@ -29,7 +30,7 @@ export class EngineError extends Error {
 export interface EngineOptions {
   /** 0 for any free port. */
   readonly port: number;
-  /** The environment variable that sets the port, for the message when it is in use. */
+  /** The environment variable or the option that sets the port, for the message when it is in use. */
   readonly portVariable: string;
   /** Folder that the data outlives a restart in; absent for memory. */
   readonly dataDir?: string | undefined;
@@ -104,8 +105,7 @@ export const findDynoxide = (platform: string = process.platform, arch: string =
   const executable = platform === 'win32' ? 'dynoxide.exe' : 'dynoxide';
   const candidates: string[] = [];
   try {
-    const packageFile = createRequire(import.meta.url).resolve(`@dynoxide/${platform}-${arch}/package.json`);
-    candidates.push(packageFile.replace(/package\.json$/, executable));
+    candidates.push(fileOfPackage(`@dynoxide/${platform}-${arch}`, executable));
   } catch {
     // Not installed for this platform; it may be elsewhere.
   }
@@ -232,6 +232,7 @@ export const answers = async (endpoint: string, timeoutMs = 1_000): Promise<bool
 
 /** What is used of fauxqs's own modules: its published entry point can only listen on every interface. */
 interface FauxqsModules {
+  buildApp: typeof BuildApp;
   SqsStore: new () => FauxqsSqsStore;
   SnsStore: new () => object;
   S3Store: new () => object;
@@ -257,9 +258,16 @@ interface FauxqsQueue {
 }
 
 const fauxqsModules = async (): Promise<FauxqsModules> => {
-  const load = (path: string) => import(new URL(path, import.meta.resolve('fauxqs')).href);
+  if (!isBuiltin('node:sqlite')) {
+    throw new EngineError(
+      `the embedded SQS needs Node 22.13 or later, this is ${process.version}. Either use that, or set SQS_ENDPOINT to the ` +
+        'URL of any SQS engine on loopback',
+    );
+  }
+  // Read when they are needed: a program that brings its own SQS, or none, does not load them.
+  const load = (path: string) => import(new URL(path, mainOfPackage('fauxqs')).href);
   const modules = await Promise.all(
-    ['./sqs/sqsStore.js', './sns/snsStore.js', './s3/s3Store.js', './persistence.js'].map(load),
+    ['./app.js', './sqs/sqsStore.js', './sns/snsStore.js', './s3/s3Store.js', './persistence.js'].map(load),
   );
   return Object.assign({}, ...modules);
 };
@@ -270,7 +278,7 @@ export const startSqs = (options: EngineOptions): Promise<Engine> =>
 
 const startFauxqs = async (options: EngineOptions, port: number): Promise<Engine> => {
   const endpoint = `http://${HOST}:${port}`;
-  const { SqsStore, SnsStore, S3Store, PersistenceManager } = await fauxqsModules();
+  const { buildApp, SqsStore, SnsStore, S3Store, PersistenceManager } = await fauxqsModules();
   const sqsStore = new SqsStore();
   // With no host of its own, queue URLs have the address that the client asked at: names below localhost do not
   // resolve everywhere.

@@ -39,7 +39,8 @@ export interface LocalEventBusOptions {
   readonly account: string;
   /** Names of the buses that there are. */
   readonly busNames: readonly string[];
-  readonly onEvent: (event: PublishedEvent) => void;
+  /** Told of each event, and of the name of its bus. */
+  readonly onEvent: (event: PublishedEvent, busName: string) => void;
 }
 
 export const startEventBus = async ({
@@ -75,7 +76,7 @@ export const startEventBus = async ({
     };
     for (const listener of listeners)
       listener.write(`id: ${event.id}\nevent: ${DetailType}\ndata: ${JSON.stringify(event)}\n\n`);
-    onEvent(event);
+    onEvent(event, busName);
     return { EventId: event.id };
   };
 

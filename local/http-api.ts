@@ -10,7 +10,7 @@ import type { LambdaHost } from './lambda-host.ts';
 import { type LoopbackServer, listenOnLoopback } from './loopback.ts';
 
 export interface HttpRoute {
-  /** Such as `GET /health`, `ANY /bookings/{proxy+}` or `$default`. */
+  /** Such as `GET /health`, `ANY /orders/{proxy+}` or `$default`. */
   readonly routeKey: string;
   readonly lambda: LambdaHost;
 }

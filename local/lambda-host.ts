@@ -8,6 +8,7 @@ import type { Readable } from 'node:stream';
 import { Worker } from 'node:worker_threads';
 import type { Invocation, WorkerMessage, WorkerSettings } from './lambda-worker.ts';
 import type { ClockOffset } from './moved-clock.ts';
+import { workerFile } from './paths.ts';
 import type { Caller } from './permissions/caller.ts';
 import type { Access } from './permissions/gate.ts';
 
@@ -155,7 +156,7 @@ export class LambdaHost {
     const { clockOffset, caller } = this.settings;
     const workerData: WorkerSettings = { bundle, handlerName, functionName, memorySizeMb, clockOffset, caller };
     this.#starting += 1;
-    const worker = new Worker(new URL('./lambda-worker.ts', import.meta.url), {
+    const worker = new Worker(workerFile(), {
       workerData,
       env: { ...env },
       execArgv: ['--enable-source-maps'],

@@ -2,7 +2,7 @@
  * One execution environment of one Lambda: a worker thread that loads the bundle and handles one invocation at a time.
  * The other end is lambda-host.ts. Events and results cross as JSON text, as they do in Lambda.
  */
-import { enableCompileCache } from 'node:module';
+import * as nodeModule from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -70,19 +70,19 @@ const serve = (handler: (event: unknown, context: unknown) => unknown): void => 
   tell({ kind: 'ready' });
 };
 
-if (settings.clockOffset) goByOffset(settings.clockOffset);
-
-// The second environment of a Lambda, and every later run, loads the code that the first one compiled.
-enableCompileCache(join(tmpdir(), 'booking-expiry-compile-cache'));
-if (settings.caller) {
-  const { guardRequests } = await import('./permissions/guarded-requests.ts');
-  guardRequests(settings.caller, LOCAL_CREDENTIALS.accessKeyId, (access) => tell({ kind: 'access', access }));
-}
-try {
+const begin = async (): Promise<void> => {
+  if (settings.clockOffset) goByOffset(settings.clockOffset);
+  // The second environment of a Lambda, and every later run, loads the code that the first one compiled.
+  nodeModule.enableCompileCache?.(join(tmpdir(), 'lambda-compile-cache'));
+  if (settings.caller) {
+    const { guardRequests } = await import('./permissions/guarded-requests.ts');
+    guardRequests(settings.caller, LOCAL_CREDENTIALS.accessKeyId, (access) => tell({ kind: 'access', access }));
+  }
   const bundle = await import(pathToFileURL(settings.bundle).href);
   const handler = bundle[settings.handlerName] ?? bundle.default?.[settings.handlerName];
   if (typeof handler !== 'function') throw new Error(`${settings.bundle} exports no ${settings.handlerName}`);
   serve(handler);
-} catch (thrown) {
-  tellFailure(thrown);
-}
+};
+
+// No await at the top level: where this is compiled into a CommonJS file there is none.
+begin().catch(tellFailure);

@@ -1,10 +1,15 @@
 /** Makes a host for each Lambda of the template, with its bundle and the environment that the template gives it. */
-import { join } from 'node:path';
+import { delimiter } from 'node:path';
 import { LOCAL_CREDENTIALS, REGION } from './account.ts';
+import type { Assembly } from './assembly.ts';
+import { codeOf, nodeVersionOf } from './lambda-code.ts';
 import { LambdaHost } from './lambda-host.ts';
+import { attempt } from './left-aside.ts';
 import type { ClockOffset } from './moved-clock.ts';
+import { dependencyFolders } from './paths.ts';
 import type { RuntimePermissions } from './permissions/runtime-permissions.ts';
-import { type Assembly, bundleDirectory, type References, resourcesOf, UnsupportedTemplateError } from './template.ts';
+import type { References } from './references.ts';
+import { resourcesOf, UnsupportedTemplateError } from './template.ts';
 
 /** How the Lambdas run, and who is told what they do. */
 export interface LambdaOptions {
@@ -27,12 +32,24 @@ export interface InvocationDone {
   readonly memorySizeMb: number;
 }
 
+/** What surrounds every Lambda. */
+export interface LambdaSurroundings {
+  /** Environment variables that tell the SDK where each service is. */
+  readonly endpoints: Record<string, string>;
+  /** What each Lambda's requests are checked by. */
+  readonly permissions: RuntimePermissions;
+  /** Folder for code that stands in the template. */
+  readonly inlineDirectory: string;
+  /** Folder of the user's project, whose packages a bundle finds as it finds those of Lambda's own runtime on AWS. */
+  readonly projectDirectory: string;
+}
+
 /**
- * @param endpoints environment variables that tell the SDK where each service is
- * @param permissions what each Lambda's requests are checked by
- * @throws UnsupportedTemplateError if a Lambda wants another runtime than this one
+ * Makes the hosts. Those whose code cannot be run here are left out, unless they are strict.
+ *
+ * @throws UnsupportedTemplateError if a strict Lambda wants another runtime than this one
  */
-export const loadLambdas = async (
+export const makeLambdas = (
   assembly: Assembly,
   references: References,
   {
@@ -42,74 +59,70 @@ export const loadLambdas = async (
     changeEnvironment = (same) => same,
     clockOffsetOf = () => undefined,
   }: LambdaOptions,
-  endpoints: Record<string, string>,
-  { callers, onAccess }: RuntimePermissions,
-): Promise<Map<string, LambdaHost>> => {
+  { endpoints, permissions: { callers, onAccess }, inlineDirectory, projectDirectory }: LambdaSurroundings,
+): Map<string, LambdaHost> => {
   const lambdas = new Map<string, LambdaHost>();
-  const problems: string[] = [];
-  const ownRuntime = `nodejs${process.versions.node.split('.')[0]}.x`;
-  for (const [logicalId, properties] of resourcesOf(assembly.template, 'AWS::Lambda::Function')) {
+  const ownVersion = Number(process.versions.node.split('.')[0]);
+  // Lambda's runtime brings AWS's SDK along, and bundles leave it out.
+  const packages = [...dependencyFolders(projectDirectory), ...dependencyFolders()].join(delimiter);
+  const make = (logicalId: string, properties: Record<string, unknown>): LambdaHost => {
     const functionName = String(references.resolve({ Ref: logicalId }));
     const caller = callers.get(logicalId);
-    const {
-      Code,
-      Handler,
-      Runtime,
-      Timeout = 3,
-      MemorySize = 128,
-      Environment,
-      ReservedConcurrentExecutions,
-    } = references.resolve(properties) as LambdaFunction;
-    if (Runtime !== ownRuntime)
-      problems.push(`runtime ${Runtime} of ${logicalId}: this is ${ownRuntime}, start with npm start`);
-    const [file = '', handlerName = ''] = Handler.split('.');
-    lambdas.set(
+    const resolved = references.resolve(properties) as LambdaFunction;
+    const { Runtime, Timeout = 3, MemorySize = 128, Environment, ReservedConcurrentExecutions } = resolved;
+    const code = codeOf(assembly, logicalId, { ...resolved }, inlineDirectory);
+    if (nodeVersionOf(Runtime) !== ownVersion) {
+      const difference = `runtime ${Runtime} of ${logicalId}: this is Node ${ownVersion}`;
+      if (assembly.leftAside === undefined)
+        throw new UnsupportedTemplateError([`${difference}, start it with another`]);
+      assembly.leftAside.note(logicalId, `${difference}, and it runs on that`);
+    }
+    return new LambdaHost({
       logicalId,
-      new LambdaHost({
+      functionName,
+      bundle: code.file,
+      handlerName: code.handlerName,
+      timeoutMs: Timeout * 1_000,
+      memorySizeMb: MemorySize,
+      maxConcurrency: Math.min(maxConcurrency, ReservedConcurrentExecutions ?? maxConcurrency),
+      onLogLine: (line) => onLogLine(logicalId, line),
+      onInvocation: (durationMs) => onInvocation({ logicalId, durationMs, memorySizeMb: MemorySize }),
+      clockOffset: clockOffsetOf(logicalId),
+      caller,
+      onAccess: (access) => onAccess(logicalId, access),
+      environment: changeEnvironment(
+        {
+          // What Lambda sets, and endpoints: nothing in a bundle knows that it runs here.
+          PATH: process.env.PATH ?? '',
+          NODE_PATH: packages,
+          TZ: 'UTC',
+          AWS_REGION: REGION,
+          AWS_DEFAULT_REGION: REGION,
+          AWS_ACCESS_KEY_ID: caller?.accessKeyId ?? LOCAL_CREDENTIALS.accessKeyId,
+          AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey,
+          AWS_LAMBDA_FUNCTION_NAME: functionName,
+          AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(MemorySize),
+          AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
+          AWS_EXECUTION_ENV: `AWS_Lambda_${Runtime}`,
+          // The developer's own AWS profile must not leak in.
+          AWS_CONFIG_FILE: '/dev/null',
+          AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+          ...endpoints,
+          ...Environment?.Variables,
+        },
         logicalId,
-        functionName,
-        bundle: join(bundleDirectory(assembly, logicalId, Code), `${file}.js`),
-        handlerName,
-        timeoutMs: Timeout * 1_000,
-        memorySizeMb: MemorySize,
-        maxConcurrency: Math.min(maxConcurrency, ReservedConcurrentExecutions ?? maxConcurrency),
-        onLogLine: (line) => onLogLine(logicalId, line),
-        onInvocation: (durationMs) => onInvocation({ logicalId, durationMs, memorySizeMb: MemorySize }),
-        clockOffset: clockOffsetOf(logicalId),
-        caller,
-        onAccess: (access) => onAccess(logicalId, access),
-        environment: changeEnvironment(
-          {
-            // What Lambda sets, and endpoints: nothing in a bundle knows that it runs here.
-            PATH: process.env.PATH ?? '',
-            TZ: 'UTC',
-            AWS_REGION: REGION,
-            AWS_DEFAULT_REGION: REGION,
-            AWS_ACCESS_KEY_ID: caller?.accessKeyId ?? LOCAL_CREDENTIALS.accessKeyId,
-            AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey,
-            AWS_LAMBDA_FUNCTION_NAME: functionName,
-            AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(MemorySize),
-            AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
-            AWS_EXECUTION_ENV: `AWS_Lambda_${Runtime}`,
-            // The developer's own AWS profile must not leak in.
-            AWS_CONFIG_FILE: '/dev/null',
-            AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
-            ...endpoints,
-            ...Environment?.Variables,
-          },
-          logicalId,
-        ),
-      }),
-    );
+      ),
+    });
+  };
+  for (const [logicalId, properties] of resourcesOf(assembly.template, 'AWS::Lambda::Function')) {
+    const lambda = attempt(assembly.leftAside, logicalId, () => make(logicalId, properties));
+    if (lambda) lambdas.set(logicalId, lambda);
   }
-  if (problems.length > 0) throw new UnsupportedTemplateError(problems);
   return lambdas;
 };
 
 interface LambdaFunction {
-  readonly Code: unknown;
-  readonly Handler: string;
-  readonly Runtime: string;
+  readonly Runtime?: string;
   readonly Timeout?: number;
   readonly MemorySize?: number;
   readonly ReservedConcurrentExecutions?: number;

@@ -1,6 +1,6 @@
 /** Turns the Lambdas' JSON log lines into lines for people. */
 
-/** The name of a Lambda as people and files have it: `expire-booking`. */
+/** The name of a Lambda as people and files have it: `write-sale`. */
 export const lambdaName = (logicalId: string): string =>
   logicalId
     .replace(/Function$/, '')

@@ -1,6 +1,6 @@
 /**
  * Metrics as CloudWatch keeps them: values by namespace, name, dimensions and unit, in buckets of a minute. A bucket holds each
- * value once, with how often it came: a lag in whole milliseconds has few values, however many bookings expire.
+ * value once, with how often it came: a time in whole milliseconds has few values, however often it is measured.
  */
 
 /** Which metric. Dimensions without a value are other metrics than those with one. */

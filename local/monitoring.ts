@@ -4,9 +4,12 @@
  */
 import { GetQueueAttributesCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { type AlarmChange, LocalAlarms } from './alarms.ts';
+import type { Assembly } from './assembly.ts';
 import type { EventSourceMapping } from './event-source-mapping.ts';
+import type { LeftAside } from './left-aside.ts';
 import { type MetricId, Metrics } from './metrics.ts';
-import { type References, resourcesOf, type Template } from './template.ts';
+import type { References } from './references.ts';
+import { resourcesOf, type Template } from './template.ts';
 
 export interface MonitoringSettings {
   /** What minutes go by. */
@@ -20,6 +23,7 @@ const SAMPLE_EVERY_MS = 5_000;
 export class Monitoring {
   readonly #settings: MonitoringSettings;
   readonly #template: Template;
+  readonly #leftAside: LeftAside | undefined;
   readonly #references: References;
   readonly #metrics = new Metrics();
   #alarms: LocalAlarms | undefined;
@@ -27,8 +31,9 @@ export class Monitoring {
   #timer: NodeJS.Timeout | undefined;
   #checking: Promise<void> | undefined;
 
-  constructor(template: Template, references: References, settings: MonitoringSettings) {
+  constructor({ template, leftAside }: Assembly, references: References, settings: MonitoringSettings) {
     this.#template = template;
+    this.#leftAside = leftAside;
     this.#references = references;
     this.#settings = settings;
   }
@@ -56,7 +61,11 @@ export class Monitoring {
   /** @throws UnsupportedTemplateError for an alarm that cannot be evaluated here */
   start(sqsClient: SQSClient, mappings: readonly EventSourceMapping[]): void {
     const { clock, onAlarm } = this.#settings;
-    this.#alarms = new LocalAlarms(this.#template, this.#references, this.#metrics, { clock, onChange: onAlarm });
+    this.#alarms = new LocalAlarms(this.#template, this.#references, this.#metrics, {
+      clock,
+      onChange: onAlarm,
+      leftAside: this.#leftAside,
+    });
     this.#sampled = [...this.#queues(sqsClient, mappings), ...this.#readers(mappings)];
     this.#timer = setInterval(() => void this.check(), SAMPLE_EVERY_MS).unref();
   }
@@ -91,7 +100,9 @@ export class Monitoring {
       const { QueueName = '' } = metric.dimensions;
       looked.set(QueueName, [...(looked.get(QueueName) ?? []), metric]);
     }
-    return [...looked].map(([name, metrics]) => {
+    // A queue of another app is measured by nobody here.
+    const ours = [...looked].filter(([name]) => urls.has(name));
+    return ours.map(([name, metrics]) => {
       const mapping = mappings.find(({ eventSourceArn }) => eventSourceArn.endsWith(`:${name}`));
       let waitsSinceMs: number | undefined;
       return async () => {

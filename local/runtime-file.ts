@@ -1,23 +1,17 @@
 /**
- * `.local/runtime.json` in the project's folder, or the file that the variable RUNTIME_FILE names: tells programs where the
- * running local runtime's parts are. One file is for one runtime at a time.
+ * A file that tells programs where a running local runtime's parts are. One file is for one runtime at a time. What is in it
+ * beside that is up to whoever starts the runtime.
  */
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { dirname, relative } from 'node:path';
 import { isAlive } from './data-directory.ts';
 import { answers } from './engines.ts';
-import { PROJECT_DIRECTORY } from './synth.ts';
 
 export interface RuntimeFile {
   readonly dynamodb: string;
   readonly sqs: string;
   /** The HTTP API, where the template has one. */
   readonly api: string | null;
-  readonly bookingsTable: string;
-  /** The bookings table's tags, which not every engine keeps. Absent from files that version 0.1.0 wrote. */
-  readonly tags?: Readonly<Record<string, string>>;
-  readonly timerQueueUrl: string;
-  readonly timerDeadLetterQueueUrl: string;
   /**
    * Where Lambda and CloudWatch tell how far behind the readers are and which alarms are on; absent in a file of an older
    * version.
@@ -26,9 +20,20 @@ export interface RuntimeFile {
   /** Where each event is streamed as it is published; absent in a file of an older version, as the next two. */
   readonly events?: string;
   readonly secretsManager?: string;
-  /** The template's outputs, as a deployed stack would tell them. */
+  /** The outputs, as a deployed stack would tell them. */
   readonly outputs?: Readonly<Record<string, string>>;
   readonly pid: number;
+}
+
+/** How a runtime is announced. */
+export interface Announcement {
+  readonly file: string;
+  /** Whether any file there may be written over. @default - only one that a runtime has written */
+  readonly overwritesAny?: boolean;
+  /** How the user names the file, for messages. */
+  readonly nameOfFile: string;
+  /** How a user would start a second runtime beside the first. */
+  readonly startSecond: string;
 }
 
 /** Thrown when the file cannot be had, with the way out in the message. */
@@ -38,26 +43,23 @@ export class RuntimeFileError extends Error {
 
 /** A runtime that runs answers in no time; one on a busy machine may take a while. */
 const TIME_TO_ANSWER_MS = 10_000;
-const DEFAULT_FILE = join(PROJECT_DIRECTORY, '.local', 'runtime.json');
 
-const runtimeFile = (): string => (process.env.RUNTIME_FILE ? resolve(process.env.RUNTIME_FILE) : DEFAULT_FILE);
-
-/** The file's path for messages: as short as it can be from here. */
-export const shownRuntimeFile = (): string => {
-  const fromHere = relative(process.cwd(), runtimeFile());
-  return fromHere.startsWith('..') ? runtimeFile() : fromHere;
+/** A path for messages: as short as it can be from here. */
+export const shownPath = (file: string): string => {
+  const fromHere = relative(process.cwd(), file);
+  return fromHere.startsWith('..') ? file : fromHere;
 };
 
 /** What the last runtime wrote, undefined if there is none. It may have been killed: only a request tells. */
-export const readRuntimeFile = (): RuntimeFile | undefined => {
-  const content = read();
-  return content === 'foreign' ? undefined : content;
+export const readRuntimeFile = <Content extends RuntimeFile = RuntimeFile>(file: string): Content | undefined => {
+  const content = read(file);
+  return content === 'foreign' ? undefined : (content as Content | undefined);
 };
 
-const read = (): RuntimeFile | 'foreign' | undefined => {
+const read = (file: string): RuntimeFile | 'foreign' | undefined => {
   let text: string;
   try {
-    text = readFileSync(runtimeFile(), 'utf8');
+    text = readFileSync(file, 'utf8');
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : 'foreign';
   }
@@ -75,10 +77,15 @@ const read = (): RuntimeFile | 'foreign' | undefined => {
  *
  * @throws RuntimeFileError if another runtime has it and answers, or if it is no runtime's file
  */
-export const expectFreeRuntimeFile = async (): Promise<void> => {
-  const content = read();
-  if (content === 'foreign' && runtimeFile() !== DEFAULT_FILE) {
-    throw new RuntimeFileError(`RUNTIME_FILE must name a new file or one of a runtime, got ${shownRuntimeFile()}`);
+export const expectFreeRuntimeFile = async ({
+  file,
+  overwritesAny,
+  nameOfFile,
+  startSecond,
+}: Announcement): Promise<void> => {
+  const content = read(file);
+  if (content === 'foreign' && !overwritesAny) {
+    throw new RuntimeFileError(`${nameOfFile} must name a new file or one of a runtime, got ${shownPath(file)}`);
   }
   if (content === undefined || content === 'foreign' || content.pid === process.pid || !isAlive(content.pid)) return;
   // The process may be another one by now that was given the same id.
@@ -86,24 +93,23 @@ export const expectFreeRuntimeFile = async (): Promise<void> => {
   if (!(await answers(api ?? dynamodb, TIME_TO_ANSWER_MS))) return;
   throw new RuntimeFileError(
     [
-      `a local runtime is running already: process ${pid}, at ${api ?? dynamodb}, as ${shownRuntimeFile()} says. Either`,
+      `a local runtime is running already: process ${pid}, at ${api ?? dynamodb}, as ${shownPath(file)} says. Either`,
       '  - use that one: the commands find it',
       `  - or stop it first: Ctrl-C where it runs, or kill ${pid}`,
       '  - or start a second one with a file and ports of its own:',
-      '    RUNTIME_FILE=.local/second.json PORT=0 DYNAMODB_PORT=0 SQS_PORT=0 npm start',
+      `    ${startSecond}`,
     ].join('\n'),
   );
 };
 
 /** Writes the file: whoever reads it meanwhile finds the old one or the new one, whole. */
-export const writeRuntimeFile = (content: RuntimeFile): void => {
-  const file = runtimeFile();
+export const writeRuntimeFile = (file: string, content: RuntimeFile): void => {
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(`${file}.${process.pid}`, `${JSON.stringify(content, null, 2)}\n`);
   renameSync(`${file}.${process.pid}`, file);
 };
 
 /** Removes the file unless another runtime has written its own since. */
-export const removeRuntimeFile = (): void => {
-  if (readRuntimeFile()?.pid === process.pid) rmSync(runtimeFile(), { force: true });
+export const removeRuntimeFile = (file: string): void => {
+  if (readRuntimeFile(file)?.pid === process.pid) rmSync(file, { force: true });
 };

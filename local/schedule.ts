@@ -35,7 +35,7 @@ export interface ScheduleSettings extends AsyncInvokeSettings {
   readonly onProblem: (problem: string) => void;
 }
 
-/** Fires a Lambda at its rate. */
+/** Fires a Lambda at its rate, or when it is told to. */
 export class LocalSchedule {
   readonly #lambda: LambdaHost;
   readonly #settings: ScheduleSettings;
@@ -55,9 +55,13 @@ export class LocalSchedule {
     this.#timer = setInterval(() => void this.fire(), periodMs);
   }
 
-  /** Fires now, beside the rate. Resolves when the invocation, with its retries, is through. */
-  fire(): Promise<void> {
-    const run = this.#invoke().finally(() => this.#inFlight.delete(run));
+  /**
+   * Fires now, beside the rate. Resolves when the invocation, with its retries, is through.
+   *
+   * @param input what the function is invoked with. @default - that of the schedule
+   */
+  fire(input: unknown = this.#settings.input): Promise<void> {
+    const run = this.#invoke(input).finally(() => this.#inFlight.delete(run));
     this.#inFlight.add(run);
     return run;
   }
@@ -68,8 +72,8 @@ export class LocalSchedule {
     await Promise.all(this.#inFlight);
   }
 
-  async #invoke(): Promise<void> {
-    const { input, maxRetryAttempts, maxEventAgeMs, onDiscarded, onProblem } = this.#settings;
+  async #invoke(input: unknown): Promise<void> {
+    const { maxRetryAttempts, maxEventAgeMs, onDiscarded, onProblem } = this.#settings;
     const { logicalId, functionName } = this.#lambda.settings;
     const acceptedAtMs = Date.now();
     for (let retries = 0; ; retries += 1) {

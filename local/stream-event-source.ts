@@ -78,7 +78,7 @@ export class StreamEventSource {
         const listed = new Set(shards.map(({ ShardId }) => ShardId));
         for (const { ShardId: shardId, ParentShardId: parentId } of shards) {
           if (shardId === undefined || this.#shards.has(shardId)) continue;
-          // A shard continues its parent: the records of one booking stay in order across the two.
+          // A shard continues its parent: the records of one item stay in order across the two.
           const parentIsDone = parentId === undefined || !listed.has(parentId) || this.#finished.has(parentId);
           if (parentIsDone) this.#shards.set(shardId, this.#readShard(shardId));
         }

@@ -1,38 +1,114 @@
-/** Synthesizes the CDK app as the CDK command line does: in a process of its own, told by environment variables. */
+/** Has a CDK app synthesized: in this process, or as the CDK command line does it, in a process of its own. */
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { LOCAL_ACCOUNT_ID, REGION } from './account.ts';
 
-/** The project's folder. */
-export const PROJECT_DIRECTORY = fileURLToPath(new URL('..', import.meta.url));
+/** A CDK `App`, as far as it is needed: nothing here loads aws-cdk-lib. */
+export interface SynthesizableApp {
+  synth(): { readonly directory: string };
+}
+
+/** How the CDK command line would synthesize an app. */
+export interface AppCommand {
+  /** The `app` command of cdk.json, for the shell; or a program with its arguments. */
+  readonly command: string | readonly string[];
+  /** The project's folder, in which the command runs. */
+  readonly cwd: string;
+  /** Settings as `-c name=value` would give them, beside those of cdk.json. @default - none */
+  readonly context?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** Thrown when an app cannot be synthesized, with what it printed. */
+export class SynthesisError extends Error {
+  override readonly name = 'SynthesisError';
+}
+
+/** What a project's cdk.json says, as far as it is needed. */
+export interface CdkJson {
+  readonly app?: string;
+  readonly context?: Readonly<Record<string, unknown>>;
+}
 
 /**
- * Synthesizes the app into a folder, which is emptied first.
+ * Reads the cdk.json of a project.
  *
- * @param context settings as `-c name=value` would give them
- * @throws Error with what the app printed, if it refuses
+ * @throws SynthesisError if there is none that can be read
  */
-export const synthesize = async (directory: string, context: Record<string, string> = {}): Promise<void> => {
+export const readCdkJson = (cwd: string): CdkJson => {
+  const content = readJsonIfThere(cwd, 'cdk.json');
+  if (content === undefined) {
+    throw new SynthesisError(`${cwd} must be the folder of a CDK app: it holds no cdk.json`);
+  }
+  return content;
+};
+
+const readJsonIfThere = (cwd: string, name: string): Record<string, unknown> | undefined => {
+  const file = join(cwd, name);
+  if (!existsSync(file)) return undefined;
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new SynthesisError(`${file} must be JSON: ${error instanceof Error ? error.message : error}`);
+  }
+};
+
+/** In Lambda no package.json stands above a bundle. Here the project's own could make its .js files ES modules. */
+const expectCommonJs = (directory: string): void => {
+  const file = join(directory, 'package.json');
+  if (!existsSync(file)) writeFileSync(file, '{}');
+};
+
+/**
+ * Synthesizes an app of this process.
+ *
+ * @returns the folder that it was synthesized into
+ */
+export const synthesizeApp = (app: SynthesizableApp): string => {
+  const { directory } = app.synth();
+  expectCommonJs(directory);
+  return directory;
+};
+
+/** The settings that an app gets: of cdk.json, of what was looked up before, and those that are given. */
+const contextOf = ({ cwd, context }: AppCommand): Record<string, unknown> => ({
+  ...(readJsonIfThere(cwd, 'cdk.json') as CdkJson | undefined)?.context,
+  ...readJsonIfThere(cwd, 'cdk.context.json'),
+  ...context,
+});
+
+/**
+ * Synthesizes an app by its command into a folder, which is emptied first. The app is told by the same environment variables
+ * as by the CDK command line.
+ *
+ * @throws SynthesisError with what the app printed, if it refuses
+ */
+export const synthesizeByCommand = async (app: AppCommand, directory: string): Promise<void> => {
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
-  const { context: defaults } = JSON.parse(readFileSync(join(PROJECT_DIRECTORY, 'cdk.json'), 'utf8'));
-  const app = spawn(process.execPath, [join(PROJECT_DIRECTORY, 'bin/booking-expiry.ts')], {
-    cwd: PROJECT_DIRECTORY,
-    env: { ...process.env, CDK_OUTDIR: directory, CDK_CONTEXT_JSON: JSON.stringify({ ...defaults, ...context }) },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const settings = {
+    cwd: app.cwd,
+    env: {
+      ...process.env,
+      CDK_OUTDIR: directory,
+      CDK_CONTEXT_JSON: JSON.stringify(contextOf(app)),
+      CDK_DEFAULT_ACCOUNT: LOCAL_ACCOUNT_ID,
+      CDK_DEFAULT_REGION: REGION,
+    },
+    stdio: ['ignore' as const, 'pipe' as const, 'pipe' as const],
+  };
+  const [program = '', ...args] = typeof app.command === 'string' ? [app.command] : app.command;
+  const child = spawn(program, args, { ...settings, shell: typeof app.command === 'string' });
   let printed = '';
-  for (const stream of [app.stdout, app.stderr]) {
-    stream.on('data', (chunk: Buffer) => {
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (chunk: Buffer) => {
       printed += chunk;
     });
   }
   const exitCode = await new Promise<number | null>((resolve, reject) => {
-    app.once('error', reject);
-    app.once('close', resolve);
+    child.once('error', (error) => reject(new SynthesisError(`cannot run ${program}: ${error.message}`)));
+    child.once('close', resolve);
   });
-  // In Lambda no package.json stands above a bundle. Here the project's own would make its .js files ES modules.
-  writeFileSync(join(directory, 'package.json'), '{}');
-  if (exitCode !== 0) throw new Error(printed.trim() || `the CDK app ended with exit code ${exitCode}`);
+  expectCommonJs(directory);
+  if (exitCode !== 0) throw new SynthesisError(printed.trim() || `the CDK app ended with exit code ${exitCode}`);
 };

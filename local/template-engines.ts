@@ -2,10 +2,12 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { noteNames } from './arns.ts';
+import { readAssembly, withNamesOfItsOwn } from './assembly.ts';
 import { type Engine, LOCAL_CREDENTIALS, REGION } from './engines.ts';
 import { openDynamoDb, openSqs } from './open-engines.ts';
-import { createQueues, createTables, deleteQueues, deleteTables, withNamesOfItsOwn } from './resources.ts';
-import { References, readAssembly } from './template.ts';
+import { createQueues, deleteQueues } from './queues.ts';
+import { References } from './references.ts';
+import { createTables, deleteTables } from './tables.ts';
 
 export interface TemplateEngines {
   readonly dynamodb: Engine;
@@ -36,8 +38,8 @@ export const startTemplateEngines = async (assemblyDirectory: string): Promise<T
     sqs,
     nameOf: (logicalId) => String(references.resolve({ Ref: logicalId })),
     stop: async () => {
-      if (dynamodb.isExternal) await deleteTables(assembly, dynamodbClient);
-      if (sqs.isExternal) await deleteQueues(assembly, sqsClient, sqs.endpoint);
+      if (dynamodb.isExternal) await deleteTables(assembly, dynamodbClient, references);
+      if (sqs.isExternal) await deleteQueues(assembly, sqsClient, sqs.endpoint, references);
       dynamodbClient.destroy();
       sqsClient.destroy();
       await Promise.all([dynamodb.stop(), sqs.stop()]);

@@ -1,25 +1,14 @@
-/**
- * Reads the CloudFormation template that `cdk synth` made, checks that every resource and property in it is one that the
- * local runtime either acts on or may leave aside for a stated reason, and resolves references.
- */
-import { existsSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+/** A CloudFormation template as the local runtime works on it, and the error for what it does not support. */
 
 export interface Resource {
   readonly Type: string;
   readonly Properties?: Record<string, unknown>;
+  readonly Metadata?: Record<string, unknown>;
 }
 
 export interface Template {
   readonly Resources: Record<string, Resource>;
   readonly Outputs?: Record<string, { readonly Value: unknown }>;
-}
-
-/** A synthesized app: its one stack's template and the folder that its bundles lie in. */
-export interface Assembly {
-  readonly directory: string;
-  readonly stackName: string;
-  readonly template: Template;
 }
 
 /** Thrown at start-up when the template holds what the local runtime does not support. Names each place. */
@@ -35,171 +24,6 @@ export class UnsupportedTemplateError extends Error {
   }
 }
 
-/** What the runtime acts on (`used`), and what has no meaning on one machine and is left aside (`inert`). */
-interface Support {
-  readonly used: readonly string[];
-  readonly inert?: readonly string[];
-}
-
-const NO_CALLERS = 'whoever reaches loopback may call: identities of callers from outside are not checked';
-const NOBODY_PAGED = 'alarms are printed; nobody is paged';
-/** Resource types that are left aside whole, and why that changes nothing. */
-const INERT_TYPES: Record<string, string> = {
-  'AWS::ApiGatewayV2::Authorizer': NO_CALLERS,
-  'AWS::SNS::Topic': NOBODY_PAGED,
-  'AWS::SNS::Subscription': NOBODY_PAGED,
-  'AWS::CloudWatch::Dashboard': NOBODY_PAGED,
-  'AWS::Logs::LogGroup': 'logs go to the terminal and to .local/logs',
-};
-
-const SUPPORTED_TYPES: Record<string, Support> = {
-  'AWS::IAM::Role': {
-    used: ['AssumeRolePolicyDocument', 'ManagedPolicyArns', 'Policies', 'RoleName'],
-    inert: ['Description', 'MaxSessionDuration', 'Tags'],
-  },
-  'AWS::IAM::Policy': { used: ['PolicyDocument', 'Roles'], inert: ['PolicyName'] },
-  'AWS::IAM::ManagedPolicy': {
-    used: ['ManagedPolicyName', 'PolicyDocument', 'Roles'],
-    inert: ['Description'],
-  },
-  'AWS::SQS::QueuePolicy': { used: ['PolicyDocument', 'Queues'] },
-  'AWS::SNS::TopicPolicy': { used: ['PolicyDocument', 'Topics'] },
-  'AWS::Lambda::Permission': { used: ['Action', 'FunctionName', 'Principal', 'SourceAccount', 'SourceArn'] },
-  'AWS::CloudWatch::Alarm': {
-    used: [
-      'AlarmActions',
-      'AlarmDescription',
-      'AlarmName',
-      'ComparisonOperator',
-      'DatapointsToAlarm',
-      'Dimensions',
-      'EvaluationPeriods',
-      'ExtendedStatistic',
-      'MetricName',
-      'Metrics',
-      'Namespace',
-      'Period',
-      'Statistic',
-      'Threshold',
-      'TreatMissingData',
-      'Unit',
-    ],
-    inert: ['Tags'],
-  },
-  'AWS::ApiGatewayV2::Api': { used: ['ProtocolType'], inert: ['Name', 'Tags'] },
-  'AWS::ApiGatewayV2::Route': { used: ['ApiId', 'RouteKey', 'Target'], inert: ['AuthorizationType', 'AuthorizerId'] },
-  'AWS::ApiGatewayV2::Integration': { used: ['ApiId', 'IntegrationType', 'IntegrationUri', 'PayloadFormatVersion'] },
-  'AWS::ApiGatewayV2::Stage': {
-    used: ['ApiId', 'AutoDeploy', 'StageName'],
-    inert: ['AccessLogSettings', 'DefaultRouteSettings', 'RouteSettings', 'Tags'],
-  },
-  'AWS::Events::Rule': { used: ['EventPattern', 'State', 'Targets'], inert: ['Description', 'Tags'] },
-  'AWS::Events::EventBus': { used: ['Name'], inert: ['Description', 'Tags'] },
-  'AWS::SecretsManager::Secret': { used: ['GenerateSecretString', 'KmsKeyId'], inert: ['Description', 'Tags'] },
-  'AWS::DynamoDB::Table': {
-    used: [
-      'TableName',
-      'KeySchema',
-      'AttributeDefinitions',
-      'GlobalSecondaryIndexes',
-      'BillingMode',
-      'SSESpecification',
-      'StreamSpecification',
-      'Tags',
-    ],
-    inert: ['PointInTimeRecoverySpecification', 'DeletionProtectionEnabled'],
-  },
-  'AWS::SQS::Queue': {
-    used: [
-      'QueueName',
-      'DelaySeconds',
-      'KmsMasterKeyId',
-      'MaximumMessageSize',
-      'MessageRetentionPeriod',
-      'ReceiveMessageWaitTimeSeconds',
-      'VisibilityTimeout',
-      'RedrivePolicy',
-    ],
-    inert: ['SqsManagedSseEnabled', 'Tags'],
-  },
-  'AWS::Lambda::Function': {
-    used: [
-      'FunctionName',
-      'Code',
-      'Environment',
-      'Handler',
-      'LoggingConfig',
-      'MemorySize',
-      'Role',
-      'Runtime',
-      'Timeout',
-      'ReservedConcurrentExecutions',
-    ],
-    inert: ['Architectures', 'Description', 'Tags'],
-  },
-  'AWS::Lambda::EventSourceMapping': {
-    used: [
-      'BatchSize',
-      'BisectBatchOnFunctionError',
-      'DestinationConfig',
-      'Enabled',
-      'EventSourceArn',
-      'FilterCriteria',
-      'FunctionName',
-      'FunctionResponseTypes',
-      'MaximumRecordAgeInSeconds',
-      'MaximumRetryAttempts',
-      'ScalingConfig',
-      'StartingPosition',
-    ],
-    inert: ['Tags'],
-  },
-  'AWS::Lambda::EventInvokeConfig': {
-    used: ['DestinationConfig', 'FunctionName', 'MaximumEventAgeInSeconds', 'MaximumRetryAttempts', 'Qualifier'],
-  },
-  'AWS::Scheduler::Schedule': {
-    used: ['FlexibleTimeWindow', 'ScheduleExpression', 'State', 'Target'],
-    inert: ['Description', 'Name', 'ScheduleExpressionTimezone'],
-  },
-};
-
-/**
- * Reads an app that was synthesized into a folder.
- *
- * @throws Error if the folder holds no app with exactly one stack
- */
-export const readAssembly = (directory: string): Assembly => {
-  const manifest = JSON.parse(readFileSync(join(directory, 'manifest.json'), 'utf8')) as {
-    artifacts: Record<string, { type: string; properties?: { templateFile?: string; stackName?: string } }>;
-  };
-  const stacks = Object.entries(manifest.artifacts).filter(([, { type }]) => type === 'aws:cloudformation:stack');
-  const [id, stack] = stacks[0] ?? [];
-  if (stacks.length !== 1 || id === undefined || stack?.properties?.templateFile === undefined) {
-    throw new Error(`${directory} must hold one stack, got ${stacks.length}`);
-  }
-  const template = JSON.parse(readFileSync(join(directory, stack.properties.templateFile), 'utf8')) as Template;
-  return { directory: resolve(directory), stackName: stack.properties.stackName ?? id, template };
-};
-
-/** @throws UnsupportedTemplateError naming every resource type and property that is not supported */
-export const checkSupport = (template: Template): void => {
-  const problems: string[] = [];
-  for (const [logicalId, { Type, Properties = {} }] of Object.entries(template.Resources)) {
-    if (Type in INERT_TYPES) continue;
-    const support = SUPPORTED_TYPES[Type];
-    if (support === undefined) {
-      problems.push(`resource ${logicalId} of type ${Type}`);
-      continue;
-    }
-    for (const name of Object.keys(Properties)) {
-      if (!support.used.includes(name) && !support.inert?.includes(name)) {
-        problems.push(`property ${name} of ${logicalId} (${Type})`);
-      }
-    }
-  }
-  if (problems.length > 0) throw new UnsupportedTemplateError(problems);
-};
-
 /** All resources of a type, with their logical ids. */
 export const resourcesOf = (
   template: Template,
@@ -209,60 +33,9 @@ export const resourcesOf = (
     .filter(([, resource]) => resource.Type === type)
     .map(([logicalId, { Properties = {} }]) => [logicalId, Properties]);
 
-/** The folder of a function's bundle. CDK names it after the hash in the S3 key under which it would be uploaded. */
-export const bundleDirectory = ({ directory }: Assembly, logicalId: string, code: unknown): string => {
-  const s3Key = (code as { S3Key?: unknown }).S3Key;
-  const bundle = typeof s3Key === 'string' ? join(directory, `asset.${s3Key.replace(/\.zip$/, '')}`) : '';
-  if (!existsSync(bundle))
-    throw new UnsupportedTemplateError([`code of ${logicalId}: ${JSON.stringify(code)} is no bundle`]);
-  return bundle;
-};
+/** The types of tables: one of a single region, and one that may have copies in others. */
+export const TABLE_TYPES: readonly string[] = ['AWS::DynamoDB::Table', 'AWS::DynamoDB::GlobalTable'];
 
-/** What `Ref` and `Fn::GetAtt` of a resource give, filled in as the runtime creates the resources. */
-export class References {
-  readonly #values = new Map<string, string>();
-
-  set(logicalId: string, ref: string, attributes: Record<string, string> = {}): void {
-    this.#values.set(logicalId, ref);
-    for (const [name, value] of Object.entries(attributes)) this.#values.set(`${logicalId}.${name}`, value);
-  }
-
-  /** The logical id of the resource that has this attribute value, an ARN for example. */
-  ownerOf(value: string): string | undefined {
-    for (const [key, candidate] of this.#values) if (candidate === value) return key.split('.')[0];
-    return undefined;
-  }
-
-  /** The ARN of a resource: its attribute, or what `Ref` gives where that is one. */
-  arnOf(logicalId: string): string {
-    return this.#values.get(`${logicalId}.Arn`) ?? this.#lookUp(logicalId);
-  }
-
-  /**
-   * A value of the template with its intrinsic functions resolved.
-   *
-   * @throws UnsupportedTemplateError for a function that is not supported or a reference to what was not created
-   */
-  resolve(value: unknown): unknown {
-    if (Array.isArray(value)) return value.map((item) => this.resolve(item));
-    if (typeof value !== 'object' || value === null) return value;
-    const [[name, operand] = ['', undefined], ...others] = Object.entries(value);
-    if (others.length === 0 && name === 'Ref') return this.#lookUp(String(operand));
-    if (others.length === 0 && name === 'Fn::GetAtt') return this.#lookUp((operand as string[]).join('.'));
-    if (others.length === 0 && name === 'Fn::Join') {
-      const [separator, parts] = operand as [string, unknown[]];
-      return parts.map((part) => this.resolve(part)).join(separator);
-    }
-    if (others.length === 0 && name === 'Fn::Sub' && typeof operand === 'string') {
-      return operand.replace(/\$\{([^}]+)\}/g, (_, reference: string) => this.#lookUp(reference));
-    }
-    if (name.startsWith('Fn::')) throw new UnsupportedTemplateError([`intrinsic function ${name}`]);
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, this.resolve(item)]));
-  }
-
-  #lookUp(reference: string): string {
-    const value = this.#values.get(reference);
-    if (value === undefined) throw new UnsupportedTemplateError([`reference to ${reference}`]);
-    return value;
-  }
-}
+/** All tables, of either type. */
+export const tablesOf = (template: Template): ReturnType<typeof resourcesOf> =>
+  TABLE_TYPES.flatMap((type) => resourcesOf(template, type));

@@ -22,6 +22,9 @@ export const parseOptions = <Config extends ParseArgsConfig>(config: Config) => 
   }
 };
 
+/** The line that follows the reason, for a program that is not run by npm. */
+export const seeHelpOf = (program: string): string => `${program} --help shows what is allowed`;
+
 /** The line that follows the reason. */
 export const seeHelp = (command: string): string => `${command} -- --help shows what is allowed`;
 

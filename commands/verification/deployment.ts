@@ -2,7 +2,7 @@
 import { CloudFormationClient, DescribeStacksCommand, type Stack } from '@aws-sdk/client-cloudformation';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/account.ts';
-import { readRuntimeFile, shownRuntimeFile } from '../../local/runtime-file.ts';
+import { readServiceFile, shownServiceFile } from '../../service/runtime-file.ts';
 import { type Connection, connect, reasonOf } from '../connect.ts';
 import type { Caller } from './api.ts';
 import type { Ledger } from './ledger.ts';
@@ -93,16 +93,16 @@ const outputsOf = (stackName: string, stack: Stack | undefined): Deployment['out
 };
 
 const localDeployment = async ({ token }: DeploymentOptions, ledger: Ledger): Promise<Deployment> => {
-  const runtime = readRuntimeFile();
+  const runtime = readServiceFile();
   if (runtime === undefined) {
     throw new Error(
-      `no local runtime is running, as there is no ${shownRuntimeFile()}: start it with npm start, or name a deployed ` +
+      `no local runtime is running, as there is no ${shownServiceFile()}: start it with npm start, or name a deployed ` +
         'stack with --stack',
     );
   }
   const { events, secretsManager } = runtime;
   if (events === undefined || secretsManager === undefined) {
-    throw new Error(`the local runtime is of an older version, as ${shownRuntimeFile()} tells: start it anew`);
+    throw new Error(`the local runtime is of an older version, as ${shownServiceFile()} tells: start it anew`);
   }
   const client = { region: REGION, credentials: LOCAL_CREDENTIALS };
   return {

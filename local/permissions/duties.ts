@@ -3,12 +3,17 @@
  * schedules, rules, routes and alarms with what they set off.
  */
 import { localArn } from '../account.ts';
-import { type Assembly, type References, resourcesOf, type Template, UnsupportedTemplateError } from '../template.ts';
+import type { Assembly } from '../assembly.ts';
+import { attempt } from '../left-aside.ts';
+import type { References } from '../references.ts';
+import { resourcesOf, type Template, UnsupportedTemplateError } from '../template.ts';
 import type { Need } from './need.ts';
 import type { Principal } from './policy.ts';
 
 /** One thing that somebody must be able to do. */
 export interface Duty extends Need {
+  /** The logical id of the resource that needs it. */
+  readonly of: string;
   /** What for, in words, with the logical ids of the template. */
   readonly what: string;
   readonly principal: Principal;
@@ -23,18 +28,22 @@ export interface Duty extends Need {
  * @throws UnsupportedTemplateError for a target, a destination or an action of a kind that is not known here, and for a
  *   role that is not in the template
  */
-export const dutiesOf = ({ template }: Assembly, references: References): Duty[] =>
-  new Walk(template, references).duties();
+export const dutiesOf = (assembly: Assembly, references: References): Duty[] => new Walk(assembly, references).duties();
+
+/** A duty of the resource that is looked at. */
+type OwnDuty = Omit<Duty, 'of'>;
 
 const service = (name: string): Principal => ({ kind: 'service', name: `${name}.amazonaws.com` });
 const role = (arn: string): Principal => ({ kind: 'role', arn });
 
 class Walk {
   readonly #template: Template;
+  readonly #assembly: Assembly;
   readonly #references: References;
 
-  constructor(template: Template, references: References) {
-    this.#template = template;
+  constructor(assembly: Assembly, references: References) {
+    this.#assembly = assembly;
+    this.#template = assembly.template;
     this.#references = references;
   }
 
@@ -47,15 +56,15 @@ class Walk {
       this.#rules(),
       this.#routes(),
       this.#alarms(),
-    ].flat(2);
+    ].flat();
   }
 
   /** AWS Lambda Developer Guide, Defining Lambda function permissions with an execution role. */
-  #functions(): Duty[][] {
-    return this.#each('AWS::Lambda::Function', (logicalId, { Role, LoggingConfig }: FunctionProperties) => {
+  #functions(): Duty[] {
+    return this.#duties('AWS::Lambda::Function', (logicalId, { Role, LoggingConfig }: FunctionProperties) => {
       const group = LoggingConfig?.LogGroup ?? `/aws/lambda/${this.#references.resolve({ Ref: logicalId })}`;
       const stream = localArn('logs', `log-group:${group}:log-stream:2026/01/01/[$LATEST]0`);
-      const log = (action: string): Duty => ({
+      const log = (action: string): OwnDuty => ({
         what: `logs of ${logicalId}`,
         principal: role(Role),
         action: `logs:${action}`,
@@ -71,7 +80,7 @@ class Walk {
     });
   }
 
-  #assumed(roleArn: string, by: string, what: string): Duty {
+  #assumed(roleArn: string, by: string, what: string): OwnDuty {
     if (this.#references.ownerOf(roleArn) === undefined) {
       throw new UnsupportedTemplateError([`role ${roleArn} of ${what}: it is not in the template`]);
     }
@@ -79,12 +88,12 @@ class Walk {
   }
 
   /** Lambda polls with the function's role (AWS Lambda Developer Guide, Using Lambda with Amazon SQS, and with DynamoDB). */
-  #eventSourceMappings(): Duty[][] {
-    return this.#each('AWS::Lambda::EventSourceMapping', (logicalId, mapping: MappingProperties) => {
+  #eventSourceMappings(): Duty[] {
+    return this.#duties('AWS::Lambda::EventSourceMapping', (logicalId, mapping: MappingProperties) => {
       const { EventSourceArn, FunctionName, DestinationConfig } = mapping;
       const principal = role(this.#roleOf(FunctionName));
       const what = `event source mapping ${logicalId}`;
-      const polls = (actions: readonly string[], resource: string): Duty[] =>
+      const polls = (actions: readonly string[], resource: string): OwnDuty[] =>
         actions.map((action) => ({ what, principal, action, resource }));
       const polled = EventSourceArn.startsWith('arn:aws:sqs:')
         ? polls(['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'], EventSourceArn)
@@ -98,15 +107,15 @@ class Walk {
   }
 
   /** Of asynchronous invocations (AWS Lambda Developer Guide, Capturing records of asynchronous invocations). */
-  #destinations(): Duty[][] {
-    return this.#each(
+  #destinations(): Duty[] {
+    return this.#duties(
       'AWS::Lambda::EventInvokeConfig',
       (logicalId, { FunctionName, DestinationConfig }: InvokeConfigProperties) =>
         this.#onFailure(DestinationConfig, role(this.#roleOf(FunctionName)), `destination ${logicalId}`),
     );
   }
 
-  #onFailure(config: DestinationConfig | undefined, principal: Principal, what: string): Duty[] {
+  #onFailure(config: DestinationConfig | undefined, principal: Principal, what: string): OwnDuty[] {
     if (config === undefined) return [];
     const { OnFailure, ...others } = config;
     const destination = OnFailure?.Destination;
@@ -117,8 +126,8 @@ class Walk {
   }
 
   /** Amazon EventBridge Scheduler User Guide, Setting up the execution role, and Configuring a dead-letter queue. */
-  #schedules(): Duty[][] {
-    return this.#each('AWS::Scheduler::Schedule', (logicalId, { Target }: ScheduleProperties) => {
+  #schedules(): Duty[] {
+    return this.#duties('AWS::Scheduler::Schedule', (logicalId, { Target }: ScheduleProperties) => {
       const what = `schedule ${logicalId}`;
       const principal = role(Target.RoleArn);
       return [
@@ -130,8 +139,8 @@ class Walk {
   }
 
   /** Amazon EventBridge User Guide, Using resource-based policies for Amazon EventBridge. */
-  #rules(): Duty[][] {
-    return this.#each('AWS::Events::Rule', (logicalId, { Targets = [] }: RuleProperties) =>
+  #rules(): Duty[] {
+    return this.#duties('AWS::Events::Rule', (logicalId, { Targets = [] }: RuleProperties) =>
       Targets.flatMap((target) => {
         const what = `rule ${logicalId}`;
         if (target.RoleArn !== undefined) throw new UnsupportedTemplateError([`RoleArn of a target of ${what}`]);
@@ -144,13 +153,13 @@ class Walk {
     );
   }
 
-  #invokes(target: string, principal: Principal, what: string): Duty {
+  #invokes(target: string, principal: Principal, what: string): OwnDuty {
     if (target.startsWith('arn:aws:sqs:')) return { what, principal, action: 'sqs:SendMessage', resource: target };
     if (!target.startsWith('arn:aws:lambda:')) throw new UnsupportedTemplateError([`target ${target} of ${what}`]);
     return { what, principal, action: 'lambda:InvokeFunction', resource: target };
   }
 
-  #deadLetters({ DeadLetterConfig }: Target, principal: Principal, what: string): Duty[] {
+  #deadLetters({ DeadLetterConfig }: Target, principal: Principal, what: string): OwnDuty[] {
     const queue = DeadLetterConfig?.Arn;
     return queue === undefined
       ? []
@@ -158,7 +167,7 @@ class Walk {
   }
 
   /** Amazon API Gateway Developer Guide, Create AWS Lambda proxy integrations for HTTP APIs. */
-  #routes(): Duty[][] {
+  #routes(): Duty[] {
     const stages = this.#each('AWS::ApiGatewayV2::Stage', (_, stage: StageProperties) => stage);
     const integrations = new Map<string, string>(
       this.#each(
@@ -167,14 +176,14 @@ class Walk {
           [`integrations/${this.#references.resolve({ Ref: logicalId })}`, IntegrationUri] as const,
       ),
     );
-    return this.#each('AWS::ApiGatewayV2::Route', (logicalId, { ApiId, RouteKey, Target }: RouteProperties) => {
+    return this.#duties('AWS::ApiGatewayV2::Route', (logicalId, { ApiId, RouteKey, Target }: RouteProperties) => {
       const lambda = integrations.get(Target);
       if (lambda === undefined) throw new UnsupportedTemplateError([`target ${Target} of ${logicalId}`]);
       return stages
         .filter((stage) => stage.ApiId === ApiId)
         .flatMap(({ StageName }) =>
           sourcesOf(RouteKey).map(
-            (path): Duty => ({
+            (path): OwnDuty => ({
               what: `route ${RouteKey} (${logicalId})`,
               principal: service('apigateway'),
               action: 'lambda:InvokeFunction',
@@ -187,8 +196,8 @@ class Walk {
   }
 
   /** Amazon CloudWatch User Guide, Notifying users on alarm changes. */
-  #alarms(): Duty[][] {
-    return this.#each('AWS::CloudWatch::Alarm', (logicalId, properties: AlarmProperties) => {
+  #alarms(): Duty[] {
+    return this.#duties('AWS::CloudWatch::Alarm', (logicalId, properties: AlarmProperties) => {
       const { AlarmActions = [], OKActions = [], InsufficientDataActions = [] } = properties;
       return [...new Set([...AlarmActions, ...OKActions, ...InsufficientDataActions])].map((resource) => {
         if (!resource.startsWith('arn:aws:sns:')) {
@@ -212,10 +221,19 @@ class Walk {
     return String(this.#references.resolve(found[1].Role));
   }
 
+  #duties<P>(type: string, read: (logicalId: string, properties: P) => OwnDuty[]): Duty[] {
+    return this.#each(type, (logicalId, properties: P) =>
+      read(logicalId, properties).map((duty) => ({ ...duty, of: logicalId })),
+    ).flat();
+  }
+
   #each<P, R>(type: string, read: (logicalId: string, properties: P) => R): R[] {
-    return resourcesOf(this.#template, type).map(([logicalId, properties]) =>
-      read(logicalId, this.#references.resolve(properties) as P),
-    );
+    return resourcesOf(this.#template, type).flatMap(([logicalId, properties]) => {
+      const found = attempt(this.#assembly.leftAside, logicalId, () => [
+        read(logicalId, this.#references.resolve(properties) as P),
+      ]);
+      return found ?? [];
+    });
   }
 }
 

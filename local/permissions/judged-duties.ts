@@ -3,15 +3,20 @@
  * and the rest fails unseen, at the worst time. Here it is an error before anything runs.
  */
 import { LOCAL_ACCOUNT_ID } from '../account.ts';
-import type { Assembly, References } from '../template.ts';
+import type { Assembly } from '../assembly.ts';
+import type { LeftAside } from '../left-aside.ts';
+import type { References } from '../references.ts';
 import { type Duty, dutiesOf } from './duties.ts';
 import { keyNeeds } from './keys.ts';
 import { type Decision, decide, type Statement, statementName } from './policy.ts';
 import type { TemplatePolicies } from './template-policies.ts';
 
 export interface JudgedDuty extends Duty {
-  /** Left to the key's own policy, which is not in the template: for a service that uses a customer's key by itself. */
-  readonly decision: Decision | { readonly kind: 'left to the key' };
+  /**
+   * Left to the key's own policy, which is not in the template: for a service that uses a customer's key by itself. Not known
+   * where a policy could not be read.
+   */
+  readonly decision: Decision | { readonly kind: 'left to the key' | 'not known' };
 }
 
 /** Thrown at start-up when AWS would refuse what the template needs. Names each thing that somebody could not do. */
@@ -36,18 +41,26 @@ export const judgeDuties = (assembly: Assembly, references: References, policies
     .flatMap((duty) => [duty, ...keyNeeds(duty, policies.keys).map((need) => ({ ...duty, ...need }))])
     .map((duty) => ({ ...duty, decision: judge(duty, policies) }));
 
-/** @throws MissingPermissionError if any of the duties is not allowed */
-export const expectAllowed = (duties: readonly JudgedDuty[]): void => {
-  const problems = duties.flatMap(({ what, principal, action, resource, decision }) => {
+/**
+ * Makes sure that each duty is allowed.
+ *
+ * @param leftAside notes what is not, of resources that are not strict
+ * @throws MissingPermissionError if any other of the duties is not allowed
+ */
+export const expectAllowed = (duties: readonly JudgedDuty[], leftAside?: LeftAside): void => {
+  const problems = duties.flatMap(({ of, what, principal, action, resource, decision }) => {
     if (decision.kind !== 'denied' && decision.kind !== 'not allowed') return [];
     const who = principal.kind === 'role' ? principal.arn : principal.name;
     const why = decision.kind === 'denied' ? `${statementName(decision.by)} denies it` : 'no policy allows it';
-    return `${what}: ${who} must be allowed ${action} on ${resource}, and ${why}`;
+    const missing = `${who} must be allowed ${action} on ${resource}, and ${why}`;
+    if (leftAside?.isStrict(of) !== false) return `${what}: ${missing}`;
+    leftAside.note(of, `AWS would refuse it: ${missing}`);
+    return [];
   });
   if (problems.length > 0) throw new MissingPermissionError([...new Set(problems)]);
 };
 
-const judge = (duty: Duty, { roles, ofResources }: TemplatePolicies): JudgedDuty['decision'] => {
+const judge = (duty: Duty, { roles, ofResources, unread }: TemplatePolicies): JudgedDuty['decision'] => {
   const { principal, action, resource, sourceArn } = duty;
   if (principal.kind === 'service' && action.startsWith('kms:')) return { kind: 'left to the key' };
   const context = {
@@ -57,7 +70,9 @@ const judge = (duty: Duty, { roles, ofResources }: TemplatePolicies): JudgedDuty
   };
   const ofPrincipal = principal.kind === 'role' ? (roles.get(principal.arn)?.statements ?? []) : [];
   const ofResource = roles.get(resource)?.trust ?? ofResources.get(resource) ?? defaultPolicyOf(resource);
-  return decide({ principal, action, resource, context }, [...ofPrincipal, ...ofResource]);
+  const decision = decide({ principal, action, resource, context }, [...ofPrincipal, ...ofResource]);
+  const isUnread = unread.has(resource) || (principal.kind === 'role' && unread.has(principal.arn));
+  return decision.kind === 'not allowed' && isUnread ? { kind: 'not known' } : decision;
 };
 
 /**

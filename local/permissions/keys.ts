@@ -1,5 +1,6 @@
 /** Which of the template's resources are encrypted with a customer's key, and what a use of one takes of whoever uses it. */
-import { type References, resourcesOf, type Template } from '../template.ts';
+import type { References } from '../references.ts';
+import { resourcesOf, type Template } from '../template.ts';
 import type { Need } from './need.ts';
 
 /** ARNs of keys of AWS Key Management Service, by the ARN of what is encrypted with them. */
@@ -27,6 +28,10 @@ export const keyNeeds = ({ action, resource }: Need, keys: Keys): Need[] => {
 /** Where each type of resource names its key. */
 const KEY_OF: Readonly<Record<string, (properties: Record<string, unknown>) => unknown>> = {
   'AWS::DynamoDB::Table': ({ SSESpecification }) => (SSESpecification as KeyOfTable | undefined)?.KMSMasterKeyId,
+  // Each region has its own, and all of them are this one here.
+  'AWS::DynamoDB::GlobalTable': ({ Replicas }) =>
+    (Replicas as readonly { readonly SSESpecification?: KeyOfTable }[] | undefined)?.[0]?.SSESpecification
+      ?.KMSMasterKeyId,
   'AWS::SQS::Queue': ({ KmsMasterKeyId }) => KmsMasterKeyId,
   'AWS::SNS::Topic': ({ KmsMasterKeyId }) => KmsMasterKeyId,
   'AWS::SecretsManager::Secret': ({ KmsKeyId }) => KmsKeyId,

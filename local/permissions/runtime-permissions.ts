@@ -1,5 +1,6 @@
 /** The permissions of a running template: checks at the start what AWS's services need, and tells what the Lambdas ask for. */
-import type { Assembly, References } from '../template.ts';
+import type { Assembly } from '../assembly.ts';
+import type { References } from '../references.ts';
 import { type Caller, callersOf } from './caller.ts';
 import type { Access } from './gate.ts';
 import { expectAllowed, judgeDuties } from './judged-duties.ts';
@@ -42,7 +43,7 @@ export const checkPermissions = (
   if (!enforcePermissions) return { callers: new Map(), onAccess: () => {} };
   const policies = readPolicies(assembly, references);
   const duties = judgeDuties(assembly, references, policies);
-  expectAllowed(duties);
+  expectAllowed(duties, assembly.leftAside);
   for (const { principal, action, resource, decision } of duties) {
     if (decision.kind === 'allowed') onAccess({ principal, action, resource, decision });
   }

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { runSections } from '../../bench/run-sections.ts';
 import { startService } from '../../bench/service.ts';
-import { PROJECT_DIRECTORY } from '../../local/synth.ts';
+import { PROJECT_DIRECTORY } from '../../service/project.ts';
 
 describe('a section of the benchmark that fails', () => {
   const play = async (...sections: { name: string; run: () => Promise<void> }[]) => {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { decideOnTimer, decideOnWrite, type SeenBooking } from '../../functions/core/expiry-decisions.ts';
 import { clockOffset } from '../../local/moved-clock.ts';
-import type { LocalRuntime } from '../../local/runtime.ts';
+import type { OwnRuntime } from '../../service/service.ts';
 import { type Engines, SHARD_COUNT, startEngines } from '../support/engines.ts';
 import { eventually } from '../support/lambda.ts';
 import { startTestRuntime } from '../support/runtime.ts';
@@ -17,7 +17,7 @@ describe.each([
   { expireMs: SKEW_MS, scheduleMs: -SKEW_MS },
   { expireMs: -SKEW_MS, scheduleMs: SKEW_MS },
 ])('with expire-booking’s clock $expireMs ms and schedule-expiry’s $scheduleMs ms off', ({ expireMs, scheduleMs }) => {
-  let runtime: LocalRuntime;
+  let runtime: OwnRuntime;
   let store: BookingStore;
   beforeAll(async () => {
     const offsets: Record<string, number> = { ExpireBookingFunction: expireMs, ScheduleExpiryFunction: scheduleMs };

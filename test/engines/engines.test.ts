@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { PROJECT_DIRECTORY } from '../../local/synth.ts';
+import { PROJECT_DIRECTORY } from '../../service/project.ts';
 import { DYNAMODB_LOCAL, ELASTICMQ, fetchJars } from './jars.ts';
 import { LEFT_OUT, NO_ENGINE, STEPS } from './steps.ts';
 import { readSummary } from './summary.ts';
@@ -82,7 +82,7 @@ describe('every test', () => {
 
   test('that is said to need no engine starts none', () => {
     const needless = files.filter((file) => isNamed(file, NO_ENGINE) && !isNamed(file, onOtherEngines));
-    const starts = /support\/(bookings-api|engines|runtime)\.ts|\bstart(Guarded)?(DynamoDb|Sqs|Runtime)\(/;
+    const starts = /support\/(bookings-api|engines|runtime)\.ts|\bstart(Guarded|Own)?(DynamoDb|Sqs|Runtime|App)\(/;
     const starting = needless.filter((file) => starts.test(readFileSync(join(PROJECT_DIRECTORY, file), 'utf8')));
     expect(starting.filter((file) => !(file in LEFT_OUT))).toEqual([]);
   });

@@ -7,7 +7,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import pMap from 'p-map';
 import { type Engine, EngineError } from '../../local/engines.ts';
-import { PROJECT_DIRECTORY, synthesize } from '../../local/synth.ts';
+import { PROJECT_DIRECTORY, synthesize } from '../../service/project.ts';
 import { endIfUsage, parseOptions, UsageError } from '../../terminal/usage.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 import { DYNAMODB_LOCAL, ELASTICMQ, ENGINES_DIRECTORY, fetchJars, type Jars } from './jars.ts';

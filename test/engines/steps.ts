@@ -59,6 +59,11 @@ export const LEFT_OUT: Readonly<Record<string, string>> = {
     'it breaks runtimes of its own, and the command has the same steps whatever the engine is',
   'test/schedules': 'it plays days of sweeps; the histories take the same handlers to the other engines',
   'test/local/page-guard.test.ts': 'it is about the guards before the embedded engines',
+  'test/local/cli.test.ts': 'it is about a command and what it prints',
+  'test/local/not-run.test.ts': 'it is about templates, and not about engines',
+  'test/local/stacks.test.ts': 'it is about templates, and not about engines',
+  'test/local/users-app.test.ts':
+    'what is in its templates is made by the same code as the tables and queues of others',
   'test/local/template.test.ts': 'of engines, it is about the ports of the embedded ones only',
 };
 

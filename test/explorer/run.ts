@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { PROJECT_DIRECTORY } from '../../local/synth.ts';
+import { PROJECT_DIRECTORY } from '../../service/project.ts';
 import { canShowBars, progressBar } from '../../terminal/progress-bar.ts';
 import { endIfUsage, parseOptions, UsageError } from '../../terminal/usage.ts';
 import { LEGEND, scheduleText, shrink } from './schedule.ts';

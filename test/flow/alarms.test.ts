@@ -10,8 +10,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startLossyQueue } from '../../demo/lossy-queue.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { clockOffset } from '../../local/moved-clock.ts';
-import { type RuntimeOptions, startRuntime } from '../../local/runtime.ts';
-import { PROJECT_DIRECTORY } from '../../local/synth.ts';
+import { PROJECT_DIRECTORY } from '../../service/project.ts';
+import { type OwnRuntimeOptions, startOwnRuntime } from '../../service/service.ts';
 import { itemBytes, MAX_ITEM_BYTES } from '../memory/item-size.ts';
 import { startFaultyEngine } from '../support/faulty-engine.ts';
 import { eventually } from '../support/lambda.ts';
@@ -22,11 +22,11 @@ const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
 
 /** A service whose minutes pass when the test says so. */
-const startService = async (options: RuntimeOptions = {}) => {
+const startService = async (options: OwnRuntimeOptions = {}) => {
   const offset = clockOffset();
   const now = () => Date.now() + (offset[0] ?? 0);
   const changes: string[] = [];
-  const runtime = await startRuntime({
+  const runtime = await startOwnRuntime({
     assemblyDirectory: TEST_ASSEMBLY,
     schedulePeriodMs: 'never',
     clock: now,

@@ -11,12 +11,12 @@ import { encodeTimer } from '../../functions/core/expiry-timer.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import type { PublishedEvent } from '../../local/event-bus.ts';
 import { isExternal } from '../../local/open-engines.ts';
-import type { LocalRuntime } from '../../local/runtime.ts';
+import type { OwnRuntime } from '../../service/service.ts';
 import { eventually } from '../support/lambda.ts';
 import { startTestRuntime } from '../support/runtime.ts';
 import { bookingStoreAt } from '../support/store.ts';
 
-let runtime: LocalRuntime;
+let runtime: OwnRuntime;
 let lossyQueue: LossyQueue;
 let store: BookingStore;
 let foreign: DynamoDBClient;

@@ -310,12 +310,12 @@ describe('npm start', () => {
     [['-c', 'stage'], {}, '--context must be name=value, got stage'],
     [[], { SQS_PORT: 'http' }, 'SQS_PORT must be a port from 0 to 65535, got http'],
   ])('refuses %j %j with the reason', async (args, environment, reason) => {
-    expectUsageError(await run('local/start.ts', args, environment as Record<string, string>), reason, 'npm start');
+    expectUsageError(await run('service/start.ts', args, environment as Record<string, string>), reason, 'npm start');
   });
 
   test('says which variable chooses another port when one is in use', async () => {
     const port = new URL(engines.dynamodb.endpoint).port;
-    const { code, err } = await run('local/start.ts', [], {
+    const { code, err } = await run('service/start.ts', [], {
       DYNAMODB_ENDPOINT: '',
       DYNAMODB_PORT: port,
       SQS_PORT: '0',
@@ -325,7 +325,7 @@ describe('npm start', () => {
   });
 
   test('refuses an engine that is not on this machine', async () => {
-    const { code, err } = await run('local/start.ts', [], { DYNAMODB_ENDPOINT: 'https://dynamodb.example.com' });
+    const { code, err } = await run('service/start.ts', [], { DYNAMODB_ENDPOINT: 'https://dynamodb.example.com' });
     expect(err).toContain('DYNAMODB_ENDPOINT must be a URL on loopback');
     expect(code).toBe(1);
   });

@@ -4,13 +4,13 @@ import type { BookingStore } from '../../functions/adapters/booking-store.ts';
 import type { BookingEventDetail } from '../../functions/core/booking-events.ts';
 import { type Engine, startDynamoDb } from '../../local/engines.ts';
 import { openDynamoDb } from '../../local/open-engines.ts';
-import { type LocalRuntime, startRuntime } from '../../local/runtime.ts';
+import { type OwnRuntime, startOwnRuntime } from '../../service/service.ts';
 import { eventually } from '../support/lambda.ts';
 import { bookingStoreAt } from '../support/store.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 
 let engine: Engine | undefined;
-let runtime: LocalRuntime | undefined;
+let runtime: OwnRuntime | undefined;
 afterEach(async () => {
   await runtime?.stop();
   await engine?.stop();
@@ -26,7 +26,7 @@ const storeOf = (table: string) => bookingStoreAt(engine?.endpoint ?? '', table,
 /** A runtime that runs until these bookings were told of. Which ones it told of, and its table. */
 const run = async (before: (store: BookingStore) => Promise<unknown>, ...bookingIds: string[]) => {
   const told: string[] = [];
-  runtime = await startRuntime({
+  runtime = await startOwnRuntime({
     assemblyDirectory: TEST_ASSEMBLY,
     schedulePeriodMs: 'never',
     onEvent: ({ detail }) => told.push((detail as BookingEventDetail).bookingId),

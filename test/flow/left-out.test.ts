@@ -5,13 +5,13 @@
 import { type DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { BookingStore } from '../../functions/adapters/booking-store.ts';
-import type { LocalRuntime } from '../../local/runtime.ts';
+import type { OwnRuntime } from '../../service/service.ts';
 import { startFaultyEngine } from '../support/faulty-engine.ts';
 import { eventually } from '../support/lambda.ts';
 import { startTestRuntime } from '../support/runtime.ts';
 import { bookingStoreAt, patientClient } from '../support/store.ts';
 
-let runtime: LocalRuntime;
+let runtime: OwnRuntime;
 let store: BookingStore;
 let stranger: DynamoDBClient;
 /** Whether schedule-expiry can do its work: it reaches its queues and its table only through these. */

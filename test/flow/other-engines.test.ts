@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { RuntimeFile } from '../../local/runtime-file.ts';
+import type { ServiceFile } from '../../service/runtime-file.ts';
 import { eventually } from '../support/lambda.ts';
 import { OTHER_ACCOUNT_ID, startDynamoDbWithoutTags, startSqsOfAnotherAccount } from '../support/other-makes.ts';
 import { type StartedScript, startScript } from '../support/script.ts';
@@ -38,7 +38,7 @@ const run = (script: string, ...args: string[]) => start(script, ...args).ended;
 describe('on a DynamoDB without tags and an SQS of another account', () => {
   test('npm start runs, with the queues where SQS_ENDPOINT says', async () => {
     // Others may run their own stages on the same engines.
-    const started = start('local/start.ts', '--context', `stage=t${directory.slice(-6).toLowerCase()}`);
+    const started = start('service/start.ts', '--context', `stage=t${directory.slice(-6).toLowerCase()}`);
     service = started;
     await eventually(
       () => started.printed,
@@ -46,7 +46,7 @@ describe('on a DynamoDB without tags and an SQS of another account', () => {
       60_000,
     );
     expect(started.printed.out, started.printed.err).toContain('booking-expiry is running');
-    const { timerQueueUrl, tags } = JSON.parse(readFileSync(runtimeFile, 'utf8')) as RuntimeFile;
+    const { timerQueueUrl, tags } = JSON.parse(readFileSync(runtimeFile, 'utf8')) as ServiceFile;
     expect(timerQueueUrl).toContain(`${environment.SQS_ENDPOINT}/${OTHER_ACCOUNT_ID}/`);
     expect(tags).toMatchObject({ 'booking-expiry:timer-queue-url': timerQueueUrl });
   }, 90_000);

@@ -4,14 +4,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { LocalRuntime } from '../../local/runtime.ts';
-import { PROJECT_DIRECTORY } from '../../local/synth.ts';
+import { PROJECT_DIRECTORY } from '../../service/project.ts';
+import type { OwnRuntime } from '../../service/service.ts';
 import { startTestRuntime } from '../support/runtime.ts';
 
 const readme = readFileSync(join(PROJECT_DIRECTORY, 'README.md'), 'utf8');
 const blocks = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block = '']) => block);
 
-let runtime: LocalRuntime;
+let runtime: OwnRuntime;
 beforeAll(async () => {
   runtime = await startTestRuntime({ schedulePeriodMs: 'never' });
 });

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { BookingStore } from '../../functions/adapters/booking-store.ts';
-import { startRuntime } from '../../local/runtime.ts';
+import { startOwnRuntime } from '../../service/service.ts';
 import { eventually } from '../support/lambda.ts';
 import { bookingStoreAt } from '../support/store.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
@@ -88,7 +88,7 @@ test('bookings written just before a kill, whose stream records nobody read, get
 
 test('two runtimes on one DATA_DIR are refused', async () => {
   await start();
-  await expect(startRuntime({ assemblyDirectory: TEST_ASSEMBLY, dataDir })).rejects.toThrow(
-    `DATA_DIR ${dataDir} is in use by process ${process_?.pid}`,
+  await expect(startOwnRuntime({ assemblyDirectory: TEST_ASSEMBLY, dataDir })).rejects.toThrow(
+    `the data folder ${dataDir} is in use by process ${process_?.pid}`,
   );
 });

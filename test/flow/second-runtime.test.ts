@@ -28,7 +28,7 @@ const start = (script: string, runtimeFile: string, args: string[] = [], port = 
   return started;
 };
 const startRuntime = async (runtimeFile: string) => {
-  const runtime = start('local/start.ts', runtimeFile);
+  const runtime = start('service/start.ts', runtimeFile);
   await eventually(
     () => runtime.printed,
     ({ out, err }) => out.includes('booking-expiry is running') || err !== '',
@@ -41,7 +41,7 @@ test('a second npm start leaves the first one’s file alone, unless it has a fi
   const [firstFile, secondFile] = [join(directory, 'first.json'), join(directory, 'second.json')];
   const first = await startRuntime(firstFile);
   // On the same port, as both have by default: the reason is the first one, not its port.
-  const refused = await start('local/start.ts', firstFile, [], new URL(first.found.dynamodb).port).ended;
+  const refused = await start('service/start.ts', firstFile, [], new URL(first.found.dynamodb).port).ended;
   expect(refused.err).toContain(`a local runtime is running already: process ${first.child.pid}`);
   expect(refused.code).toBe(1);
   expect(JSON.parse(readFileSync(firstFile, 'utf8'))).toEqual(first.found);

@@ -10,8 +10,8 @@ import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { STEPS } from '../../commands/verification/steps.ts';
 import { tableClient } from '../../functions/runtime/clients.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
-import { type LocalRuntime, type RuntimeOptions, startRuntime } from '../../local/runtime.ts';
-import { readRuntimeFile } from '../../local/runtime-file.ts';
+import { readServiceFile } from '../../service/runtime-file.ts';
+import { type OwnRuntime, type OwnRuntimeOptions, startOwnRuntime } from '../../service/service.ts';
 import { eventually } from '../support/lambda.ts';
 import { expectUsageError, startScript } from '../support/script.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
@@ -23,13 +23,13 @@ afterAll(() => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-let runtime: LocalRuntime | undefined;
+let runtime: OwnRuntime | undefined;
 afterEach(async () => {
   await runtime?.stop();
   runtime = undefined;
 });
-const givenRuntime = async (options: RuntimeOptions = {}): Promise<LocalRuntime> => {
-  runtime = await startRuntime({
+const givenRuntime = async (options: OwnRuntimeOptions = {}): Promise<OwnRuntime> => {
+  runtime = await startOwnRuntime({
     assemblyDirectory: TEST_ASSEMBLY,
     schedulePeriodMs: 'never',
     announce: true,
@@ -59,7 +59,7 @@ const skipAllBut = (...names: string[]) => [
 ];
 
 /** Ids of the run's bookings that are in the table. */
-const bookingsLeft = async ({ dynamodbEndpoint, outputs }: LocalRuntime): Promise<string[]> => {
+const bookingsLeft = async ({ dynamodbEndpoint, outputs }: OwnRuntime): Promise<string[]> => {
   const client = tableClient({ endpoint: dynamodbEndpoint, region: REGION, credentials: LOCAL_CREDENTIALS });
   const { Items = [] } = await client.send(new ScanCommand({ TableName: outputs.BookingsTableName }));
   client.destroy();
@@ -125,7 +125,7 @@ describe('on a local runtime that works', () => {
       AWS_ENDPOINT_URL_CLOUDFORMATION: cloudFormation.endpoint,
       AWS_ENDPOINT_URL_DYNAMODB: dynamodbEndpoint,
       AWS_ENDPOINT_URL_SQS: sqsEndpoint,
-      AWS_ENDPOINT_URL_SECRETS_MANAGER: readRuntimeFile()?.secretsManager ?? '',
+      AWS_ENDPOINT_URL_SECRETS_MANAGER: readServiceFile()?.secretsManager ?? '',
     };
     const steps = skipAllBut('open-routes', 'api-booking', 'bare-booking', 'cron-webhook', 'dead-letters');
     const { code, out } = await run(['--json', '--stack', 'booking-expiry-test', '--hold-seconds', '5', ...steps], aws);

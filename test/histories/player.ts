@@ -1,9 +1,9 @@
 /** Where histories are played: an engine that several share, and a world for each. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
+import { readAssembly } from '../../local/assembly.ts';
 import { type Engine, LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { openDynamoDb } from '../../local/open-engines.ts';
-import { readAssembly } from '../../local/template.ts';
 import type { BatchAnswers } from '../support/batch-answers.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 import { Play } from './play.ts';

@@ -3,7 +3,7 @@
  * repeats them, and for a broken promise the shortest history that breaks it.
  */
 import fc from 'fast-check';
-import { synthesize } from '../../local/synth.ts';
+import { synthesize } from '../../service/project.ts';
 import { endIfUsage, parseOptions, UsageError } from '../../terminal/usage.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 import { Player } from './player.ts';

@@ -35,9 +35,10 @@ import { createHandler as createSchedule } from '../../functions/schedule-expiry
 import { createHandler as createSweep } from '../../functions/sweep.ts';
 import { type Item, readBooking } from '../../functions/table/item.ts';
 import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
+import type { Assembly } from '../../local/assembly.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
-import { createTables } from '../../local/resources.ts';
-import { type Assembly, References } from '../../local/template.ts';
+import { References } from '../../local/references.ts';
+import { createTables } from '../../local/tables.ts';
 import { answerBatches, type BatchAnswers } from '../support/batch-answers.ts';
 import { timerMessage } from '../support/records.ts';
 import { UnreliableRequests } from '../support/unreliable-requests.ts';

@@ -20,8 +20,8 @@ import { sweep } from '../../functions/core/sweep.ts';
 import { tableClient } from '../../functions/runtime/clients.ts';
 import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
-import { synthesize } from '../../local/synth.ts';
 import { percentile } from '../../measure/lag-report.ts';
+import { synthesize } from '../../service/project.ts';
 import { endIfUsage, parseOptions, UsageError } from '../../terminal/usage.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 

@@ -4,7 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { BOOKINGS_PATH, routes } from '../../functions/api/routes.ts';
 import { BookingExpiryStack } from '../../lib/booking-expiry-stack.ts';
 import { bookingExpirySettings } from '../../lib/settings.ts';
-import { checkSupport, type Template as LocalTemplate } from '../../local/template.ts';
+import { checkSupport } from '../../local/support.ts';
+import type { Template as LocalTemplate } from '../../local/template.ts';
 import { appWithoutBundles, arnOf, grantsOf, KEY, synth } from '../support/stack.ts';
 
 const template = synth();

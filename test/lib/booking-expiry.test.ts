@@ -22,7 +22,8 @@ import { AwsSolutionsChecks } from 'cdk-nag';
 import { describe, expect, test } from 'vitest';
 import { BOOKINGS_TABLE } from '../../functions/table/shape.ts';
 import { BookingExpiry, type BookingExpiryProps, METRICS } from '../../lib/index.ts';
-import { checkSupport, type Template as LocalTemplate } from '../../local/template.ts';
+import { checkSupport } from '../../local/support.ts';
+import type { Template as LocalTemplate } from '../../local/template.ts';
 import { appWithoutBundles, KEY, SETTINGS_TO_WALK, synth } from '../support/stack.ts';
 
 type Resources = Record<string, { readonly Type: string; readonly Properties: Record<string, unknown> }>;

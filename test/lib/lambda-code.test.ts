@@ -18,7 +18,7 @@ import { promisify } from 'node:util';
 import { buildSync } from 'esbuild';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { buildBundles, bundlesOfSources } from '../../lib/build-bundles.ts';
-import { PROJECT_DIRECTORY } from '../../local/synth.ts';
+import { PROJECT_DIRECTORY } from '../../service/project.ts';
 
 const temporary = (): string => mkdtempSync(join(tmpdir(), 'bundles-'));
 const contentsOf = (directory: string): Record<string, string> =>

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { type AlarmRule, alarmState } from '../../local/alarm-state.ts';
 import { LocalAlarms } from '../../local/alarms.ts';
 import { Metrics, statisticOf } from '../../local/metrics.ts';
-import { References, type Template, UnsupportedTemplateError } from '../../local/template.ts';
+import { References } from '../../local/references.ts';
+import { type Template, UnsupportedTemplateError } from '../../local/template.ts';
 
 const MINUTE_MS = 60_000;
 const rule = (changes: Partial<AlarmRule> = {}): AlarmRule => ({

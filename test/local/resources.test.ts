@@ -2,10 +2,12 @@
 import { DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb';
 import { GetQueueAttributesCommand, ListQueuesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Assembly, readAssembly, withNamesOfItsOwn } from '../../local/assembly.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { type OpenedEngine, openDynamoDb, openSqs } from '../../local/open-engines.ts';
-import { createQueues, createTables, deleteQueues, deleteTables, withNamesOfItsOwn } from '../../local/resources.ts';
-import { type Assembly, References, readAssembly } from '../../local/template.ts';
+import { createQueues, deleteQueues } from '../../local/queues.ts';
+import { References } from '../../local/references.ts';
+import { createTables, deleteTables } from '../../local/tables.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 
 let engines: { dynamodb: OpenedEngine; sqs: OpenedEngine };

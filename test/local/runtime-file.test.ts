@@ -32,10 +32,8 @@ let file: string;
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'booking-expiry-'));
   file = join(directory, 'runtime.json');
-  process.env.RUNTIME_FILE = file;
 });
 afterEach(() => {
-  delete process.env.RUNTIME_FILE;
   rmSync(directory, { recursive: true, force: true });
 });
 
@@ -43,48 +41,48 @@ const runtimeOf = (overrides: Partial<RuntimeFile> = {}): RuntimeFile => ({
   dynamodb: nobodyThere,
   sqs: nobodyThere,
   api: answering.endpoint,
-  bookingsTable: 'bookings',
-  timerQueueUrl: '',
-  timerDeadLetterQueueUrl: '',
   pid: process.ppid,
   ...overrides,
 });
+const expectFree = () =>
+  expectFreeRuntimeFile({ file, nameOfFile: 'RUNTIME_FILE', startSecond: 'RUNTIME_FILE=second.json start' });
+const write = (content: RuntimeFile) => writeRuntimeFile(file, content);
+const read = () => readRuntimeFile(file);
+const remove = () => removeRuntimeFile(file);
 /** Above every process id that Linux gives by default. */
 const NO_PROCESS = 2 ** 22 + 1;
 
 describe('a runtime that starts', () => {
   test('is refused while another one that is announced in the same file runs and answers', async () => {
-    writeRuntimeFile(runtimeOf());
-    const refusal = await expectFreeRuntimeFile().catch((error) => error);
+    write(runtimeOf());
+    const refusal = await expectFree().catch((error) => error);
     expect(refusal).toBeInstanceOf(RuntimeFileError);
     expect(refusal.message).toContain(`process ${process.ppid}, at ${answering.endpoint}`);
-    expect(refusal.message).toContain('RUNTIME_FILE=.local/second.json');
+    expect(refusal.message).toContain('RUNTIME_FILE=second.json start');
     expect(refusal.message).toContain(`kill ${process.ppid}`);
   });
 
   test('is refused too if the other one has no HTTP API and only its DynamoDB answers', async () => {
-    writeRuntimeFile(runtimeOf({ api: null, dynamodb: answering.endpoint }));
-    await expect(expectFreeRuntimeFile()).rejects.toThrow(`at ${answering.endpoint}`);
+    write(runtimeOf({ api: null, dynamodb: answering.endpoint }));
+    await expect(expectFree()).rejects.toThrow(`at ${answering.endpoint}`);
   });
 
   test.each([
     ['there is no file', () => {}],
-    ['the other one was killed', () => writeRuntimeFile(runtimeOf({ pid: NO_PROCESS }))],
-    ['its process id belongs to another program now', () => writeRuntimeFile(runtimeOf({ api: nobodyThere }))],
-    ['it is announced itself', () => writeRuntimeFile(runtimeOf({ pid: process.pid }))],
+    ['the other one was killed', () => write(runtimeOf({ pid: NO_PROCESS }))],
+    ['its process id belongs to another program now', () => write(runtimeOf({ api: nobodyThere }))],
+    ['it is announced itself', () => write(runtimeOf({ pid: process.pid }))],
   ])('goes on if %s', async (_, given) => {
     given();
-    await expect(expectFreeRuntimeFile()).resolves.toBeUndefined();
+    await expect(expectFree()).resolves.toBeUndefined();
   });
 
   test.each(['{"name":"booking-expiry"}', 'no JSON', '[]', 'null'])(
     'is refused if RUNTIME_FILE names a file that is no runtime’s own: %s',
     async (content) => {
       writeFileSync(file, content);
-      await expect(expectFreeRuntimeFile()).rejects.toThrow(
-        `RUNTIME_FILE must name a new file or one of a runtime, got ${file}`,
-      );
-      expect(readRuntimeFile()).toBeUndefined();
+      await expect(expectFree()).rejects.toThrow(`RUNTIME_FILE must name a new file or one of a runtime, got ${file}`);
+      expect(read()).toBeUndefined();
       expect(readFileSync(file, 'utf8')).toBe(content);
     },
   );
@@ -92,15 +90,15 @@ describe('a runtime that starts', () => {
 
 describe('a runtime that ends', () => {
   test('takes its file away', () => {
-    writeRuntimeFile(runtimeOf({ pid: process.pid }));
-    expect(readRuntimeFile()).toMatchObject({ pid: process.pid });
-    removeRuntimeFile();
+    write(runtimeOf({ pid: process.pid }));
+    expect(read()).toMatchObject({ pid: process.pid });
+    remove();
     expect(existsSync(file)).toBe(false);
   });
 
   test('leaves the file to another one that has written its own since', () => {
-    writeRuntimeFile(runtimeOf());
-    removeRuntimeFile();
-    expect(readRuntimeFile()).toEqual(runtimeOf());
+    write(runtimeOf());
+    remove();
+    expect(read()).toEqual(runtimeOf());
   });
 });

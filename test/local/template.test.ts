@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
+import { readAssembly } from '../../local/assembly.ts';
 import {
   claimPort,
   EngineError,
@@ -7,8 +8,10 @@ import {
   onClaimedPort,
   startDynamoDb,
 } from '../../local/engines.ts';
+import { References } from '../../local/references.ts';
 import { ratePeriodMs } from '../../local/schedule.ts';
-import { checkSupport, References, readAssembly, UnsupportedTemplateError } from '../../local/template.ts';
+import { checkSupport } from '../../local/support.ts';
+import { UnsupportedTemplateError } from '../../local/template.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 
 describe('what the local runtime does not support is named at start-up', () => {
@@ -19,10 +22,10 @@ describe('what the local runtime does not support is named at start-up', () => {
   });
 
   test('an unknown property of a known type, all of them at once', () => {
-    const Properties = { FifoQueue: true, VisibilityTimeout: 30, ContentBasedDeduplication: true };
+    const Properties = { FifoThroughputLimit: 'perQueue', VisibilityTimeout: 30, DeduplicationScope: 'queue' };
     const template = { Resources: { Queue: { Type: 'AWS::SQS::Queue', Properties } } };
-    expect(() => checkSupport(template)).toThrow('property FifoQueue of Queue (AWS::SQS::Queue)');
-    expect(() => checkSupport(template)).toThrow('property ContentBasedDeduplication of Queue (AWS::SQS::Queue)');
+    expect(() => checkSupport(template)).toThrow('property FifoThroughputLimit of Queue (AWS::SQS::Queue)');
+    expect(() => checkSupport(template)).toThrow('property DeduplicationScope of Queue (AWS::SQS::Queue)');
   });
 
   test('CORS: no web page may call the local runtime', () => {

@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PROJECT_DIRECTORY, synthesize } from '../../local/synth.ts';
+import { PROJECT_DIRECTORY, synthesize } from '../../service/project.ts';
 import { endIfUsage, parseOptions, UsageError } from '../../terminal/usage.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 import { EXPLORER_MUTANTS } from './explorer-mutants.ts';

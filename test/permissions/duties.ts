@@ -10,7 +10,7 @@ import { SWEEP_STATE_ID } from '../../functions/contract.ts';
 import { encodeTimer } from '../../functions/core/expiry-timer.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/account.ts';
 import type { AccessSeen } from '../../local/permissions/runtime-permissions.ts';
-import { startRuntime } from '../../local/runtime.ts';
+import { startOwnRuntime } from '../../service/service.ts';
 import { startFaultyEngine } from '../support/faulty-engine.ts';
 import { sqsEvent, streamEvent, streamRecord } from '../support/records.ts';
 
@@ -35,7 +35,7 @@ export const startDuties = async (assemblyDirectory: string): Promise<Duties> =>
   const lossyQueue = await startLossyQueue((body) => body.includes('"lost-'));
   const table = await startFaultyEngine();
   const stopHelpers = () => Promise.all([lossyQueue.stop(), table.stop()]);
-  const runtime = await startRuntime({
+  const runtime = await startOwnRuntime({
     assemblyDirectory,
     schedulePeriodMs: 'never',
     changeEnvironment: (environment) => {

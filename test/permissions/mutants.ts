@@ -5,9 +5,9 @@
  */
 import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readAssembly } from '../../local/assembly.ts';
 import { MissingPermissionError } from '../../local/permissions/judged-duties.ts';
-import { PROJECT_DIRECTORY, synthesize } from '../../local/synth.ts';
-import { readAssembly } from '../../local/template.ts';
+import { PROJECT_DIRECTORY, synthesize } from '../../service/project.ts';
 import { KEY } from '../support/stack.ts';
 import { LAMBDAS, startDuties } from './duties.ts';
 import { type Granted, grantedBy, without } from './granted.ts';

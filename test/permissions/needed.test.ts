@@ -4,8 +4,8 @@
  */
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { PROJECT_DIRECTORY, synthesize } from '../../local/synth.ts';
-import { readAssembly } from '../../local/template.ts';
+import { readAssembly } from '../../local/assembly.ts';
+import { PROJECT_DIRECTORY, synthesize } from '../../service/project.ts';
 import { KEY } from '../support/stack.ts';
 import { type Duties, LAMBDAS, startDuties } from './duties.ts';
 import { grantedBy, isBy } from './granted.ts';

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { encodeTimer } from '../../functions/core/expiry-timer.ts';
 import { MissingPermissionError } from '../../local/permissions/judged-duties.ts';
-import { type LocalRuntime, type RuntimeOptions, startRuntime } from '../../local/runtime.ts';
-import { PROJECT_DIRECTORY } from '../../local/synth.ts';
+import { PROJECT_DIRECTORY } from '../../service/project.ts';
+import { type OwnRuntime, type OwnRuntimeOptions, startOwnRuntime } from '../../service/service.ts';
 import { eventually } from '../support/lambda.ts';
 import { sqsEvent } from '../support/records.ts';
 import { bookingStoreAt } from '../support/store.ts';
@@ -14,7 +14,7 @@ import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 const ASSEMBLY = join(PROJECT_DIRECTORY, '.local', 'test-assembly-that-lacks');
 const TEMPLATE = join(ASSEMBLY, 'booking-expiry-dev.template.json');
 
-let runtime: LocalRuntime | undefined;
+let runtime: OwnRuntime | undefined;
 const problems: string[] = [];
 const lines: string[] = [];
 afterEach(async () => {
@@ -24,7 +24,7 @@ afterEach(async () => {
 });
 
 /** The runtime on a template in which nobody may take these actions. */
-const startWithout = async (actions: readonly string[], options: RuntimeOptions = {}) => {
+const startWithout = async (actions: readonly string[], options: OwnRuntimeOptions = {}) => {
   cpSync(TEST_ASSEMBLY, ASSEMBLY, { recursive: true });
   let text = readFileSync(TEMPLATE, 'utf8');
   for (const action of actions) {
@@ -33,7 +33,7 @@ const startWithout = async (actions: readonly string[], options: RuntimeOptions 
   }
   writeFileSync(TEMPLATE, text);
   problems.length = lines.length = 0;
-  runtime = await startRuntime({
+  runtime = await startOwnRuntime({
     assemblyDirectory: ASSEMBLY,
     schedulePeriodMs: 'never',
     onProblem: (problem) => problems.push(problem),
@@ -58,7 +58,7 @@ test('a Lambda that may not read its bookings together says so, and expires them
 const NO_WRITES = ['dynamodb:PartiQLUpdate', 'dynamodb:UpdateItem'];
 const lapsedTimer = () => sqsEvent(encodeTimer({ bookingId: 'seat', expiresAtMs: Date.now() - 5_000 }));
 /** A lapsed booking that is in no stream's record any more, and its timer. */
-const expireSeat = async (options: RuntimeOptions) => {
+const expireSeat = async (options: OwnRuntimeOptions) => {
   const { runtime, store } = await startWithout(NO_WRITES, options);
   const nowMs = Date.now() - 6_000;
   await store.create({ bookingId: 'seat', holdMs: 1_000 }, nowMs);

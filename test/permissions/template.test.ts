@@ -7,7 +7,8 @@ import { describe, expect, test } from 'vitest';
 import { noteNames } from '../../local/arns.ts';
 import { MissingPermissionError } from '../../local/permissions/judged-duties.ts';
 import { checkPermissions } from '../../local/permissions/runtime-permissions.ts';
-import { References, resourcesOf, type Template, UnsupportedTemplateError } from '../../local/template.ts';
+import { References } from '../../local/references.ts';
+import { resourcesOf, type Template, UnsupportedTemplateError } from '../../local/template.ts';
 import { KEY, SETTINGS_TO_WALK, synth } from '../support/stack.ts';
 import { grantedBy } from './granted.ts';
 

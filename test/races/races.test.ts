@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { LocalRuntime } from '../../local/runtime.ts';
+import type { OwnRuntime } from '../../service/service.ts';
 import { eventually } from '../support/lambda.ts';
 import { startTestRuntime } from '../support/runtime.ts';
 import { bookingStoreAt } from '../support/store.ts';
@@ -18,7 +18,7 @@ const BOOKINGS = Number(process.env.RACES ?? 60);
 /** On a busy machine everybody may come too late in one race: then there is another, with more time. */
 const MOST_RACES = 8;
 
-let runtime: LocalRuntime;
+let runtime: OwnRuntime;
 beforeAll(async () => {
   runtime = await startTestRuntime({ schedulePeriodMs: SWEEP_PERIOD_MS });
 });

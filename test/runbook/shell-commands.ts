@@ -1,7 +1,7 @@
 /** The shell commands that the documents show: in blocks, and in the middle of a sentence. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PROJECT_DIRECTORY } from '../../local/synth.ts';
+import { PROJECT_DIRECTORY } from '../../service/project.ts';
 
 export interface Document {
   /** Path from the project's folder. */

@@ -7,7 +7,7 @@ import { ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
-import type { LocalRuntime } from '../../local/runtime.ts';
+import type { OwnRuntime } from '../../service/service.ts';
 import { type StrangeItem, strangeItem } from '../histories/strangers.ts';
 import { itemBytes, MAX_ITEM_BYTES } from '../memory/item-size.ts';
 import { eventually } from '../support/lambda.ts';
@@ -18,7 +18,7 @@ import { patientClient } from '../support/store.ts';
 const ITEMS = 150 * Number(process.env.FUZZ ?? 1);
 const SEED = Date.now() % 2 ** 31;
 const LONG_ENOUGH_MS = 120_000;
-let runtime: LocalRuntime;
+let runtime: OwnRuntime;
 let client: DynamoDBClient;
 const problems: string[] = [];
 

@@ -8,14 +8,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import type { PublishedEvent } from '../../local/event-bus.ts';
-import type { LocalRuntime } from '../../local/runtime.ts';
+import type { OwnRuntime } from '../../service/service.ts';
 import { itemBytes, MAX_ITEM_BYTES } from '../memory/item-size.ts';
 import { eventually } from '../support/lambda.ts';
 import { startTestRuntime } from '../support/runtime.ts';
 import { bookingStoreAt, patientClient } from '../support/store.ts';
 
 const LONG_ENOUGH_MS = 60_000;
-let runtime: LocalRuntime;
+let runtime: OwnRuntime;
 let store: BookingStore;
 let stranger: DynamoDBClient;
 let sqs: SQSClient;

@@ -1,6 +1,6 @@
 /** The check of imports can fail. */
 import { describe, expect, test } from 'vitest';
-import { PROJECT_DIRECTORY } from '../../local/synth.ts';
+import { PROJECT_DIRECTORY } from '../../service/project.ts';
 import { MAY_IMPORT } from './arrows.ts';
 import { arrowsOf, sourceFiles, wrongArrows } from './wrong-arrows.ts';
 
@@ -18,8 +18,8 @@ describe('the arrows between the rooms', () => {
     ['functions/api/booking-json.ts', 'functions/runtime/clock.ts'],
     ['lib/alarms.ts', 'functions/contract.ts'],
     ['lib/table-description.ts', 'functions/table/shape.ts'],
-    ['commands/connect.ts', 'local/runtime-file.ts'],
-    ['demo/main.ts', 'local/runtime.ts'],
+    ['commands/connect.ts', 'service/runtime-file.ts'],
+    ['demo/main.ts', 'service/service.ts'],
   ])('let %s import %s, but not the other way', (from, to) => {
     expect(arrows).toContainEqual({ from, to });
     expect(wrongArrows(MAY_IMPORT, [{ from: to, to: from }])).toHaveLength(1);

@@ -42,13 +42,29 @@ export const MAY_IMPORT = {
   terminal: [],
   local: ['terminal'],
 
+  // Our own app on it, and what its commands must know of that.
+  service: ['local', 'terminal'],
+
   // What people type and watch.
   measure: ['functions/contract.ts', 'functions/core'],
-  commands: ['functions', 'local/account.ts', 'local/runtime-file.ts', 'measure', 'terminal'],
-  demo: ['functions', 'local', 'measure', 'terminal'],
-  bench: ['functions', 'lib', 'local', 'measure', 'terminal'],
+  commands: ['functions', 'local/account.ts', 'service/runtime-file.ts', 'measure', 'terminal'],
+  demo: ['functions', 'local', 'measure', 'service', 'terminal'],
+  bench: ['functions', 'lib', 'local', 'measure', 'service', 'terminal'],
 
   docs: ['functions/contract.ts', 'functions/core'],
   'vitest.config.ts': [],
-  test: ['bin', 'lib', 'functions', 'client', 'local', 'terminal', 'measure', 'commands', 'demo', 'bench', 'docs'],
+  test: [
+    'bin',
+    'lib',
+    'functions',
+    'client',
+    'local',
+    'service',
+    'terminal',
+    'measure',
+    'commands',
+    'demo',
+    'bench',
+    'docs',
+  ],
 } as const satisfies Readonly<Record<string, readonly string[]>>;

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { PROJECT_DIRECTORY } from '../../local/synth.ts';
+import { PROJECT_DIRECTORY } from '../../service/project.ts';
 
 /** What a script printed, and how it ended. */
 export interface EndedScript {

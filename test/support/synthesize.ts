@@ -1,6 +1,6 @@
 /** Before all tests: the app is synthesized once, as `npm start` does it, unless whoever runs the tests has done so. */
 import { join } from 'node:path';
-import { PROJECT_DIRECTORY, synthesize } from '../../local/synth.ts';
+import { PROJECT_DIRECTORY, synthesize } from '../../service/project.ts';
 
 export const TEST_ASSEMBLY = join(PROJECT_DIRECTORY, '.local', 'test-assembly');
 

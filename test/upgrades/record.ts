@@ -28,8 +28,8 @@ import { createHandler as createSchedule } from '../../functions/schedule-expiry
 import { createHandler as createSweep } from '../../functions/sweep.ts';
 import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
-import { synthesize } from '../../local/synth.ts';
 import { startTemplateEngines } from '../../local/template-engines.ts';
+import { synthesize } from '../../service/project.ts';
 import { recordingDeadLetters } from '../support/dead-letters.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 import { recordingTelemetry } from '../support/telemetry.ts';

@@ -2,16 +2,18 @@
 import { createWriteStream, mkdirSync, type WriteStream } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { EngineError, REGION } from '../local/engines.ts';
+import { InvocationError } from '../local/lambda-host.ts';
+import { readableLogLine, terminalLine } from '../local/log-lines.ts';
+import { enginesInWords } from '../local/open-engines.ts';
+import { MissingPermissionError } from '../local/permissions/judged-duties.ts';
+import { RuntimeFileError } from '../local/runtime-file.ts';
+import { SynthesisError } from '../local/synth.ts';
+import { UnsupportedTemplateError } from '../local/template.ts';
 import { parseOptions, seeHelp, UsageError, WRONG_USAGE } from '../terminal/usage.ts';
-import { EngineError, REGION } from './engines.ts';
-import { InvocationError } from './lambda-host.ts';
-import { readableLogLine, terminalLine } from './log-lines.ts';
-import { enginesInWords } from './open-engines.ts';
-import { MissingPermissionError } from './permissions/judged-duties.ts';
-import { type LocalRuntime, startRuntime } from './runtime.ts';
-import { RuntimeFileError, shownRuntimeFile } from './runtime-file.ts';
-import { PROJECT_DIRECTORY } from './synth.ts';
-import { UnsupportedTemplateError } from './template.ts';
+import { LOCAL_DIRECTORY } from './project.ts';
+import { shownServiceFile } from './runtime-file.ts';
+import { type OwnRuntime, startOwnRuntime } from './service.ts';
 
 const USAGE = `Usage: npm start -- [options]
 
@@ -70,10 +72,10 @@ const portFrom = (variable: string, fallback: number): number => {
   return Number(value);
 };
 
-const greet = (runtime: LocalRuntime, dataDir: string | undefined): void => {
+const greet = (runtime: OwnRuntime, dataDir: string | undefined): void => {
   const { dynamodbEndpoint, sqsEndpoint, outputs } = runtime;
   const engines = enginesInWords(dataDir);
-  const variable = process.env.RUNTIME_FILE ? `RUNTIME_FILE=${shownRuntimeFile()} ` : '';
+  const variable = process.env.RUNTIME_FILE ? `RUNTIME_FILE=${shownServiceFile()} ` : '';
   console.log(`
 booking-expiry is running; ${engines}${engines.includes('in memory') ? ' (DATA_DIR=… keeps what is in it)' : ''}
 
@@ -100,7 +102,7 @@ Sweep now: ${variable}npm run expire-bookings, or s and Enter here. Stop: Ctrl-C
 };
 
 const openLogs = (): ((logicalId: string, line: string) => void) => {
-  const directory = join(PROJECT_DIRECTORY, '.local', 'logs');
+  const directory = join(LOCAL_DIRECTORY, 'logs');
   mkdirSync(directory, { recursive: true });
   const files = new Map<string, WriteStream>();
   return (logicalId, line) => {
@@ -124,7 +126,7 @@ const run = async (): Promise<void> => {
     return;
   }
   console.log('Synthesizing the CDK app and starting the engines…');
-  const runtime = await startRuntime({
+  const runtime = await startOwnRuntime({
     ...options,
     announce: true,
     onLogLine: openLogs(),
@@ -158,6 +160,7 @@ run().catch((error) => {
     UsageError,
     EngineError,
     RuntimeFileError,
+    SynthesisError,
     UnsupportedTemplateError,
     MissingPermissionError,
     InvocationError,

@@ -1,0 +1,123 @@
+/** The template's event source mappings: what brings records of streams and messages of queues to Lambdas. */
+import { REGION } from './account.ts';
+import { type CheckpointStore, openCheckpoints } from './checkpoints.ts';
+import type { EventSourceMapping } from './event-source-mapping.ts';
+import { attempt } from './left-aside.ts';
+import { isExternal } from './open-engines.ts';
+import { SqsEventSource } from './sqs-event-source.ts';
+import { StreamEventSource } from './stream-event-source.ts';
+import { tablesOf, UnsupportedTemplateError } from './template.ts';
+import type { OnFailure, Source, Wiring } from './wiring.ts';
+
+/** Most messages of one batch without a window, and how many it is unless the template says (Lambda's own numbers). */
+const MAX_SQS_BATCH = 10;
+/** Records of one batch of a stream, unless the template says (Lambda's own number). */
+const DEFAULT_STREAM_BATCH = 100;
+
+interface MappingProperties {
+  readonly EventSourceArn: string;
+  readonly FunctionName: string;
+  readonly BatchSize?: number;
+  readonly Enabled?: boolean;
+  readonly FilterCriteria?: { readonly Filters?: readonly { readonly Pattern: string }[] };
+  readonly FunctionResponseTypes?: readonly string[];
+  readonly ScalingConfig?: { readonly MaximumConcurrency?: number };
+  readonly StartingPosition?: 'TRIM_HORIZON' | 'LATEST';
+  readonly BisectBatchOnFunctionError?: boolean;
+  readonly MaximumRetryAttempts?: number;
+  readonly MaximumRecordAgeInSeconds?: number;
+  readonly DestinationConfig?: OnFailure;
+}
+
+/**
+ * The template's event source mappings, and what drives those of them that are enabled.
+ *
+ * @param checkpoints where the streams' positions outlive a restart; absent for memory
+ */
+export const eventSourcesOf = (
+  wiring: Wiring,
+  checkpoints: CheckpointStore | undefined,
+): {
+  readonly sources: Source[];
+  readonly mappings: EventSourceMapping[];
+} => {
+  const sources: Source[] = [];
+  const mappings: EventSourceMapping[] = [];
+  wiring.each('AWS::Lambda::EventSourceMapping', (logicalId, mapping: MappingProperties) => {
+    const { functionName } = wiring.lambdaOf(mapping.FunctionName).settings;
+    const source = mapping.Enabled === false ? undefined : eventSourceOf(wiring, logicalId, mapping, checkpoints);
+    if (source) sources.push(source);
+    mappings.push({
+      uuid: logicalId,
+      eventSourceArn: mapping.EventSourceArn,
+      functionName,
+      progress: source && ((nowMs) => source.progress(nowMs)),
+    });
+  });
+  return { sources, mappings };
+};
+
+const eventSourceOf = (
+  wiring: Wiring,
+  logicalId: string,
+  mapping: MappingProperties,
+  checkpoints: CheckpointStore | undefined,
+): SqsEventSource | StreamEventSource => {
+  const { EventSourceArn = '' } = mapping;
+  const [, , service] = EventSourceArn.split(':');
+  const BatchSize = mapping.BatchSize ?? (service === 'sqs' ? MAX_SQS_BATCH : DEFAULT_STREAM_BATCH);
+  const lambda = wiring.lambdaOf(mapping.FunctionName);
+  const common = {
+    region: REGION,
+    batchSize: BatchSize,
+    filterPatterns: mapping.FilterCriteria?.Filters?.map(({ Pattern }) => Pattern) ?? [],
+    reportBatchItemFailures: mapping.FunctionResponseTypes?.includes('ReportBatchItemFailures') ?? false,
+    onProblem: wiring.onProblem,
+  };
+  if (service === 'sqs') {
+    if (BatchSize > MAX_SQS_BATCH) {
+      attempt(wiring.leftAside, logicalId, () => {
+        throw new UnsupportedTemplateError([
+          `batch size ${BatchSize} of ${logicalId}: at most ${MAX_SQS_BATCH} without a window`,
+        ]);
+      });
+    }
+    wiring.polled.add(lambda);
+    const { maxConcurrency } = lambda.settings;
+    return new SqsEventSource(wiring.sqsClient, lambda, {
+      ...common,
+      queueUrl: wiring.queueUrlOf(EventSourceArn),
+      queueArn: EventSourceArn,
+      outlivesRuntime: isExternal('SQS'),
+      maxConcurrency: Math.min(mapping.ScalingConfig?.MaximumConcurrency ?? maxConcurrency, maxConcurrency),
+    });
+  }
+  if (service !== 'dynamodb') throw new UnsupportedTemplateError([`event source ${EventSourceArn} of ${logicalId}`]);
+  expectTableWithStream(wiring, logicalId, EventSourceArn);
+  return new StreamEventSource(wiring.streamsClient, lambda, {
+    ...common,
+    streamArn: EventSourceArn,
+    startingPosition: mapping.StartingPosition ?? 'LATEST',
+    bisectBatchOnError: mapping.BisectBatchOnFunctionError ?? false,
+    maxRetryAttempts: mapping.MaximumRetryAttempts ?? -1,
+    maxRecordAgeSeconds: mapping.MaximumRecordAgeInSeconds ?? -1,
+    onDiscarded: wiring.sendTo(mapping.DestinationConfig?.OnFailure?.Destination),
+    checkpoints: openCheckpoints(checkpoints, logicalId, EventSourceArn),
+  });
+};
+
+/** A table that exists only on AWS has no stream here, and nobody would notice that nothing comes. */
+const expectTableWithStream = (wiring: Wiring, logicalId: string, streamArn: string): void => {
+  const owner = wiring.references.ownerOf(streamArn);
+  const table = tablesOf(wiring.template).find(([tableId]) => tableId === owner)?.[1];
+  if (table === undefined) {
+    throw new UnsupportedTemplateError([
+      `event source ${streamArn} of ${logicalId}: its table is not in the app, and a table that exists only on AWS ` +
+        'cannot be here. Start an app for tests that defines a table of the same keys, indexes and stream, and give ' +
+        'that one to the construct in place of the imported one',
+    ]);
+  }
+  if (table.StreamSpecification === undefined) {
+    throw new UnsupportedTemplateError([`event source of ${logicalId}: the table ${owner} has no stream`]);
+  }
+};
