@@ -45,7 +45,18 @@ if (options.help) {
 }
 
 /** What a copy needs of the project to play histories. */
-const COPIED = ['bin', 'commands', 'functions', 'local', 'measure', 'terminal', 'test', 'package.json', 'cdk.json'];
+const COPIED = [
+  'bin',
+  'commands',
+  'functions',
+  'local',
+  'measure',
+  'service',
+  'terminal',
+  'test',
+  'package.json',
+  'cdk.json',
+];
 
 const makeCopy = (replacements: readonly Replacement[]): string => {
   const directory = join(PROJECT_DIRECTORY, '.local', 'mutant');
