@@ -1,4 +1,4 @@
-import { Arn, ArnFormat, Duration, Names, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
+import { Arn, ArnFormat, CfnResource, Duration, Names, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
 import type { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import type { ITable, Table, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import type { EventBus, IEventBus } from 'aws-cdk-lib/aws-events';
@@ -24,6 +24,9 @@ import { Sweep } from './sweep.ts';
 import { SweepState } from './sweep-state.ts';
 import { describedShape, provideIndex, type TableKey } from './table-description.ts';
 import { TimerQueue } from './timer-queue.ts';
+
+/** Whoever runs the template elsewhere than on AWS must run these resources whole, or refuse: booking-expiry/testing does. */
+const RUN_WHOLE = 'local-runtime:strict';
 
 /** Which events are published, and where. */
 export interface ExpiryEventOptions {
@@ -322,6 +325,9 @@ export class BookingExpiry extends Construct {
       });
     }
     if (props.dashboard) new OperatorsDashboard(this, 'Operators', { ...watched, alarms: this.alarms });
+    for (const each of this.node.findAll()) {
+      if (CfnResource.isCfnResource(each)) each.addMetadata(RUN_WHOLE, true);
+    }
   }
 
   /**

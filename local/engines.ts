@@ -265,11 +265,24 @@ const fauxqsModules = async (): Promise<FauxqsModules> => {
     );
   }
   // Read when they are needed: a program that brings its own SQS, or none, does not load them.
-  const load = (path: string) => import(new URL(path, mainOfPackage('fauxqs')).href);
+  const main = fauxqsMain();
+  const load = (path: string) => import(new URL(path, main).href);
   const modules = await Promise.all(
     ['./app.js', './sqs/sqsStore.js', './sns/snsStore.js', './s3/s3Store.js', './persistence.js'].map(load),
   );
   return Object.assign({}, ...modules);
+};
+
+const fauxqsMain = (): URL => {
+  try {
+    return mainOfPackage('fauxqs');
+  } catch (error) {
+    throw new EngineError(
+      'there is no embedded SQS in node_modules. Either install it: npm install --save-dev fauxqs@2.4.1, or set SQS_ENDPOINT ' +
+        'to the URL of any SQS engine on loopback',
+      { cause: error },
+    );
+  }
 };
 
 /** Starts the embedded SQS in this process. */

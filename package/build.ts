@@ -13,7 +13,10 @@ const PROJECT = fileURLToPath(new URL('..', import.meta.url));
 const DIST = join(PROJECT, 'dist');
 
 /** What the package exports, by the name of the file in `dist`. */
-const ENTRIES = { index: 'lib/index.ts', client: 'client/index.ts' };
+const ENTRIES = { index: 'lib/index.ts', client: 'client/index.ts', testing: 'local/testing.ts' };
+
+/** What is run, and not imported: the command, and what runs a Lambda. */
+const PROGRAMS = { cli: 'local/cli.ts', 'lambda-worker': 'local/lambda-worker.ts' };
 
 /** Lambdas of this project's own stack alone. */
 const OWN_LAMBDAS = ['bookings-api'];
@@ -24,14 +27,14 @@ const NOT_BUNDLED = ['aws-cdk-lib', 'aws-cdk-lib/*', 'constructs'];
 const buildCode = (): void => {
   buildSync({
     absWorkingDir: PROJECT,
-    entryPoints: Object.entries(ENTRIES).map(([out, file]) => ({ in: file, out })),
+    entryPoints: Object.entries({ ...ENTRIES, ...PROGRAMS }).map(([out, file]) => ({ in: file, out })),
     outdir: DIST,
     bundle: true,
     platform: 'node',
     target: 'node20',
     format: 'cjs',
     external: NOT_BUNDLED,
-    define: { 'import.meta.dirname': '__dirname' },
+    define: { 'import.meta.dirname': '__dirname', 'import.meta.url': '__filename' },
     logLevel: 'warning',
   });
   // The project's own package.json makes .js files ES modules. These are not.

@@ -60,8 +60,8 @@ const deadlineIn = ({ shape }: TableOfAMake, item: Record<string, AttributeValue
   return reading.valid ? reading.expiresAtMs : Number.NaN;
 };
 
-test('all of it runs here', () => {
-  expect(runtime.notRun).toEqual([]);
+test('all of it runs here but the keeping of logs', () => {
+  expect(new Set(runtime.notRun.map(({ type }) => type))).toEqual(new Set(['AWS::Logs::LogGroup']));
 });
 
 describe.each(FIVE_TABLES)('a table of $name', (make) => {

@@ -56,12 +56,12 @@ export class App {
     writeFileSync(path, text);
   }
 
-  /** Runs a program in the app's folder, that finds no command but Node's own. @returns what it printed */
+  /** Runs a program in the app's folder, that finds the system's commands and Node, and nothing of this project's. @returns what it printed */
   run(...args: string[]): string {
     return execFileSync(process.execPath, args, {
       cwd: this.directory,
       encoding: 'utf8',
-      env: { HOME: this.directory, PATH: '' },
+      env: { HOME: this.directory, PATH: `${dirname(process.execPath)}:/usr/bin:/bin` },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
   }
