@@ -30,9 +30,10 @@ const UNUSED_CREDENTIAL_PROVIDERS = [
  * Writes `<entry>/index.js` and its source map for each Lambda into a folder.
  *
  * @param leftOut entries that are not wanted there
+ * @returns the files that they are made of
  */
-export const buildBundles = (outDirectory: string, leftOut: readonly string[] = []): void => {
-  const { outputFiles } = buildSync({
+export const buildBundles = (outDirectory: string, leftOut: readonly string[] = []): string[] => {
+  const { outputFiles, metafile } = buildSync({
     absWorkingDir: PROJECT,
     entryPoints: globSync('functions/*.lambda.ts', { cwd: PROJECT })
       .toSorted()
@@ -40,6 +41,7 @@ export const buildBundles = (outDirectory: string, leftOut: readonly string[] = 
       .map((file) => ({ in: file, out: `${basename(file, '.lambda.ts')}/index` })),
     outdir: MAPPED_FROM,
     write: false,
+    metafile: true,
     bundle: true,
     platform: 'node',
     target: 'node24',
@@ -58,6 +60,7 @@ export const buildBundles = (outDirectory: string, leftOut: readonly string[] = 
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, contents);
   }
+  return Object.keys(metafile.inputs);
 };
 
 /**

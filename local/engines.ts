@@ -10,7 +10,7 @@ import type { buildApp as BuildApp } from 'fauxqs';
 import { LOCAL_ACCOUNT_ID } from './account.ts';
 import { startDynamoDbGuard } from './dynamodb-guard.ts';
 import { LOOPBACK_NAMES, REFUSED, refusalBody, whyRefused } from './page-guard.ts';
-import { fileOfPackage, mainOfPackage } from './paths.ts';
+import { fileOfPackage, mainOfPackage, packedFile } from './paths.ts';
 
 const HOST = '127.0.0.1';
 
@@ -230,6 +230,12 @@ export const answers = async (endpoint: string, timeoutMs = 1_000): Promise<bool
   }
 };
 
+/** Where fauxqs's own modules are, in its package and packed with these sources. */
+export const EMBEDDED_SQS = {
+  packedAs: 'embedded-sqs.js',
+  modules: ['./app.js', './sqs/sqsStore.js', './sns/snsStore.js', './s3/s3Store.js', './persistence.js'],
+} as const;
+
 /** What is used of fauxqs's own modules: its published entry point can only listen on every interface. */
 interface FauxqsModules {
   buildApp: typeof BuildApp;
@@ -265,24 +271,11 @@ const fauxqsModules = async (): Promise<FauxqsModules> => {
     );
   }
   // Read when they are needed: a program that brings its own SQS, or none, does not load them.
-  const main = fauxqsMain();
-  const load = (path: string) => import(new URL(path, main).href);
-  const modules = await Promise.all(
-    ['./app.js', './sqs/sqsStore.js', './sns/snsStore.js', './s3/s3Store.js', './persistence.js'].map(load),
-  );
+  const packed = packedFile(EMBEDDED_SQS.packedAs);
+  if (packed !== undefined) return import(packed.href);
+  const main = mainOfPackage('fauxqs');
+  const modules = await Promise.all(EMBEDDED_SQS.modules.map((path) => import(new URL(path, main).href)));
   return Object.assign({}, ...modules);
-};
-
-const fauxqsMain = (): URL => {
-  try {
-    return mainOfPackage('fauxqs');
-  } catch (error) {
-    throw new EngineError(
-      'there is no embedded SQS in node_modules. Either install it: npm install --save-dev fauxqs@2.4.1, or set SQS_ENDPOINT ' +
-        'to the URL of any SQS engine on loopback',
-      { cause: error },
-    );
-  }
 };
 
 /** Starts the embedded SQS in this process. */

@@ -28,6 +28,12 @@ export const workerFile = (): URL =>
     ),
   );
 
+/** A file that was packed beside these sources, where they have been compiled. */
+export const packedFile = (name: string): URL | undefined => {
+  const file = join(HERE, name);
+  return existsSync(file) ? pathToFileURL(file) : undefined;
+};
+
 /**
  * Where an installed package's own file is.
  *

@@ -6,8 +6,10 @@ import { execFileSync } from 'node:child_process';
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildSync } from 'esbuild';
+import { type BuildOptions, buildSync } from 'esbuild';
 import { buildBundles } from '../lib/build-bundles.ts';
+import { EMBEDDED_SQS } from '../local/engines.ts';
+import { licencesOf } from './licences.ts';
 
 const PROJECT = fileURLToPath(new URL('..', import.meta.url));
 const DIST = join(PROJECT, 'dist');
@@ -24,21 +26,35 @@ const OWN_LAMBDAS = ['bookings-api'];
 /** What whoever installs the package has, or what is loaded only where it is there. */
 const NOT_BUNDLED = ['aws-cdk-lib', 'aws-cdk-lib/*', 'constructs'];
 
-const buildCode = (): void => {
-  buildSync({
-    absWorkingDir: PROJECT,
+const OPTIONS = {
+  absWorkingDir: PROJECT,
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'cjs',
+  metafile: true,
+  logLevel: 'warning',
+} as const satisfies BuildOptions;
+
+/** @returns the files that it is made of */
+const buildCode = (): string[] => {
+  const code = buildSync({
+    ...OPTIONS,
     entryPoints: Object.entries({ ...ENTRIES, ...PROGRAMS }).map(([out, file]) => ({ in: file, out })),
     outdir: DIST,
-    bundle: true,
-    platform: 'node',
-    target: 'node20',
-    format: 'cjs',
     external: NOT_BUNDLED,
     define: { 'import.meta.dirname': '__dirname', 'import.meta.url': '__filename' },
-    logLevel: 'warning',
+  });
+  // A file of its own: whoever brings another SQS never loads it.
+  const modules = EMBEDDED_SQS.modules.map((path) => `export * from './node_modules/fauxqs/dist/${path}';`);
+  const sqs = buildSync({
+    ...OPTIONS,
+    stdin: { contents: modules.join('\n'), resolveDir: PROJECT },
+    outfile: join(DIST, EMBEDDED_SQS.packedAs),
   });
   // The project's own package.json makes .js files ES modules. These are not.
   writeFileSync(join(DIST, 'package.json'), `${JSON.stringify({ type: 'commonjs' }, null, 2)}\n`);
+  return [...Object.keys(code.metafile.inputs), ...Object.keys(sqs.metafile.inputs)];
 };
 
 /** A declaration names the source files that it imports from. What is packed are their declarations. */
@@ -81,6 +97,6 @@ const declare = (sourceFile: string, declared: Set<string>): void => {
 
 rmSync(DIST, { recursive: true, force: true });
 mkdirSync(DIST, { recursive: true });
-buildCode();
+const made = [...buildCode(), ...buildBundles(join(DIST, 'bundles'), OWN_LAMBDAS)];
 buildTypes();
-buildBundles(join(DIST, 'bundles'), OWN_LAMBDAS);
+writeFileSync(join(DIST, 'THIRD-PARTY-LICENSES.txt'), licencesOf(PROJECT, made));

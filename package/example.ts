@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 
 const PROJECT = fileURLToPath(new URL('..', import.meta.url));
 /** What the examples' own package.json name. */
-const OF_THE_APP = ['aws-cdk-lib', 'constructs', 'fauxqs', '@dynoxide', '@aws-sdk'];
+const OF_THE_APP = ['aws-cdk-lib', 'constructs', '@dynoxide', '@aws-sdk'];
 
 const example = process.argv[2] ?? '';
 const folder = mkdtempSync(join(tmpdir(), 'booking-expiry-example-'));

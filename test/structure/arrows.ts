@@ -35,12 +35,12 @@ export const MAY_IMPORT = {
   // What is deployed: it shares names, routes, the shape of a table and the arithmetic of delays with what runs, and nothing else.
   lib: ['functions/contract.ts', 'functions/core/hold-time.ts', 'functions/table/shape.ts', 'functions/api/routes.ts'],
   bin: ['lib'],
-  // What npm packs.
-  package: ['lib/build-bundles.ts'],
 
   // What runs a template on one machine, whatever is in it: it knows nothing of bookings.
   terminal: [],
   local: ['terminal'],
+  // What npm packs.
+  package: ['lib/build-bundles.ts', 'local/engines.ts'],
 
   // Our own app on it, and what its commands must know of that.
   service: ['local', 'terminal'],
