@@ -109,21 +109,30 @@ const portOf = (option: string, value: string | undefined, fallback: number): nu
   return Number(value);
 };
 
-const greeting = ({ dynamodbEndpoint, sqsEndpoint, eventsUrl, environment, outputs, notRun }: LocalRuntime): string => {
+/** Each output once; none of those that CDK makes for other stacks. */
+const shownOutputs = (outputs: LocalRuntime['outputs']): string[] => {
+  const names = Object.keys(outputs).filter((name) => !/(^|\.)ExportsOutput/.test(name));
+  const ofStacks = names.filter((name) => name.includes('.'));
+  return (ofStacks.length > 0 ? ofStacks : names).map((name) => `${name} = ${outputs[name]}`);
+};
+
+const greeting = (runtime: LocalRuntime): string => {
+  const { dynamodbEndpoint, sqsEndpoint, eventsUrl, environment, outputs, tables, notRun } = runtime;
   const section = (title: string, lines: readonly string[]): string[] =>
     lines.length === 0 ? [] : [`${title}:`, ...lines.map((line) => `  ${line}`), ''];
   return [
     '',
     ...section('Running', [`DynamoDB   ${dynamodbEndpoint}`, `SQS        ${sqsEndpoint}`, `Events     ${eventsUrl}`]),
     ...section(
-      'Outputs',
-      Object.entries(outputs).map(([name, value]) => `${name} = ${value}`),
+      'Tables',
+      Object.entries(tables).map(([path, name]) => `${path} = ${name}`),
     ),
+    ...section('Outputs', shownOutputs(outputs)),
     ...section(
       'For your own program, so that any AWS SDK finds them',
       Object.entries(environment).map(([name, value]) => `export ${name}=${value}`),
     ),
-    ...section('Not run here', notRunInWords(notRun)),
+    ...section('Not run as on AWS', notRunInWords(notRun)),
     'Stop: Ctrl-C.',
     '',
   ].join('\n');
@@ -138,6 +147,7 @@ const run = async (): Promise<void> => {
     return;
   }
   console.log('Synthesizing the CDK app and starting the engines…');
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
   const runtime = await startRuntime({
     ...options,
     onLogLine: (logicalId, line) => {

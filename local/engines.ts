@@ -264,12 +264,6 @@ interface FauxqsQueue {
 }
 
 const fauxqsModules = async (): Promise<FauxqsModules> => {
-  if (!isBuiltin('node:sqlite')) {
-    throw new EngineError(
-      `the embedded SQS needs Node 22.13 or later, this is ${process.version}. Either use that, or set SQS_ENDPOINT to the ` +
-        'URL of any SQS engine on loopback',
-    );
-  }
   // Read when they are needed: a program that brings its own SQS, or none, does not load them.
   const packed = packedFile(EMBEDDED_SQS.packedAs);
   if (packed !== undefined) return import(packed.href);
@@ -292,6 +286,12 @@ const startFauxqs = async (options: EngineOptions, port: number): Promise<Engine
   const snsStore = new SnsStore();
   let persistence: InstanceType<FauxqsModules['PersistenceManager']> | undefined;
   if (options.dataDir !== undefined) {
+    if (!isBuiltin('node:sqlite')) {
+      throw new EngineError(
+        `the embedded SQS keeps messages in a folder with Node 22.13 or later, this is ${process.version}. Either use that, or ` +
+          'leave the folder out, or set SQS_ENDPOINT to the URL of any SQS engine on loopback',
+      );
+    }
     mkdirSync(options.dataDir, { recursive: true });
     persistence = new PersistenceManager(options.dataDir);
     persistence.loadSqsAndSns(sqsStore, snsStore);

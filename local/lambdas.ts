@@ -72,10 +72,10 @@ export const makeLambdas = (
     const { Runtime, Timeout = 3, MemorySize = 128, Environment, ReservedConcurrentExecutions } = resolved;
     const code = codeOf(assembly, logicalId, { ...resolved }, inlineDirectory);
     if (nodeVersionOf(Runtime) !== ownVersion) {
-      const difference = `runtime ${Runtime} of ${logicalId}: this is Node ${ownVersion}`;
+      const difference = `it is for ${Runtime}, and this is Node ${ownVersion}`;
       if (assembly.leftAside === undefined)
-        throw new UnsupportedTemplateError([`${difference}, start it with another`]);
-      assembly.leftAside.note(logicalId, `${difference}, and it runs on that`);
+        throw new UnsupportedTemplateError([`runtime of ${logicalId}: ${difference}; start it with another`]);
+      assembly.leftAside.note(logicalId, `${difference}: it runs on that`);
     }
     return new LambdaHost({
       logicalId,
@@ -104,6 +104,8 @@ export const makeLambdas = (
           AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(MemorySize),
           AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
           AWS_EXECUTION_ENV: `AWS_Lambda_${Runtime}`,
+          // It would be said by each environment: which Node runs here is told once.
+          AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
           // The developer's own AWS profile must not leak in.
           AWS_CONFIG_FILE: '/dev/null',
           AWS_SHARED_CREDENTIALS_FILE: '/dev/null',

@@ -84,6 +84,9 @@ const reasonOf = (error: unknown): string => {
 export const attempt = <T>(leftAside: LeftAside | undefined, logicalId: string, act: () => T): T | undefined =>
   leftAside === undefined ? act() : leftAside.attempt(logicalId, act);
 
+/** More resources with the same reason than these are counted, and not named. */
+const MOST_BY_NAME = 2;
+
 /** What is not run, as lines for people: whole types first, each counted. */
 export const notRunInWords = (notRun: readonly NotRun[]): string[] => {
   const idsOf = new Map<string, string[]>();
@@ -98,6 +101,9 @@ export const notRunInWords = (notRun: readonly NotRun[]): string[] => {
   const whole = groups.filter(({ reason }) => reason === null).map(({ type, ids }) => `${ids.length} ${type}`);
   const parts = groups
     .filter(({ reason }) => reason !== null)
-    .map(({ type, reason, ids }) => `${ids.join(', ')} (${type}): ${reason}`);
+    .map(({ type, reason, ids }) => {
+      const which = ids.length > MOST_BY_NAME ? `${ids.length} ${type}` : `${ids.join(', ')} (${type})`;
+      return `${which}: ${reason}`;
+    });
   return [...(whole.length > 0 ? [whole.join(', ')] : []), ...parts];
 };

@@ -86,6 +86,8 @@ export interface LocalRuntime {
    * stack has one of that name.
    */
   readonly outputs: Readonly<Record<string, string>>;
+  /** The names of the tables, by the paths of their constructs. */
+  readonly tables: Readonly<Record<string, string>>;
   /** The Lambdas that run, by their logical ids; of several stacks these are `Stack-LogicalId`. */
   readonly lambdas: ReadonlyMap<string, LambdaHost>;
   /** What of the template is not run here. */

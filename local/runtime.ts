@@ -34,7 +34,7 @@ import { expectFreeRuntimeFile, removeRuntimeFile, writeRuntimeFile } from './ru
 import type { LocalRuntime, RuntimeOptions, Stops } from './runtime-options.ts';
 import { madeUpSecret, startSecrets } from './secrets.ts';
 import { createTables, deleteTables, tableTags } from './tables.ts';
-import { resourcesOf } from './template.ts';
+import { resourcesOf, TABLE_TYPES } from './template.ts';
 import { Wiring } from './wiring.ts';
 
 export type { LocalRuntime, RuntimeOptions } from './runtime-options.ts';
@@ -183,6 +183,7 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
       AWS_ENDPOINT_URL_DYNAMODB_STREAMS: dynamodb.endpoint,
     },
     outputs,
+    tables: tablesByPath(assembly, references),
     lambdas,
     notRun: leftAside?.notRun ?? [],
     nameOf: (path) => nameOf(assembly, references, path),
@@ -263,6 +264,14 @@ const warmUp = async (
     }),
   );
 };
+
+const tablesByPath = ({ template, paths }: Assembly, references: References): Record<string, string> =>
+  Object.fromEntries(
+    TABLE_TYPES.flatMap((type) => resourcesOf(template, type)).map(([logicalId]) => [
+      paths?.get(logicalId)?.replace(/\/Resource$/, '') ?? logicalId,
+      references.lookUp(logicalId),
+    ]),
+  );
 
 const nameOf = ({ template, paths }: Assembly, references: References, path: string): string => {
   const byPath = (wanted: string) => [...(paths ?? [])].find(([, found]) => found === wanted)?.[0];

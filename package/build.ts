@@ -26,6 +26,9 @@ const OWN_LAMBDAS = ['bookings-api'];
 /** What whoever installs the package has, or what is loaded only where it is there. */
 const NOT_BUNDLED = ['aws-cdk-lib', 'aws-cdk-lib/*', 'constructs'];
 
+/** What CommonJS has in place of what an ES module asks for its own place. */
+const HERE_IN_COMMONJS = { 'import.meta.dirname': '__dirname', 'import.meta.url': '__filename' };
+
 const OPTIONS = {
   absWorkingDir: PROJECT,
   bundle: true,
@@ -43,7 +46,7 @@ const buildCode = (): string[] => {
     entryPoints: Object.entries({ ...ENTRIES, ...PROGRAMS }).map(([out, file]) => ({ in: file, out })),
     outdir: DIST,
     external: NOT_BUNDLED,
-    define: { 'import.meta.dirname': '__dirname', 'import.meta.url': '__filename' },
+    define: HERE_IN_COMMONJS,
   });
   // A file of its own: whoever brings another SQS never loads it.
   const modules = EMBEDDED_SQS.modules.map((path) => `export * from './node_modules/fauxqs/dist/${path}';`);
@@ -51,6 +54,8 @@ const buildCode = (): string[] => {
     ...OPTIONS,
     stdin: { contents: modules.join('\n'), resolveDir: PROJECT },
     outfile: join(DIST, EMBEDDED_SQS.packedAs),
+    alias: { 'node:sqlite': './package/lazy-sqlite.ts' },
+    define: HERE_IN_COMMONJS,
   });
   // The project's own package.json makes .js files ES modules. These are not.
   writeFileSync(join(DIST, 'package.json'), `${JSON.stringify({ type: 'commonjs' }, null, 2)}\n`);
