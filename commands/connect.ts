@@ -16,7 +16,7 @@ import { TimerSender } from '../functions/adapters/timer-sender.ts';
 import { DEAD_LETTERS_TAG_PREFIX, TABLE_TAGS } from '../functions/contract.ts';
 import { MINUTE_MS, SECOND_MS, type TimerSettings } from '../functions/core/hold-time.ts';
 import { MAX_SHARDS } from '../functions/core/pending-shard.ts';
-import type { SweepScheduling } from '../functions/core/sweep.ts';
+import type { SweepScheduling } from '../functions/core/ports.ts';
 import { queueClient, tableClient } from '../functions/runtime/clients.ts';
 import { BOOKINGS_SHAPE } from '../functions/table/shape.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../local/account.ts';

@@ -81,7 +81,7 @@ const takeInLeftOut = async (connection: Connection, stopping: AbortSignal): Pro
     {
       table: held,
       store: held,
-      ...(queue && { send: (timers) => queue.send(timers) }),
+      ...(queue && { queue }),
       clock: systemClock,
       isPermanent,
       shardCount,

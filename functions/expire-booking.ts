@@ -3,16 +3,14 @@
  * condition of the write alone; whatever comes twice, late or for nothing ends there.
  */
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
-import type { DeadLetters } from './adapters/dead-letters.ts';
-import type { HeldItems } from './adapters/held-items.ts';
 import { isPermanent } from './adapters/permanent-error.ts';
-import type { TimerSender } from './adapters/timer-sender.ts';
 import { COUNTS, type CountName, METRICS } from './contract.ts';
 import type { Booking, ExpireOutcome } from './core/booking-status.ts';
 import { decideOnTimer, provenBySnapshot, type ScheduledTimer } from './core/expiry-decisions.ts';
 import { decodeTimer, type ExpiryTimer, MalformedTimerError } from './core/expiry-timer.ts';
+import type { BookingExpirer, Clock, DeadLetterBox, TimerTransport } from './core/ports.ts';
 import { failedMessages } from './runtime/batch.ts';
-import type { Clock, WaitUntil } from './runtime/clock.ts';
+import type { WaitUntil } from './runtime/clock.ts';
 import type { Telemetry } from './runtime/telemetry.ts';
 import { keyOfText } from './table/key-text.ts';
 import type { TableShape } from './table/shape.ts';
@@ -26,10 +24,30 @@ export const SAME_MOMENT_MS = 5;
 /** Longest pause before a failed timer is tried again: no longer than the queue's visibility timeout. */
 const MAX_RETRY_SECONDS = 60;
 
+/** Bookings whose timers have come. */
+export interface TimedBookings extends BookingExpirer {
+  /**
+   * What these bookings are now, read consistently: an older view could show another booking that had the same id before,
+   * or a settled one that has been set back to PENDING since. A booking that is left out was not found or not read in time;
+   * either way nothing is known of it.
+   */
+  glimpse(bookingIds: readonly string[]): Promise<Map<string, Booking>>;
+}
+
+/** The queue that the timers came from. */
+export interface TimerQueue extends TimerTransport {
+  /**
+   * Lets failed messages come back sooner than the visibility timeout. Only a convenience: if it fails, they come then.
+   *
+   * @param retries each message's receipt handle and the seconds until it is visible again, 0 to 43,200
+   */
+  retryIn(retries: readonly { readonly receiptHandle: string; readonly seconds: number }[]): Promise<void>;
+}
+
 export interface ExpireBookingPorts {
-  readonly store: Pick<HeldItems, 'glimpse' | 'expire'>;
-  readonly queue: Pick<TimerSender, 'send' | 'retryIn'>;
-  readonly deadLetters: Pick<DeadLetters, 'put'>;
+  readonly store: TimedBookings;
+  readonly queue: TimerQueue;
+  readonly deadLetters: DeadLetterBox;
   readonly clock: Clock;
   readonly waitUntil: WaitUntil;
   readonly telemetry: Telemetry;

@@ -3,11 +3,10 @@
  * exactly the changes that were committed, whoever committed them.
  */
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda';
-import type { DeadLetters } from './adapters/dead-letters.ts';
-import type { EventBus } from './adapters/event-bus.ts';
 import { UnprocessableError } from './adapters/permanent-error.ts';
 import { COUNTS } from './contract.ts';
 import { type BookingEvent, eventOf } from './core/booking-events.ts';
+import type { DeadLetterBox } from './core/ports.ts';
 import { DoneRecords, failedRecords } from './runtime/batch.ts';
 import { iso } from './runtime/clock.ts';
 import { type RecordFailure, settleFailures } from './runtime/record-failures.ts';
@@ -16,9 +15,15 @@ import { type Item, readBooking, readStatus } from './table/item.ts';
 import { keyText } from './table/key-text.ts';
 import { BOOKINGS_SHAPE, type TableShape } from './table/shape.ts';
 
+/** Publishes events. */
+export interface EventPublisher {
+  /** Publishes events in as few requests as it can. Never throws: what is not published is returned, to be reported. */
+  publish(events: readonly BookingEvent[]): Promise<readonly { readonly event: BookingEvent; readonly error: Error }[]>;
+}
+
 export interface PublishEventsPorts {
-  readonly bus: Pick<EventBus, 'publish'>;
-  readonly deadLetters: Pick<DeadLetters, 'put'>;
+  readonly bus: EventPublisher;
+  readonly deadLetters: DeadLetterBox;
   readonly telemetry: Telemetry;
   /** What the table looks like. */
   readonly shape: TableShape;

@@ -6,16 +6,13 @@
  * because Lambda repeats a failed record and everything after it.
  */
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda';
-import type { DeadLetters } from './adapters/dead-letters.ts';
-import type { HeldItems } from './adapters/held-items.ts';
 import { UnprocessableError } from './adapters/permanent-error.ts';
-import type { TimerSender } from './adapters/timer-sender.ts';
 import { COUNTS, METRICS } from './contract.ts';
 import { adoptionOf, decideOnWrite, type ScheduledTimer, type SeenBooking } from './core/expiry-decisions.ts';
 import type { TimerSettings } from './core/hold-time.ts';
 import type { Adoption } from './core/moves.ts';
+import type { BookingAdopter, Clock, DeadLetterBox, TimerTransport } from './core/ports.ts';
 import { DoneRecords, failedRecords } from './runtime/batch.ts';
-import type { Clock } from './runtime/clock.ts';
 import { type RecordFailure, settleFailures } from './runtime/record-failures.ts';
 import type { Telemetry } from './runtime/telemetry.ts';
 import { type Item, seenBooking } from './table/item.ts';
@@ -23,9 +20,9 @@ import { keyText } from './table/key-text.ts';
 import type { TableShape } from './table/shape.ts';
 
 export interface ScheduleExpiryPorts {
-  readonly store: Pick<HeldItems, 'adopt'>;
-  readonly queue: Pick<TimerSender, 'send'>;
-  readonly deadLetters: Pick<DeadLetters, 'put'>;
+  readonly store: BookingAdopter;
+  readonly queue: TimerTransport;
+  readonly deadLetters: DeadLetterBox;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   /** What the table looks like. */

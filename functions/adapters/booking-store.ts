@@ -1,4 +1,5 @@
 /** The bookings table as customers use it, booking by booking. Every move is decided by the condition of its write. */
+import type { CreateOutcome, CustomerBookings, NewBooking } from '../api/ports.ts';
 import { type Booking, effectiveStatus, type MoveOutcome } from '../core/booking-status.ts';
 import { deadlineOf } from '../core/hold-time.ts';
 import {
@@ -17,27 +18,10 @@ import type { Table, WriteAnswer } from '../table/table.ts';
 import { writeOfMove } from '../table/write-of-move.ts';
 import { isPermanent } from './permanent-error.ts';
 
-/** What creating a booking takes. */
-export interface NewBooking {
-  readonly bookingId: string;
-  /** Length of the hold, ms: 1 second to 366 days. */
-  readonly holdMs: number;
-  readonly requestHash?: string;
-  /** The caller's own data, as JSON. */
-  readonly details?: Record<string, unknown>;
-}
-
-/**
- * exists: there is an item with this id already; it is left as it is. Without a booking it is an item of another kind.
- */
-export type CreateOutcome =
-  | { readonly kind: 'created'; readonly booking: Booking }
-  | { readonly kind: 'exists'; readonly booking: Booking | undefined };
-
 /** How often a move looks again at a booking that changed between its look and its write. Each time somebody else moved it. */
 const LOOKS = 5;
 
-export class BookingStore {
+export class BookingStore implements CustomerBookings {
   readonly #table: Table;
   readonly #shardCount: number;
 
@@ -50,11 +34,6 @@ export class BookingStore {
     this.#shardCount = shardCount;
   }
 
-  /**
-   * Creates a PENDING booking whose hold starts now. One that exists already is reported as a read reports it.
-   *
-   * @throws InvalidHoldError if the hold is too short or too long
-   */
   async create({ bookingId, holdMs, requestHash, details }: NewBooking, nowMs: number): Promise<CreateOutcome> {
     const item: Item = {
       bookingId: { S: bookingId },
@@ -78,12 +57,6 @@ export class BookingStore {
     return bookingOf(await this.#table.get(keyOf(bookingId)));
   }
 
-  /**
-   * The booking for somebody who relies on it. What is reported stays true: one that has lapsed and is PENDING is expired
-   * before it is reported, so that a payment on its way cannot land after "EXPIRED" was said.
-   *
-   * @throws Error of the engine, also if the expiry could not be made: then nothing may be said
-   */
   async read(bookingId: string, nowMs: number): Promise<Booking | undefined> {
     return bookingOf(await this.#madeTrue(bookingId, await this.#table.get(keyOf(bookingId)), nowMs));
   }
@@ -115,12 +88,7 @@ export class BookingStore {
     return this.#outcomeOf(bookingId, answer, 'CANCELLED', nowMs, () => this.cancel(bookingId, nowMs));
   }
 
-  /**
-   * Gives a PENDING booking a new hold that starts now. The write is on condition of the hold that was seen, so that a
-   * late duplicate of it never undoes a newer extension. One that has this very deadline already is left as it is.
-   *
-   * @throws InvalidHoldError if the hold is too short or too long
-   */
+  /** The write is on condition of the hold that was seen, so that a late duplicate of it never undoes a newer extension. */
   async extend(bookingId: string, holdMs: number, nowMs: number): Promise<MoveOutcome> {
     const expiresAtMs = deadlineOf(holdMs, nowMs);
     const shard = shardOf(bookingId, this.#shardCount);

@@ -16,6 +16,7 @@ import {
   leaveIndexMove,
   type Move,
 } from '../core/moves.ts';
+import type { BookingAdopter, BookingExpirer, IndexCleaner, PendingItems, PendingItemsPage } from '../core/ports.ts';
 import type { ConditionalWrite } from '../table/conditional-write.ts';
 import { asStored, type Item, readBooking, readStatus, seenBooking } from '../table/item.ts';
 import { keyOfText, keyText } from '../table/key-text.ts';
@@ -30,7 +31,7 @@ const LOOKS = 5;
 /** A move that expires a booking. A nearly full item takes its status alone. */
 type ExpiryMove = (seenDeadline: AsStored | undefined) => Move;
 
-export class HeldItems {
+export class HeldItems implements BookingExpirer, BookingAdopter, IndexCleaner, PendingItems<Item> {
   readonly #table: Table;
   readonly #shape: TableShape;
 
@@ -43,10 +44,7 @@ export class HeldItems {
     this.#shape = shape;
   }
 
-  /** A page of the table's PENDING items, in whatever shard they are: for finding those that are in none. */
-  async pendingItems(
-    cursor: Item | undefined,
-  ): Promise<{ readonly seen: readonly SeenBooking[]; readonly cursor?: Item }> {
+  async pendingItems(cursor: Item | undefined): Promise<PendingItemsPage<Item>> {
     const page = await this.#table.scan(isPendingIn(this.#shape), this.#indexedAttributes, cursor);
     return {
       seen: page.items.flatMap((item) => seenBooking(this.#shape, item) ?? []),
@@ -69,12 +67,7 @@ export class HeldItems {
     return new Map(bookings.map((booking) => [booking.bookingId, booking]));
   }
 
-  /**
-   * Makes bookings EXPIRED that are PENDING and lapsed, 25 in one round trip. Never throws: each booking has its outcome.
-   *
-   * @param bookingIds each at most once: DynamoDB refuses two statements on one item
-   * @param nowMs the clock, read after any waiting, epoch ms
-   */
+  /** @param bookingIds each at most once: DynamoDB refuses two statements on one item */
   async expire(
     bookingIds: readonly string[],
     expiredBy: ExpiredBy,
@@ -161,12 +154,6 @@ export class HeldItems {
     }
   }
 
-  /**
-   * Puts bookings into the index that their writers left out of it, on condition that they still have the deadline that
-   * was seen. One that has changed since is looked at again. Never throws: each booking has its outcome.
-   *
-   * @param decideAgain what a booking still lacks, as it is found now; undefined if nothing
-   */
   async adopt(
     adoptions: readonly Adoption[],
     decideAgain: (found: SeenBooking) => Adoption | undefined,
@@ -228,12 +215,6 @@ export class HeldItems {
     return found?.booking.status === 'PENDING' ? decideAgain(found) : undefined;
   }
 
-  /**
-   * Takes items out of the index that are not PENDING: a foreign writer settled them without doing so, or gave them no
-   * status. Does nothing to a PENDING booking.
-   *
-   * @throws Error if one of them could not be read or written
-   */
   async leaveIndex(bookingIds: readonly string[]): Promise<void> {
     const { status, attributes } = this.#shape;
     const writes = Array.from(await this.#read(bookingIds))

@@ -1,11 +1,10 @@
 /** What a sweep needs to schedule far bookings that come near: the timer queue, and its state in a table of its own. */
 import { SWEEP_STATE_ID } from '../contract.ts';
 import { readTimeMs } from '../core/hold-time.ts';
-import type { SweepScheduling } from '../core/sweep.ts';
+import type { SweepScheduling, TimerTransport } from '../core/ports.ts';
 import { isAsSeen } from '../table/conditional-write.ts';
 import { asStored } from '../table/item.ts';
 import type { Table } from '../table/table.ts';
-import type { TimerSender } from './timer-sender.ts';
 
 const KEY = { stateId: { S: SWEEP_STATE_ID } };
 
@@ -13,7 +12,7 @@ const KEY = { stateId: { S: SWEEP_STATE_ID } };
  * @param queue the timer queue
  * @param stateTable the sweep's own table
  */
-export const sweepScheduling = (queue: TimerSender, stateTable: Table): SweepScheduling => ({
+export const sweepScheduling = (queue: TimerTransport, stateTable: Table): SweepScheduling => ({
   send: (timers) => queue.send(timers),
   readState: async () => {
     const item = (await stateTable.get(KEY)) ?? {};

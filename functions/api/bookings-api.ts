@@ -2,8 +2,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { type Context, Hono } from 'hono';
 import * as v from 'valibot';
-import type { BookingStore } from '../adapters/booking-store.ts';
-import type { PendingIndex } from '../adapters/pending-index.ts';
 import { isPermanent } from '../adapters/permanent-error.ts';
 import type { MoveOutcome } from '../core/booking-status.ts';
 import {
@@ -13,12 +11,14 @@ import {
   MIN_HOLD_MS,
   type TimerSettings,
 } from '../core/hold-time.ts';
+import type { Clock } from '../core/ports.ts';
 import { type SweepPorts, sweep } from '../core/sweep.ts';
-import { type Clock, iso } from '../runtime/clock.ts';
+import { iso } from '../runtime/clock.ts';
 import type { Telemetry } from '../runtime/telemetry.ts';
 import { bookingJson } from './booking-json.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { openApiDocument } from './openapi.ts';
+import type { CustomerBookings, PendingList } from './ports.ts';
 import { type FieldError, Problem } from './problem.ts';
 import { BOOKINGS_PATH, type RouteName, routes } from './routes.ts';
 import {
@@ -44,8 +44,8 @@ export interface RequestBindings {
 }
 
 export interface BookingsApiPorts {
-  readonly store: Pick<BookingStore, 'create' | 'read' | 'confirm' | 'cancel' | 'extend'>;
-  readonly index: Pick<PendingIndex, 'listPending'>;
+  readonly store: CustomerBookings;
+  readonly index: PendingList;
   readonly sweepPorts: SweepPorts;
   /** Whether this is the cron token; compares in constant time. */
   readonly isCronToken: (token: string) => Promise<boolean>;
