@@ -1,26 +1,8 @@
 /**
  * Names that both the infrastructure (lib) and the running code (functions, local, commands) use.
- * Each is part of the service's contract: clients write these attributes, operators look at these metrics.
+ * Each is part of the service's contract: operators look at these metrics, a deployment reads what another one wrote. The
+ * attributes of a table are in table/shape.ts.
  */
-
-/** Attributes of an item of the bookings table. */
-export const BOOKING_ATTRIBUTES = {
-  bookingId: 'bookingId',
-  status: 'status',
-  expiresAtMs: 'expiresAtMs',
-  holdStartedAtMs: 'holdStartedAtMs',
-  pendingShard: 'pendingShard',
-  createdAtMs: 'createdAtMs',
-  confirmedAtMs: 'confirmedAtMs',
-  cancelledAtMs: 'cancelledAtMs',
-  expiredAtMs: 'expiredAtMs',
-  expiredBy: 'expiredBy',
-  requestHash: 'requestHash',
-  details: 'details',
-} as const;
-
-/** The sparse index of PENDING bookings: `pendingShard` → `expiresAtMs`. */
-export const PENDING_INDEX = 'pending-by-expiry';
 
 /** Attributes of the sweep's state table that the template names. */
 export const SWEEP_STATE_ATTRIBUTES = {

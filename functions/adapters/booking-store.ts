@@ -12,8 +12,8 @@ import {
   type Move,
 } from '../core/moves.ts';
 import { shardOf } from '../core/pending-shard.ts';
-import { asStored, type Item, type Json, jsonAttribute, readBooking, seenHold } from '../table/item.ts';
-import { BOOKINGS_SHAPE } from '../table/shape.ts';
+import { asStored, type Item, type Json, jsonAttribute, readBooking, readStatus, seenHold } from '../table/item.ts';
+import { BOOKINGS_SHAPE, OWN_ATTRIBUTES } from '../table/shape.ts';
 import type { Table, WriteAnswer } from '../table/table.ts';
 import { writeOfMove } from '../table/write-of-move.ts';
 import { isPermanent } from './permanent-error.ts';
@@ -35,17 +35,18 @@ export class BookingStore implements CustomerBookings {
   }
 
   async create({ bookingId, holdMs, requestHash, details }: NewBooking, nowMs: number): Promise<CreateOutcome> {
+    const { status, deadline, attributes } = BOOKINGS_SHAPE;
     const item: Item = {
-      bookingId: { S: bookingId },
-      status: { S: 'PENDING' },
-      expiresAtMs: { N: String(deadlineOf(holdMs, nowMs)) },
-      holdStartedAtMs: { N: String(nowMs) },
-      pendingShard: { N: String(shardOf(bookingId, this.#shardCount)) },
-      createdAtMs: { N: String(nowMs) },
-      ...(requestHash && { requestHash: { S: requestHash } }),
-      ...(details && { details: jsonAttribute(details as Json) }),
+      ...keyOf(bookingId),
+      [status.attribute]: { S: 'PENDING' },
+      [deadline.attribute]: { N: String(deadlineOf(holdMs, nowMs)) },
+      [attributes.holdStartedAtMs]: { N: String(nowMs) },
+      [attributes.pendingShard]: { N: String(shardOf(bookingId, this.#shardCount)) },
+      [OWN_ATTRIBUTES.createdAtMs]: { N: String(nowMs) },
+      ...(requestHash && { [OWN_ATTRIBUTES.requestHash]: { S: requestHash } }),
+      ...(details && { [OWN_ATTRIBUTES.details]: jsonAttribute(details as Json) }),
     };
-    const answer = await this.#table.create(item, 'bookingId');
+    const answer = await this.#table.create(item, KEY_ATTRIBUTE);
     if (answer.kind === 'refused') {
       return { kind: 'exists', booking: bookingOf(await this.#madeTrue(bookingId, answer.found, nowMs)) };
     }
@@ -82,8 +83,9 @@ export class BookingStore implements CustomerBookings {
   async cancel(bookingId: string, nowMs: number): Promise<MoveOutcome> {
     let answer = await this.#write(bookingId, cancelMove(nowMs));
     for (let looks = 0; looks < LOOKS && answer.kind === 'refused'; looks += 1) {
-      if (answer.found?.status?.S !== 'CONFIRMED') break;
-      answer = await this.#write(bookingId, cancelConfirmedMove(nowMs, asStored(answer.found, 'confirmedAtMs')));
+      if (answer.found === undefined || readStatus(BOOKINGS_SHAPE, answer.found) !== 'CONFIRMED') break;
+      const seenConfirmedAtMs = asStored(answer.found, OWN_ATTRIBUTES.confirmedAtMs);
+      answer = await this.#write(bookingId, cancelConfirmedMove(nowMs, seenConfirmedAtMs));
     }
     return this.#outcomeOf(bookingId, answer, 'CANCELLED', nowMs, () => this.cancel(bookingId, nowMs));
   }
@@ -136,7 +138,8 @@ export class BookingStore implements CustomerBookings {
   }
 }
 
-const keyOf = (bookingId: string): Item => ({ bookingId: { S: bookingId } });
+const KEY_ATTRIBUTE = BOOKINGS_SHAPE.key.partition.name;
+const keyOf = (bookingId: string): Item => ({ [KEY_ATTRIBUTE]: { S: bookingId } });
 
 /** The booking of an item of the bookings table. */
 const bookingOf = (item: Item | undefined): Booking | undefined => readBooking(BOOKINGS_SHAPE, item);
