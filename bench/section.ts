@@ -11,8 +11,8 @@ export interface SectionWork {
   /** What goes into the JSON: put here as it is found, so that a failure leaves what was found before. */
   readonly figures: Record<string, unknown>;
   say(text: string): void;
-  /** @param forSeconds about how long the work takes; 0 if it tells its progress itself */
-  progress<T>(label: string, forSeconds: number, work: (tell: (share: number) => void) => Promise<T>): Promise<T>;
+  /** @param forSeconds about how long the work takes; 0 if it reports its progress itself */
+  progress<T>(label: string, forSeconds: number, work: (showShare: (share: number) => void) => Promise<T>): Promise<T>;
   /** The rows of a table that is printed when the section ends, with what it has by then. */
   table(header: readonly string[], title?: string): (string | number)[][];
   /** Has something done when the section ends, also if it fails: in the order of the calls, tables among them. */

@@ -57,7 +57,7 @@ export interface Connection {
   readonly placeText: string;
   readonly shardCount: number;
   readonly settings: TimerSettings;
-  /** Absent where the table's tags do not tell which queue and which state are its own. */
+  /** Absent where the table's tags do not say which queue and which state are its own. */
   readonly scheduling?: SweepScheduling;
   /** For items as they are stored, where the store's view of a booking is not enough. */
   readonly client: DynamoDBClient;
@@ -65,10 +65,10 @@ export interface Connection {
   readonly streamArn?: string;
   /** Where the readers of the stream and the queue can be asked for; absent on an engine of one's own. */
   readonly eventSources?: EventSourceAccess;
-  /** The bookings' own timers; absent where the table's tags do not tell. */
+  /** The bookings' own timers; absent where the table's tags do not say. */
   readonly queue?: TimerSender;
   readonly timerQueueUrl?: string;
-  /** What the names of the service's alarms begin with; absent where the table's tags do not tell. */
+  /** What the names of the service's alarms begin with; absent where the table's tags do not say. */
   readonly alarmPrefix?: string;
   /** URLs of the dead-letter queues, by the names that their alarms and the runbook use. */
   readonly deadLetterQueueUrls: ReadonlyMap<string, string>;

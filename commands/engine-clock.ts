@@ -20,7 +20,7 @@ export interface Difference {
 }
 
 /**
- * What an answer's `Date` header tells about this machine's clock. The header counts whole seconds, and was written at some
+ * What an answer's `Date` header says about this machine's clock. The header counts whole seconds, and was written at some
  * moment between the request and the answer.
  */
 export const differenceOf = (date: string, sentAtMs: number, receivedAtMs: number): Difference | undefined => {

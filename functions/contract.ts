@@ -68,9 +68,9 @@ export const METRICS = {
   unprocessable: 'Unprocessable',
 } as const;
 
-/** What is counted in the log lines of the metrics only, for whoever looks for a cause. Nothing is sent that is zero. */
+/** What is counted in the log lines of the metrics only, for those who look for a cause. Nothing is sent that is zero. */
 export const COUNTS = {
-  /** Bookings that a sweep expired: what became of `OverdueFound`. */
+  /** Bookings that a sweep expired, of those in `OverdueFound`. */
   expiredBySweep: 'ExpiredBySweep',
   /** Timers sent to the queue, by the stream or by a sweep. */
   scheduled: 'TimersScheduled',
@@ -88,7 +88,7 @@ export const COUNTS = {
   extended: 'Extended',
   /** Timers whose booking does not exist. */
   missing: 'BookingsMissing',
-  /** Repeated messages of one batch: the same timer twice, whatever became of it. */
+  /** Repeated messages of one batch: the same timer twice, whatever its outcome. */
   duplicateTimers: 'DuplicateTimers',
   /** Timers whose write was refused, and the reason could not be read: nothing is left to do, but nobody knows why. */
   refused: 'RefusedUnexplained',

@@ -1,6 +1,6 @@
 /**
  * Timers arrived, a little early: wait for each deadline, then expire the booking. Whether it expires is decided by the
- * condition of the write alone; whatever comes twice, late or for nothing ends there.
+ * condition of the write alone: duplicate, late and needless timers stop at that condition.
  */
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { isPermanent } from './adapters/permanent-error.ts';
@@ -89,7 +89,7 @@ export const createHandler =
     );
     const unprocessable = [...notSentAgain, ...notExpired].filter(({ error }) => isPermanent(error));
     const failed = [...notSentAgain, ...notExpired].filter(({ error }) => !isPermanent(error));
-    tell(outcomes, malformed.length, unprocessable.length, failed.length, ports.telemetry);
+    logOutcomes(outcomes, malformed.length, unprocessable.length, failed.length, ports.telemetry);
 
     const dead = [...malformed, ...unprocessable.map(({ message, error }) => ({ message, reason: String(error) }))];
     const notTaken = await bury(dead, ports);
@@ -142,7 +142,7 @@ const expireEachAtItsDeadline = async (
     targets.filter(({ timer }) => timer.expiresAtMs > clock()).map(({ timer }) => timer.bookingId),
   );
   if (waiting.size > 0) {
-    // A read made while waiting may prove that nothing is to do, for a tenth of the price of a refused write.
+    // A read made while waiting may prove that there is nothing to do, for a tenth of the price of a refused write.
     // It is never awaited: an answer that comes after the deadline is not worth being late for.
     store.glimpse([...waiting]).then(
       (snapshots) => {
@@ -214,14 +214,14 @@ const sendAgain = async (
   });
 };
 
-const tell = (
+const logOutcomes = (
   outcomes: readonly TargetOutcome[],
   malformed: number,
   unprocessable: number,
   failed: number,
   telemetry: Telemetry,
 ): void => {
-  const told = outcomes.map(([{ timer, messages }, outcome]) => {
+  const logged = outcomes.map(([{ timer, messages }, outcome]) => {
     const { bookingId } = timer;
     const lagMs = outcome.kind === 'expired' ? outcome.expiredAtMs - timer.expiresAtMs : undefined;
     if (lagMs !== undefined) telemetry.lag(lagMs);
@@ -230,7 +230,7 @@ const tell = (
     if (messages.length > 1) telemetry.count(COUNTS.duplicateTimers, messages.length - 1);
     return { bookingId, outcome: outcome.kind, ...(lagMs !== undefined && { lagMs }) };
   });
-  if (told.length > 0) telemetry.info('timers done', { outcomes: told });
+  if (logged.length > 0) telemetry.info('timers done', { outcomes: logged });
   if (malformed > 0) telemetry.count(COUNTS.malformed, malformed);
   if (unprocessable > 0) telemetry.count(METRICS.unprocessable, unprocessable);
   if (failed > 0) telemetry.count(COUNTS.failed, failed);

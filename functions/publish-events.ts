@@ -1,6 +1,6 @@
 /**
- * A booking's status changed: tell the event bus. Invoked with batches of the table's stream, so that an event is sent for
- * exactly the changes that were committed, whoever committed them.
+ * A booking's status changed: publish it on the event bus. Invoked with batches of the table's stream, so that an event is sent for
+ * exactly the changes that were committed, by any writer.
  */
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda';
 import { UnprocessableError } from './adapters/permanent-error.ts';
@@ -76,7 +76,7 @@ const eventOfChange = (shape: TableShape, change: DynamoDBRecord['dynamodb']): B
 
 /**
  * Whether an item became what a lapsed one becomes because its hold lapsed. An owner's word for that may be one that others
- * give it too, such as `available`: then the service's own mark tells.
+ * give it too, such as `available`: then the service's own mark decides.
  */
 const isExpiry = (shape: TableShape, statusBefore: string | undefined, before?: Item, after?: Item): boolean => {
   if (shape.status.expired === BOOKINGS_SHAPE.status.expired) return true;

@@ -57,7 +57,7 @@ export const createHandler = (ports: ScheduleExpiryPorts) => {
     const newRecords = event.Records.filter((record) => !done.has(record));
     const { timers, adoptions, farBookings, misunderstood } = plan(newRecords, nowMs, ports);
     const [sending, adopting] = await Promise.all([send(timers, ports), adopt(adoptions, nowMs, ports)]);
-    tell({ scheduled: sending.done, adopted: adopting.done, leftToSweep: farBookings }, ports.telemetry);
+    logScheduled({ scheduled: sending.done, adopted: adopting.done, leftToSweep: farBookings }, ports.telemetry);
     const failures = [...misunderstood, ...sending.failures, ...adopting.failures];
     const failed = await settleFailures(failures, ports, COUNTS.failed);
     ports.telemetry.flush();
@@ -71,7 +71,7 @@ const plan = (
   nowMs: number,
   { telemetry, shape, shardCount, settings }: ScheduleExpiryPorts,
 ): Plan => {
-  // The last word about a booking counts: its earlier timers of this batch would come for nothing.
+  // Only the last change of a booking counts: the timers of its earlier changes in this batch are not needed.
   const timers = new Map<string, Due<ScheduledTimer>>();
   const adoptions = new Map<string, Due<Adoption>>();
   const farBookings: string[] = [];
@@ -147,7 +147,7 @@ const adopt = async (
   return { done, failures };
 };
 
-const tell = (what: Readonly<Record<string, readonly string[]>>, telemetry: Telemetry): void => {
+const logScheduled = (what: Readonly<Record<string, readonly string[]>>, telemetry: Telemetry): void => {
   const { scheduled = [], adopted = [], leftToSweep = [] } = what;
   if (scheduled.length > 0) telemetry.count(COUNTS.scheduled, scheduled.length);
   if (adopted.length > 0) telemetry.count(COUNTS.adopted, adopted.length);

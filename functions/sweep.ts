@@ -54,7 +54,7 @@ export const createHandler =
     const anew = event.isDeployment === true;
     const swept = await sweep(ports, { overdueAfterMs: OVERDUE_AFTER_MS, settings, anew, mayContinue });
     const done = together(swept, mayContinue() ? await look(ports, mayContinue) : NOT_LOOKED);
-    tell(done, telemetry);
+    logSweep(done, telemetry);
     const { expired, scheduled, adopted, remaining, errors } = done;
     if (errors.length > 0) throw new AggregateError(errors, `the sweep met ${errors.length} error(s)`);
     return { expired, scheduled, adopted, remaining };
@@ -97,7 +97,7 @@ const together = (swept: SweepReport, looked: Looked) => {
   };
 };
 
-const tell = (done: ReturnType<typeof together>, telemetry: Telemetry): void => {
+const logSweep = (done: ReturnType<typeof together>, telemetry: Telemetry): void => {
   const { expired, scheduled, overdueFound, leftOut, adopted, remaining, lagsMs, errors, unprocessable } = done;
   for (const warning of done.warnings) telemetry.warn(warning);
   for (const error of errors) telemetry.error('sweep failed in part', { error });

@@ -6,7 +6,7 @@ import { BOOKINGS_SHAPE } from '../functions/table/shape.ts';
 import { tableEncryption } from './sweep-state.ts';
 
 export interface BookingTableProps {
-  /** What becomes of it when the stack is deleted; a table that is not deleted with it is protected. */
+  /** What happens to it when the stack is deleted; a table that is not deleted with it is protected. */
   readonly removalPolicy: RemovalPolicy;
   /** @default - a key that AWS owns */
   readonly key?: IKey | undefined;

@@ -48,7 +48,7 @@ class Partition {
   }
 }
 
-/** What has become of the bookings. */
+/** How many bookings were expired how, and how late. */
 export interface TableCounts {
   early: number;
   bySweep: number;

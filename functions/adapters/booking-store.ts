@@ -62,7 +62,7 @@ export class BookingStore implements CustomerBookings {
     return bookingOf(await this.#madeTrue(bookingId, await this.#table.get(keyOf(bookingId)), nowMs));
   }
 
-  /** An item as it may be told of: one that has lapsed and is PENDING is expired first. */
+  /** An item as it may be reported: one that has lapsed and is PENDING is expired first. */
   async #madeTrue(bookingId: string, item: Item | undefined, nowMs: number): Promise<Item | undefined> {
     const booking = bookingOf(item);
     if (booking?.status !== 'PENDING' || effectiveStatus(booking, nowMs) !== 'EXPIRED') return item;

@@ -8,7 +8,7 @@ const FRESH_MS = 5 * 60_000;
 const LOOK_AGAIN_MS = 10_000;
 
 /**
- * Tells whether a token is the current one. Compares digests, in constant time.
+ * Whether a token is the current one. Compares digests, in constant time.
  *
  * @throws Error if Secrets Manager cannot be reached and no token is known
  */

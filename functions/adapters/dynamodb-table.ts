@@ -129,7 +129,7 @@ export class DynamoDbTable implements Table {
 
   /**
    * Not every engine says what a failed condition of a batch found, and none does of an item that is not there: a read
-   * tells. It decides nothing, the write was refused. Undefined if the read fails.
+   * shows it. It decides nothing, the write was refused. Undefined if the read fails.
    */
   async #look(writes: readonly KeyedWrite[]): Promise<Map<string, Item> | undefined> {
     const attributes = writes.flatMap(({ key, write: { set, remove, condition } }) => [

@@ -278,7 +278,7 @@ export class HeldItems implements BookingExpirer, BookingAdopter, IndexCleaner, 
       ...(key.sort ? [key.sort.name] : []),
       status.attribute,
       deadline.attribute,
-      // A table of many kinds may tell them apart by its key.
+      // A table of many kinds may distinguish them by its key.
       ...Object.keys(only).filter((name) => name !== key.partition.name && name !== key.sort?.name),
     ];
   }

@@ -1,4 +1,4 @@
-/** What tells one creating request from another. Bookings keep the hash: the text that is hashed must not change. */
+/** Hashes that distinguish one creating request from another. Bookings keep the hash: the text that is hashed must not change. */
 import { createHash } from 'node:crypto';
 
 /** The hash of what a creating request asks for: the same for the same JSON, in whatever order its names came. */

@@ -3,8 +3,8 @@
  * the shard out, and the stream's record that would have put them in was never processed, or was given up.
  *
  * They are found by reading the table itself. A patrol reads a megabyte at each sweep and goes on from there at the next;
- * as soon as there is a reason to look at everything, it reads the whole table at once. So whatever reached the table
- * expires, without anybody's doing, whatever became of its record.
+ * as soon as there is a reason to look at everything, it reads the whole table at once. So every
+ * booking that reached the table expires without anybody's doing, even if its record was never processed.
  */
 import { adoptionOf, type ScheduledTimer, type SeenBooking } from './expiry-decisions.ts';
 import { isNear, OVERDUE_AFTER_MS, type TimerSettings, timerDelaySeconds } from './hold-time.ts';
@@ -33,7 +33,7 @@ export interface LeftOutPorts<Cursor = unknown> {
   readonly settings: TimerSettings;
 }
 
-/** What was found in some pages, and what became of it. */
+/** What was found in some pages, and what was done about it. */
 export interface LeftOutReport {
   /** Bookings that were in no legal shard. */
   readonly found: number;

@@ -27,7 +27,7 @@ export const sweepFinished = (expired: number): string => `Successfully expired 
 const PAGE_SIZE = 1_000;
 /** Shards worked on at once. A shard takes 1,000 writes a second, which one worker can nearly fill by itself. */
 const CONCURRENT_SHARDS = 16;
-/** Lags kept for the metrics of one sweep: CloudWatch takes 100 in a line, and ten lines tell enough of a backlog. */
+/** Lags kept for the metrics of one sweep: CloudWatch takes 100 in a line, and ten lines show enough of a backlog. */
 export const MAX_LAGS = 1_000;
 
 /** What a sweep works with. */
@@ -45,13 +45,13 @@ export interface SweepRequest {
   readonly overdueAfterMs: number;
   readonly settings: TimerSettings;
   /**
-   * Whether to schedule anew, whatever earlier sweeps noted: after a deployment. What the version before left to sweeps, these
-   * may have passed already, because their horizon is another.
+   * Whether to schedule again from what is overdue, whatever earlier sweeps noted: after a deployment. What the version before left to sweeps, these
+   * may have passed already, because their horizon was different.
    */
   readonly anew?: boolean;
   /** Asked before each round trip; once false, the sweep ends and says what remains. */
   readonly mayContinue: () => boolean;
-  /** Told after each write how many overdue bookings were found and expired so far. */
+  /** Called after each write with how many overdue bookings were found and expired so far. */
   readonly onProgress?: (progress: { readonly overdueFound: number; readonly expired: number }) => void;
 }
 

@@ -1,5 +1,5 @@
 /**
- * What becomes of a stream record that could not be processed. A permanent failure goes into the dead-letter queue, with
+ * What is done with a stream record that could not be processed. A permanent failure goes into the dead-letter queue, with
  * the booking's id and the reason, and its record is done. Only what may go away fails a record, because Lambda repeats a
  * failed record and everything after it: one record must never stop another.
  */

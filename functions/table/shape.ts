@@ -209,7 +209,7 @@ const refuseClashes = ({ key, status, deadline, onExpire, only, attributes }: Ta
   const meaningOf = new Map<string, string>();
   for (const [meaning, name] of meanings) {
     const other = meaningOf.get(name);
-    // A table of many kinds may tell them apart by its key.
+    // A table of many kinds may distinguish them by its key.
     if (other !== undefined && !(meaning === 'only' && other.startsWith('key.'))) {
       throw refused(meaning, `be another attribute than ${other}`, name);
     }
