@@ -45,7 +45,7 @@ export interface Bill {
  * The bill for a million bookings. Reading a table's stream from Lambda is free. What the application pays for itself (to
  * write the booking, and to confirm it) is not in it, but what the index adds to these writes is.
  *
- * Publishing events is added separately: nobody needs it for the booking to expire.
+ * Publishing events is added separately: the booking expires without it.
  *
  * @param holdMs how long the bookings wait in the index: its storage is billed by the hour
  * @param indexUnitsByApplication write units that the index added to the application's own writes, per booking

@@ -13,7 +13,7 @@ export class WrongClockError extends Error {
   override readonly name = 'WrongClockError';
 }
 
-/** How far a clock is ahead of another, ms, at the least and at the most; negative for behind. */
+/** How far a clock is ahead of another, ms, at least and at most; negative for behind. */
 export interface Difference {
   readonly leastMs: number;
   readonly mostMs: number;

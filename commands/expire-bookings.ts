@@ -28,7 +28,7 @@ ${CONNECT_USAGE}
 
 Exit codes: 0 done, 1 the table could not be reached or a part of the sweep failed, 2 wrong usage.`;
 
-/** Bookings from which on a progress bar is worth its place. */
+/** From this many bookings on a progress bar is shown. */
 const MUCH_TO_DO = 500;
 /** Pauses of a worker after a sweep that failed: twice as long each time, from one second to a minute. */
 const FIRST_BACK_OFF_MS = SECOND_MS;
@@ -176,7 +176,7 @@ const worker = async (options: Options, periodMs: number): Promise<void> => {
       backOffMs = Math.min(LONGEST_BACK_OFF_MS, Math.max(FIRST_BACK_OFF_MS, backOffMs * 2));
       console.error(`expire-bookings: ${reasonOf(error)}; trying again in ${backOffMs / SECOND_MS} s`);
     }
-    // From start to start, so that a long sweep does not slow the pace; the next begins only when this one is through.
+    // From start to start, so that a long sweep does not slow the pace; the next begins only when this one has ended.
     const pauseMs = backOffMs || Math.max(0, startedAtMs + periodMs - Date.now());
     await sleep(pauseMs, undefined, { signal: stopping.signal }).catch(() => {});
   }

@@ -23,11 +23,11 @@ export class DemoErrors {
   /** @param ids of the bookings and messages that are errors by plan */
   plan(ids: Iterable<string>): void {
     this.#planned = new Set(ids);
-    for (const { logicalId, line } of this.#early.splice(0)) this.saw(logicalId, line);
+    for (const { logicalId, line } of this.#early.splice(0)) this.takeLogLine(logicalId, line);
   }
 
   /** Takes one log line; all but errors are left aside. */
-  saw(logicalId: string, line: string): void {
+  takeLogLine(logicalId: string, line: string): void {
     const entry = JSON.parse(line) as Entry;
     if (entry.level !== 'ERROR') return;
     if (this.#planned === undefined) {

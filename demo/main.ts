@@ -66,7 +66,7 @@ const run = async (): Promise<boolean> => {
           .map(([name, url]) => [name, url.replace(/^http:\/\/[^/]+/, lossyQueue.endpoint)]),
       ),
     }),
-    onLogLine: (logicalId, line) => watch.saw(logicalId, line),
+    onLogLine: (logicalId, line) => watch.takeLogLine(logicalId, line),
     onProblem: (problem) => watch.problems.push(problem),
   });
   lossyQueue.forwardTo(runtime.sqsEndpoint);

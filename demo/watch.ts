@@ -51,7 +51,7 @@ export class Watch {
   }
 
   /** Takes one log line of a Lambda. */
-  saw(logicalId: string, line: string): void {
+  takeLogLine(logicalId: string, line: string): void {
     let entry: { message?: string; outcomes?: { outcome: string; lagMs?: number }[]; expired?: number };
     try {
       entry = JSON.parse(line);
@@ -68,7 +68,7 @@ export class Watch {
       this.#bySweep += entry.expired;
       this.log(`the sweep found bookings whose timers were lost: ${entry.message}`);
     }
-    this.errors.saw(logicalId, line);
+    this.errors.takeLogLine(logicalId, line);
   }
 
   /** Shows how far the bookings are until all are settled or expired, or until it gives up. */

@@ -63,14 +63,14 @@ interface Target {
 }
 
 /** A message that can never be processed, and why. */
-interface Dead {
+interface UnprocessableMessage {
   readonly message: SQSRecord;
   readonly reason: string;
 }
 
 interface SortedBatch {
   readonly targets: readonly Target[];
-  readonly malformed: readonly Dead[];
+  readonly malformed: readonly UnprocessableMessage[];
   readonly tooEarly: readonly { readonly scheduled: ScheduledTimer; readonly message: SQSRecord }[];
 }
 
@@ -92,7 +92,7 @@ export const createHandler =
     logOutcomes(outcomes, malformed.length, unprocessable.length, failed.length, ports.telemetry);
 
     const dead = [...malformed, ...unprocessable.map(({ message, error }) => ({ message, reason: String(error) }))];
-    const notTaken = await bury(dead, ports);
+    const notTaken = await putIntoDeadLetters(dead, ports);
     await retrySoon(
       notTaken,
       failed.map(({ message }) => message),
@@ -106,7 +106,7 @@ const sortOut = (
   { clock, telemetry, timerLeadMs, shape }: ExpireBookingPorts,
 ): SortedBatch => {
   const targets = new Map<string, Target>();
-  const malformed: Dead[] = [];
+  const malformed: UnprocessableMessage[] = [];
   const tooEarly: SortedBatch['tooEarly'][number][] = [];
   for (const message of records) {
     try {
@@ -238,7 +238,10 @@ const logOutcomes = (
 };
 
 /** Puts messages into the dead-letter queue as they came, each with its reason. Returns those that it did not take. */
-const bury = async (dead: readonly Dead[], { deadLetters }: ExpireBookingPorts): Promise<SQSRecord[]> => {
+const putIntoDeadLetters = async (
+  dead: readonly UnprocessableMessage[],
+  { deadLetters }: ExpireBookingPorts,
+): Promise<SQSRecord[]> => {
   if (dead.length === 0) return [];
   const untaken = await deadLetters.put(dead.map(({ message, reason }) => ({ message, body: message.body, reason })));
   return untaken.map(({ message }) => message);

@@ -47,7 +47,7 @@ export interface DeploymentOptions {
 /**
  * Finds the deployment and connects to its table.
  *
- * @throws Error with the way out if there is none, or if it cannot be read or reached
+ * @throws Error that says what to do if there is none, or if it cannot be read or reached
  */
 export const findDeployment = (options: DeploymentOptions, ledger: Ledger): Promise<Deployment> =>
   options.stack === undefined ? localDeployment(options, ledger) : stackDeployment(options.stack, options, ledger);
