@@ -35,7 +35,7 @@ export interface TimedBookings extends BookingExpirer {
 }
 
 /** The queue that the timers came from. */
-export interface TimerQueue extends TimerTransport {
+export interface SourceQueue extends TimerTransport {
   /**
    * Lets failed messages come back sooner than the visibility timeout. Only a convenience: if it fails, they come then.
    *
@@ -46,7 +46,7 @@ export interface TimerQueue extends TimerTransport {
 
 export interface ExpireBookingPorts {
   readonly store: TimedBookings;
-  readonly queue: TimerQueue;
+  readonly queue: SourceQueue;
   readonly deadLetters: DeadLetterBox;
   readonly clock: Clock;
   readonly waitUntil: WaitUntil;
