@@ -1,6 +1,7 @@
 /** The webhook's token, kept in Secrets Manager and rotated there without a deployment. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import type { Clock } from '../core/ports.ts';
 
 /** How long a token is taken as current, ms: a request with an old one is refused this long after a rotation at most. */
 const FRESH_MS = 5 * 60_000;
@@ -15,7 +16,7 @@ const LOOK_AGAIN_MS = 10_000;
 export const cronTokenCheck = (
   client: SecretsManagerClient,
   secretId: string,
-  clock: () => number,
+  clock: Clock,
 ): ((token: string) => Promise<boolean>) => {
   let known: { digest: Buffer; readAtMs: number } | undefined;
 
