@@ -45,7 +45,7 @@ export interface Bill {
  * The bill for a million bookings. Reading a table's stream from Lambda is free. What the application pays for itself (to
  * write the booking, and to confirm it) is not in it, but what the index adds to these writes is.
  *
- * Telling the event bus is added separately: nobody needs it for the booking to expire.
+ * Publishing events is added separately: the booking expires without it.
  *
  * @param holdMs how long the bookings wait in the index: its storage is billed by the hour
  * @param indexUnitsByApplication write units that the index added to the application's own writes, per booking
@@ -56,7 +56,7 @@ export const billOf = (measured: Measured, holdMs: number, indexUnitsByApplicati
   const requests = sum(SQS_REQUESTS.map((operation) => sqs[operation]?.requests ?? 0));
   const writeUnits = sum(Object.values(dynamodb).map((use) => use.writeUnits));
   const readUnits = sum(Object.values(dynamodb).map((use) => use.readUnits));
-  const { PublishEventsFunction: telling, ...expiring } = lambdas;
+  const { PublishEventsFunction: publishing, ...expiring } = lambdas;
   const lambdaUse = Object.values(expiring);
   const storedGbMonths = (INDEX_ENTRY_BYTES / 1e9) * (holdMs / MONTH_MS);
   const rows: [string, number, number][] = [
@@ -74,9 +74,14 @@ export const billOf = (measured: Measured, holdMs: number, indexUnitsByApplicati
     usdPerMillion: perBooking * price * 1e6,
   }));
   const usdPerMillion = sum(items.map((row) => row.usdPerMillion));
-  // Each booking that expires is told; the write units of an expiry are two.
+  // Each booking that expires is published; the write units of an expiry are two.
   const expired = writeUnits / 2 / bookings;
-  const tellingUsd =
-    ((telling?.invocations ?? 0) * PRICES.lambdaRequest + (telling?.gbSeconds ?? 0) * PRICES.lambdaGbSecond) / bookings;
-  return { items, usdPerMillion, withEvents: usdPerMillion + (tellingUsd + Math.min(1, expired) * PRICES.event) * 1e6 };
+  const publishingUsd =
+    ((publishing?.invocations ?? 0) * PRICES.lambdaRequest + (publishing?.gbSeconds ?? 0) * PRICES.lambdaGbSecond) /
+    bookings;
+  return {
+    items,
+    usdPerMillion,
+    withEvents: usdPerMillion + (publishingUsd + Math.min(1, expired) * PRICES.event) * 1e6,
+  };
 };

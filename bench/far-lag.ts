@@ -79,7 +79,7 @@ export const measureFar = async (
   }
 };
 
-/** What sweeps have used so far: nobody else queries, reads one item or updates one while everything is on hold. */
+/** What sweeps have used so far: nothing else queries, reads one item or updates one while everything is on hold. */
 const sweepUse = (service: Service): Measured | undefined =>
   service.meters && {
     bookings: 0,

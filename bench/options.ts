@@ -1,4 +1,4 @@
-/** What the benchmark may be told on its command line. */
+/** The options of the benchmark's command line. */
 import { join } from 'node:path';
 import { PROJECT_DIRECTORY } from '../service/project.ts';
 import { endIfUsage, parseOptions, UsageError } from '../terminal/usage.ts';

@@ -4,14 +4,14 @@ import { canShowBars, progressBar } from '../terminal/progress-bar.ts';
 /**
  * Runs some work and shows how far it is.
  *
- * @param forSeconds about how long it takes; 0 if the work tells its progress itself
+ * @param forSeconds about how long it takes; 0 if the work reports its progress itself
  * @param quiet shows nothing
  */
 export const withProgress = async <T>(
   label: string,
   forSeconds: number,
   quiet: boolean,
-  work: (tell: (share: number) => void) => Promise<T>,
+  work: (showShare: (share: number) => void) => Promise<T>,
 ): Promise<T> => {
   if (quiet) return work(() => {});
   if (!canShowBars()) {

@@ -1,4 +1,4 @@
-/** A thread that makes requests as expire-booking does, and tells how long each took and what CPU. See permissions.ts. */
+/** A thread that makes requests as expire-booking does, and reports how long each took and what CPU. See permissions.ts. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { BatchExecuteStatementCommand } from '@aws-sdk/client-dynamodb';
 import { tableClient } from '../functions/runtime/clients.ts';

@@ -9,9 +9,9 @@ export interface BenchSection {
 }
 
 /**
- * Runs all sections, whatever becomes of the others.
+ * Runs all sections, also after one that failed.
  *
- * @param onFailure told what a section failed of; also an error that nobody waited for, in whose time it came
+ * @param onFailure called with what a section failed of; also with an error that nobody waited for, in whose time it came
  */
 export const runSections = async (
   sections: readonly BenchSection[],

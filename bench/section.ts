@@ -11,12 +11,12 @@ export interface SectionWork {
   /** What goes into the JSON: put here as it is found, so that a failure leaves what was found before. */
   readonly figures: Record<string, unknown>;
   say(text: string): void;
-  /** @param forSeconds about how long the work takes; 0 if it tells its progress itself */
-  progress<T>(label: string, forSeconds: number, work: (tell: (share: number) => void) => Promise<T>): Promise<T>;
+  /** @param forSeconds about how long the work takes; 0 if it reports its progress itself */
+  progress<T>(label: string, forSeconds: number, work: (showShare: (share: number) => void) => Promise<T>): Promise<T>;
   /** The rows of a table that is printed when the section ends, with what it has by then. */
   table(header: readonly string[], title?: string): (string | number)[][];
   /** Has something done when the section ends, also if it fails: in the order of the calls, tables among them. */
-  atEnd(speak: () => void): void;
+  atEnd(show: () => void): void;
   /** Draws a plot into the folder for plots, if one was asked for. */
   plot(name: string, plot: Plot): void;
 }
@@ -28,7 +28,7 @@ export const sectionWork = (
   options: BenchOptions,
   assemblyDirectory: string,
 ): { readonly work: SectionWork; end(): void } => {
-  const lastWords: (() => void)[] = [];
+  const atItsEnd: (() => void)[] = [];
   const say = (text: string): void => {
     if (!options.json) console.log(text);
   };
@@ -40,12 +40,12 @@ export const sectionWork = (
     progress: (label, forSeconds, run) => withProgress(label, forSeconds, options.json, run),
     table: (header, title = '') => {
       const rows: (string | number)[][] = [];
-      lastWords.push(() => {
+      atItsEnd.push(() => {
         if (rows.length > 0) say(`\n${title && `${title}\n`}${textTable(header, rows)}`);
       });
       return rows;
     },
-    atEnd: (speak) => lastWords.push(speak),
+    atEnd: (show) => atItsEnd.push(show),
     plot: (name, plot) => {
       if (options.plots !== undefined) drawLines(join(options.plots, `${name}.svg`), plot);
     },
@@ -53,7 +53,7 @@ export const sectionWork = (
   return {
     work,
     end: () => {
-      for (const speak of lastWords.splice(0)) speak();
+      for (const show of atItsEnd.splice(0)) show();
     },
   };
 };

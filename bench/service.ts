@@ -15,7 +15,7 @@ import { type Meter, type OnAnswer, startMeter } from './meter.ts';
 import type { Load, WriterSettings, Written } from './writer.ts';
 
 export const SHARD_COUNT = 10;
-/** What the template gives the Lambdas unless it is told otherwise. */
+/** What the template gives the Lambdas unless it is given something else. */
 export const USUAL_SETTINGS: TimerSettings = { timerLeadMs: SECOND_MS, sweepIntervalMs: 5 * MINUTE_MS };
 
 export interface ServiceOptions {

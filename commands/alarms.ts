@@ -1,4 +1,4 @@
-/** Which of the service's alarms are on: what CloudWatch tells of them. */
+/** Which of the service's alarms are on, from CloudWatch. */
 import { CloudWatchClient, paginateDescribeAlarms } from '@aws-sdk/client-cloudwatch';
 import type { EventSourceAccess } from './event-sources.ts';
 

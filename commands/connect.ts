@@ -16,7 +16,7 @@ import { TimerSender } from '../functions/adapters/timer-sender.ts';
 import { DEAD_LETTERS_TAG_PREFIX, TABLE_TAGS } from '../functions/contract.ts';
 import { MINUTE_MS, SECOND_MS, type TimerSettings } from '../functions/core/hold-time.ts';
 import { MAX_SHARDS } from '../functions/core/pending-shard.ts';
-import type { SweepScheduling } from '../functions/core/sweep.ts';
+import type { SweepScheduling } from '../functions/core/ports.ts';
 import { queueClient, tableClient } from '../functions/runtime/clients.ts';
 import { BOOKINGS_SHAPE } from '../functions/table/shape.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../local/account.ts';
@@ -57,7 +57,7 @@ export interface Connection {
   readonly placeText: string;
   readonly shardCount: number;
   readonly settings: TimerSettings;
-  /** Absent where the table's tags do not tell which queue and which state are its own. */
+  /** Absent where the table's tags do not say which queue and which state are its own. */
   readonly scheduling?: SweepScheduling;
   /** For items as they are stored, where the store's view of a booking is not enough. */
   readonly client: DynamoDBClient;
@@ -65,10 +65,10 @@ export interface Connection {
   readonly streamArn?: string;
   /** Where the readers of the stream and the queue can be asked for; absent on an engine of one's own. */
   readonly eventSources?: EventSourceAccess;
-  /** The bookings' own timers; absent where the table's tags do not tell. */
+  /** The bookings' own timers; absent where the table's tags do not say. */
   readonly queue?: TimerSender;
   readonly timerQueueUrl?: string;
-  /** What the names of the service's alarms begin with; absent where the table's tags do not tell. */
+  /** What the names of the service's alarms begin with; absent where the table's tags do not say. */
   readonly alarmPrefix?: string;
   /** URLs of the dead-letter queues, by the names that their alarms and the runbook use. */
   readonly deadLetterQueueUrls: ReadonlyMap<string, string>;

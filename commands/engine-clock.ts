@@ -13,14 +13,14 @@ export class WrongClockError extends Error {
   override readonly name = 'WrongClockError';
 }
 
-/** How far a clock is ahead of another, ms, at the least and at the most; negative for behind. */
+/** How far a clock is ahead of another, ms, at least and at most; negative for behind. */
 export interface Difference {
   readonly leastMs: number;
   readonly mostMs: number;
 }
 
 /**
- * What an answer's `Date` header tells about this machine's clock. The header counts whole seconds, and was written at some
+ * What an answer's `Date` header says about this machine's clock. The header counts whole seconds, and was written at some
  * moment between the request and the answer.
  */
 export const differenceOf = (date: string, sentAtMs: number, receivedAtMs: number): Difference | undefined => {

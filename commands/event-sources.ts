@@ -1,4 +1,4 @@
-/** How the Lambdas do that read a table's stream and its timer queue: what Lambda and CloudWatch tell of them. */
+/** How the Lambdas do that read a table's stream and its timer queue: from Lambda and CloudWatch. */
 import { CloudWatchClient, GetMetricDataCommand } from '@aws-sdk/client-cloudwatch';
 import {
   type EventSourceMappingConfiguration,
@@ -20,7 +20,7 @@ export interface Reader {
   readonly reads: 'stream' | 'timers';
   /** Lambda's word, such as Enabled, Disabled or Updating. */
   readonly state: string;
-  /** What became of its last invocation, in Lambda's words. */
+  /** The result of its last invocation, in Lambda's words. */
   readonly lastResult: string | undefined;
   /** How old the record is that it works on, ms; undefined where it has had none to work on, and for a queue. */
   readonly behindMs: number | undefined;

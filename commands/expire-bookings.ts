@@ -28,14 +28,14 @@ ${CONNECT_USAGE}
 
 Exit codes: 0 done, 1 the table could not be reached or a part of the sweep failed, 2 wrong usage.`;
 
-/** Bookings from which on a progress bar is worth its place. */
+/** From this many bookings on a progress bar is shown. */
 const MUCH_TO_DO = 500;
 /** Pauses of a worker after a sweep that failed: twice as long each time, from one second to a minute. */
 const FIRST_BACK_OFF_MS = SECOND_MS;
 const LONGEST_BACK_OFF_MS = 60 * SECOND_MS;
-/** A worker reads its settings again, and looks at the clock: a deployment may have changed the ones, and time the other. */
+/** After this a worker reads its settings again, which a deployment may have changed, and compares its clock again. */
 const SETTINGS_ARE_GOOD_FOR_MS = 60 * SECOND_MS;
-/** A worker that is told to stop ends within a second; a request that still hangs by then is left behind. */
+/** A worker that is asked to stop ends within a second; a request that still hangs by then is left behind. */
 const TIME_TO_STOP_MS = 900;
 
 const readOptions = () => {
@@ -81,7 +81,7 @@ const takeInLeftOut = async (connection: Connection, stopping: AbortSignal): Pro
     {
       table: held,
       store: held,
-      ...(queue && { send: (timers) => queue.send(timers) }),
+      ...(queue && { queue }),
       clock: systemClock,
       isPermanent,
       shardCount,
@@ -92,7 +92,12 @@ const takeInLeftOut = async (connection: Connection, stopping: AbortSignal): Pro
 };
 type LeftOut = Awaited<ReturnType<typeof takeInAll>>;
 
-const tell = (report: SweepReport, leftOut: LeftOut | undefined, { json }: Options, { place }: Connection): void => {
+const printReport = (
+  report: SweepReport,
+  leftOut: LeftOut | undefined,
+  { json }: Options,
+  { place }: Connection,
+): void => {
   const { scheduled, overdueFound, warnings } = report;
   const expired = report.expired + (leftOut?.expired ?? 0);
   const errors = [...report.errors, ...(leftOut?.errors ?? [])];
@@ -138,7 +143,7 @@ const once = async (options: Options): Promise<void> => {
     bar?.stop();
   }
   const leftOut = options['whole-table'] ? await takeInLeftOut(connection, stopping.signal) : undefined;
-  tell(report, leftOut, options, connection);
+  printReport(report, leftOut, options, connection);
   process.exitCode = report.errors.length + (leftOut?.errors.length ?? 0) > 0 ? 1 : 0;
 };
 
@@ -163,7 +168,7 @@ const worker = async (options: Options, periodMs: number): Promise<void> => {
         connectedAtMs = startedAtMs;
       }
       const report = await sweepOnce(connection, stopping.signal);
-      tell(report, undefined, options, connection);
+      printReport(report, undefined, options, connection);
       if (report.errors.length > 0) throw new Error(`${report.errors.length} error(s) in this sweep`);
       backOffMs = 0;
     } catch (error) {
@@ -171,7 +176,7 @@ const worker = async (options: Options, periodMs: number): Promise<void> => {
       backOffMs = Math.min(LONGEST_BACK_OFF_MS, Math.max(FIRST_BACK_OFF_MS, backOffMs * 2));
       console.error(`expire-bookings: ${reasonOf(error)}; trying again in ${backOffMs / SECOND_MS} s`);
     }
-    // From start to start, so that a long sweep does not slow the pace; the next begins only when this one is through.
+    // From start to start, so that a long sweep does not slow the pace; the next begins only when this one has ended.
     const pauseMs = backOffMs || Math.max(0, startedAtMs + periodMs - Date.now());
     await sleep(pauseMs, undefined, { signal: stopping.signal }).catch(() => {});
   }

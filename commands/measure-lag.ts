@@ -15,7 +15,7 @@ import { wholeNumber } from './whole-number.ts';
 const USAGE = `Usage: npm run measure-lag -- [options]
 
 Writes short bookings into the table, waits until they have lapsed, and reports how late each was marked. They stay in
-the table, EXPIRED, with ids that begin with "lag-"; consumers of BookingExpired hear of each of them.
+the table, EXPIRED, with ids that begin with "lag-"; consumers of BookingExpired receive an event for each of them.
 
   --bookings <n>         how many: 1 to 10000 (default 100)
   --per-second <n>       written per second: 1 to 200 (default 10)
@@ -44,7 +44,7 @@ const withProgress = async <T>(
   label: string,
   total: number,
   quiet: boolean,
-  work: (tell: (done: number) => void) => Promise<T>,
+  work: (showDone: (done: number) => void) => Promise<T>,
 ): Promise<T> => {
   if (quiet || !canShowBars()) {
     if (!quiet) console.error(`${label}…`);
@@ -121,11 +121,11 @@ runCommand('measure-lag', async () => {
   const connection = await connect(options, 'write');
   if (!options.json) console.error(connection.placeText);
 
-  const deadlines = await withProgress('writing', bookings, options.json, (tell) =>
-    write(connection, bookings, perSecond, holdMs, tell),
+  const deadlines = await withProgress('writing', bookings, options.json, (showDone) =>
+    write(connection, bookings, perSecond, holdMs, showDone),
   );
-  const expired = await withProgress('waiting until they have lapsed', bookings, options.json, (tell) =>
-    read(connection, deadlines, patienceMs, tell),
+  const expired = await withProgress('waiting until they have lapsed', bookings, options.json, (showDone) =>
+    read(connection, deadlines, patienceMs, showDone),
   );
 
   const lagsMs = [...expired.values()].map(

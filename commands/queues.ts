@@ -1,4 +1,4 @@
-/** What SQS tells of a queue. */
+/** How many messages a queue has, from SQS. */
 import { GetQueueAttributesCommand, type QueueAttributeName, type SQSClient } from '@aws-sdk/client-sqs';
 
 /** About how many messages a queue has: `visible` to whoever asks next, `inFlight` with somebody who has not deleted them. */

@@ -124,7 +124,7 @@ const readersOf = async (
   { eventSources, streamArn, sqsClient, timerQueueUrl }: Connection,
   nowMs: number,
 ): Promise<readonly Reader[] | string> => {
-  if (eventSources === undefined || streamArn === undefined) return 'an engine of one’s own tells nothing of them';
+  if (eventSources === undefined || streamArn === undefined) return 'not known for an engine of your own';
   try {
     const queueArn = timerQueueUrl === undefined ? undefined : await arnOf(sqsClient, timerQueueUrl);
     return await lookAtReaders(eventSources, streamArn, queueArn, nowMs);
@@ -135,7 +135,7 @@ const readersOf = async (
 
 /** The alarms of the service; why they are not known, where they cannot be asked for. */
 const alarmsOf = async ({ eventSources, alarmPrefix }: Connection): Promise<readonly AlarmLooked[] | string> => {
-  if (eventSources === undefined || alarmPrefix === undefined) return 'an engine of one’s own tells nothing of them';
+  if (eventSources === undefined || alarmPrefix === undefined) return 'not known for an engine of your own';
   try {
     return await lookAtAlarms(eventSources, alarmPrefix);
   } catch (error) {

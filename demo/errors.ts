@@ -1,33 +1,33 @@
 /**
- * The errors in the Lambdas' logs, as the demo tells them: each once and whole. Those that it brings about on purpose are
- * told as planned, so that nobody takes them for failures.
+ * The errors in the Lambdas' logs, as the demo shows them: each once and whole. Those that it causes on purpose are
+ * shown as planned, so that nobody takes them for failures.
  */
 import { lambdaName } from '../local/log-lines.ts';
 
-/** Told before anybody knows what was planned: a Lambda may be quicker than the answer to who sent it a message. */
+/** Seen before it is known what was planned: a Lambda may be quicker than the answer to who sent it a message. */
 interface Early {
   readonly logicalId: string;
   readonly line: string;
 }
 
 export class DemoErrors {
-  readonly #tell: (text: string) => void;
-  readonly #told = new Set<string>();
+  readonly #log: (text: string) => void;
+  readonly #logged = new Set<string>();
   #planned: ReadonlySet<string> | undefined;
   #early: Early[] = [];
 
-  constructor(tell: (text: string) => void) {
-    this.#tell = tell;
+  constructor(log: (text: string) => void) {
+    this.#log = log;
   }
 
   /** @param ids of the bookings and messages that are errors by plan */
   plan(ids: Iterable<string>): void {
     this.#planned = new Set(ids);
-    for (const { logicalId, line } of this.#early.splice(0)) this.saw(logicalId, line);
+    for (const { logicalId, line } of this.#early.splice(0)) this.takeLogLine(logicalId, line);
   }
 
   /** Takes one log line; all but errors are left aside. */
-  saw(logicalId: string, line: string): void {
+  takeLogLine(logicalId: string, line: string): void {
     const entry = JSON.parse(line) as Entry;
     if (entry.level !== 'ERROR') return;
     if (this.#planned === undefined) {
@@ -37,10 +37,10 @@ export class DemoErrors {
     const id = entry.messageId ?? entry.bookingId ?? '';
     // A malformed timer is received ten times before it is a dead letter: once is enough to see.
     const once = `${entry.message} ${id}`;
-    if (this.#told.has(once)) return;
-    this.#told.add(once);
+    if (this.#logged.has(once)) return;
+    this.#logged.add(once);
     const urgency = this.#planned.has(id) ? 'as planned: ' : 'ERROR ';
-    this.#tell(`${urgency}${lambdaName(logicalId)}: ${inWords(entry)}`);
+    this.#log(`${urgency}${lambdaName(logicalId)}: ${inWords(entry)}`);
   }
 }
 

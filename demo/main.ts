@@ -66,7 +66,7 @@ const run = async (): Promise<boolean> => {
           .map(([name, url]) => [name, url.replace(/^http:\/\/[^/]+/, lossyQueue.endpoint)]),
       ),
     }),
-    onLogLine: (logicalId, line) => watch.saw(logicalId, line),
+    onLogLine: (logicalId, line) => watch.takeLogLine(logicalId, line),
     onProblem: (problem) => watch.problems.push(problem),
   });
   lossyQueue.forwardTo(runtime.sqsEndpoint);
@@ -92,11 +92,11 @@ const play = async (runtime: OwnRuntime, lostTimers: () => number): Promise<bool
 
   const planned = await writePlanned(store, foreign, table);
   const total = planned.length;
-  watch.tell(
+  watch.log(
     `wrote ${total} bookings that hold for 1 to 20 s, every second one with a bare PutItem as a foreign program would`,
   );
   await writeNonsense(foreign, table);
-  watch.tell('wrote 2 bookings with no usable deadline: one in seconds, one without any');
+  watch.log('wrote 2 bookings with no usable deadline: one in seconds, one without any');
   const malformed = [
     '{"this is": "no timer"',
     encodeTimer({ bookingId: 'x', expiresAtMs: Date.now() }).replace('1', '99'),
@@ -104,14 +104,14 @@ const play = async (runtime: OwnRuntime, lostTimers: () => number): Promise<bool
   const sent = await Promise.all(
     malformed.map((MessageBody) => sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody }))),
   );
-  watch.tell(`sent ${malformed.length} malformed timers`);
+  watch.log(`sent ${malformed.length} malformed timers`);
   watch.errors.plan([...NONSENSE, ...sent.map(({ MessageId = '' }) => MessageId)]);
 
   const stories = startStories(planned, store, ({ bookingId, expiresAtMs }, DelaySeconds) => {
     const MessageBody = encodeTimer({ bookingId, expiresAtMs });
     return sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody, DelaySeconds }));
   });
-  watch.tell('now they are paid, cancelled, extended, paid too late, and their timers lost or sent twice…');
+  watch.log('now they are paid, cancelled, extended, paid too late, and their timers lost or sent twice…');
   await watch.untilDone(total, stories, lostTimers);
 
   const found = new Map<string, Booking>();

@@ -21,7 +21,7 @@ export interface Planned {
   readonly expiresAtMs: number;
 }
 
-/** Whether this is the body of a timer that the plan wants lost. */
+/** Whether this is the body of a timer that is lost by plan. */
 export const isTimerToLose = (body: string): boolean => body.includes('"demo-timer-lost-');
 
 export const writePlanned = async (store: BookingStore, foreign: DynamoDBClient, table: string): Promise<Planned[]> => {

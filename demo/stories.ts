@@ -11,7 +11,7 @@ export interface Stories {
   readonly misreported: readonly string[];
   /** How many bookings customers have brought to their end so far. */
   ended(): number;
-  /** Resolves when every customer is through. */
+  /** Resolves when every customer has finished. */
   readonly done: Promise<unknown>;
 }
 

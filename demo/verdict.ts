@@ -1,4 +1,4 @@
-/** Whether the promises were kept: judged by what the bookings are in the end and what their customers were told. */
+/** Whether the promises were kept: judged by what the bookings are in the end and what their customers were answered. */
 import type { Booking, MoveOutcome } from '../functions/core/booking-status.ts';
 import { lagHistogram, percentile } from '../measure/lag-report.ts';
 
@@ -41,7 +41,7 @@ export const judge = (evidence: Evidence) => {
   const byTimer = lagsMs('timer');
   const bySweep = lagsMs('sweep');
   const byRequest = lagsMs('read');
-  const toldConfirmed = bookingIds.filter((id) => {
+  const answeredConfirmed = bookingIds.filter((id) => {
     const answer = answers.get(id);
     return answer?.kind === 'moved' && answer.booking.status === 'CONFIRMED';
   });
@@ -50,7 +50,7 @@ export const judge = (evidence: Evidence) => {
     early: [...byTimer, ...bySweep, ...byRequest].filter((lagMs) => !(lagMs >= 0)).length,
     missed: bookings.filter(({ status, expiresAtMs = 0 }) => status === 'PENDING' && expiresAtMs <= nowMs).length,
     lost: bookingIds.filter((id) => !found.has(id)).length,
-    paidButExpired: toldConfirmed.filter((id) => found.get(id)?.status !== 'CONFIRMED').length,
+    paidButExpired: answeredConfirmed.filter((id) => found.get(id)?.status !== 'CONFIRMED').length,
     paidTooLateButConfirmed: bookings.filter(
       ({ confirmedAtMs, expiresAtMs = 0 }) => confirmedAtMs !== undefined && confirmedAtMs >= expiresAtMs,
     ).length,
@@ -63,7 +63,7 @@ export const judge = (evidence: Evidence) => {
     expiredByTimer: byTimer.length,
     expiredBySweep: bySweep.length,
     expiredByRequest: byRequest.length,
-    confirmed: toldConfirmed.length,
+    confirmed: answeredConfirmed.length,
     refused: [...answers.values()].filter(({ kind }) => kind === 'refused').length,
     cancelled: bookings.filter(({ status }) => status === 'CANCELLED').length,
     timersLost,

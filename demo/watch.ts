@@ -9,7 +9,7 @@ import type { Stories } from './stories.ts';
 const GIVE_UP_AFTER_MS = 65_000;
 
 export class Watch {
-  readonly errors = new DemoErrors((text) => this.tell(text));
+  readonly errors = new DemoErrors((text) => this.log(text));
   /** What the runtime noted, and lines that are no log entries. */
   readonly problems: string[] = [];
   readonly #quiet: boolean;
@@ -39,7 +39,7 @@ export class Watch {
   }
 
   /** Lines of their own with the time, above the bar while there is one: the terminal does not wrap then. */
-  tell(text: string): void {
+  log(text: string): void {
     const stamped = `${this.seconds.toFixed(1).padStart(5)} s  ${text}`;
     if (!this.#barShown) {
       this.say(stamped);
@@ -51,7 +51,7 @@ export class Watch {
   }
 
   /** Takes one log line of a Lambda. */
-  saw(logicalId: string, line: string): void {
+  takeLogLine(logicalId: string, line: string): void {
     let entry: { message?: string; outcomes?: { outcome: string; lagMs?: number }[]; expired?: number };
     try {
       entry = JSON.parse(line);
@@ -66,9 +66,9 @@ export class Watch {
     }
     if (entry.message?.startsWith('Successfully expired') && entry.expired) {
       this.#bySweep += entry.expired;
-      this.tell(`the sweep found bookings whose timers were lost: ${entry.message}`);
+      this.log(`the sweep found bookings whose timers were lost: ${entry.message}`);
     }
-    this.errors.saw(logicalId, line);
+    this.errors.takeLogLine(logicalId, line);
   }
 
   /** Shows how far the bookings are until all are settled or expired, or until it gives up. */
@@ -89,19 +89,19 @@ export class Watch {
     const bar = this.#live ? this.#bars.create(total, 0, progress()) : undefined;
     this.#barShown = this.#live;
     try {
-      let waitingTold = false;
+      let waitingLogged = false;
       for (let lastLineMs = 0; done() < total || !storiesDone; ) {
         if (Date.now() > giveUpAtMs) break;
-        if (storiesDone && !waitingTold && done() >= total - lostTimers()) {
-          waitingTold = true;
-          this.tell(
+        if (storiesDone && !waitingLogged && done() >= total - lostTimers()) {
+          waitingLogged = true;
+          this.log(
             `only the ${total - done()} bookings with lost timers are left: the sweep takes them once they are 30 s overdue`,
           );
         }
         if (bar) bar.update(done(), progress());
         else if (Date.now() - lastLineMs > 5_000) {
           lastLineMs = Date.now();
-          this.tell(`${done()}/${total} settled or expired (timer ${this.#byTimer}, sweep ${this.#bySweep})`);
+          this.log(`${done()}/${total} settled or expired (timer ${this.#byTimer}, sweep ${this.#bySweep})`);
         }
         await sleep(100);
       }

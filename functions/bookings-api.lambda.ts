@@ -1,7 +1,7 @@
 /** Entry point of the bookings-api Lambda: API Gateway HTTP API → the API. */
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import type { APIGatewayProxyEventV2, Context } from 'aws-lambda';
-import { handle } from 'hono/aws-lambda';
+import { Hono } from 'hono';
+import { handle, type LambdaContext, type LambdaEvent } from 'hono/aws-lambda';
 import { BookingStore } from './adapters/booking-store.ts';
 import { cronTokenCheck } from './adapters/cron-token.ts';
 import { DynamoDbTable } from './adapters/dynamodb-table.ts';
@@ -10,8 +10,9 @@ import { PendingIndex } from './adapters/pending-index.ts';
 import { isPermanent } from './adapters/permanent-error.ts';
 import { sweepScheduling } from './adapters/sweep-scheduling.ts';
 import { TimerSender } from './adapters/timer-sender.ts';
-import { createBookingsApi, type RequestBindings } from './api/bookings-api.ts';
+import { createBookingsApi } from './api/bookings-api.ts';
 import { Problem } from './api/problem.ts';
+import type { RequestBindings } from './api/request.ts';
 import { PATIENCE, queueClient, tableClient } from './runtime/clients.ts';
 import { systemClock } from './runtime/clock.ts';
 import {
@@ -48,29 +49,32 @@ const api = createBookingsApi({
   settings: timerSettingsFromEnvironment(),
 });
 
+/** An event of an HTTP API, payload format 2.0. */
+type GatewayEvent = Extract<LambdaEvent, { readonly rawPath: string }>;
+
 /** Who the gateway's authorizer found the caller to be: the IAM identity, or the JWT's subject. */
-const callerOf = ({ requestContext }: APIGatewayProxyEventV2): string => {
-  const { authorizer } = requestContext as {
-    authorizer?: { iam?: { userArn?: string }; jwt?: { claims?: { iss?: string; sub?: string } } };
-  };
-  const { iss = '', sub } = authorizer?.jwt?.claims ?? {};
-  return sub === undefined ? (authorizer?.iam?.userArn ?? '') : `${iss}#${sub}`;
+const callerOf = ({ requestContext }: GatewayEvent): string => {
+  // Absent on a route without an authorizer, whatever the type says.
+  const { iam, jwt } = requestContext.authorizer ?? {};
+  const { iss = '', sub } = jwt?.claims ?? {};
+  return sub === undefined ? (iam?.userArn ?? '') : `${iss}#${sub}`;
 };
 
-const answer = handle({
-  fetch: (request: Request, { event, lambdaContext }: { event: APIGatewayProxyEventV2; lambdaContext: Context }) => {
-    const bindings: RequestBindings = {
-      caller: callerOf(event),
-      remainingMs: () => lambdaContext.getRemainingTimeInMillis(),
-    };
-    return api.fetch(request, bindings);
-  },
-} as never);
+/** The API behind the gateway: what the gateway and Lambda know beside the request goes with it. */
+const behindGateway = new Hono<{ Bindings: { readonly event: GatewayEvent; readonly lambdaContext: LambdaContext } }>();
+behindGateway.all('*', ({ req, env: { event, lambdaContext } }) => {
+  const bindings: RequestBindings = {
+    caller: callerOf(event),
+    remainingMs: () => lambdaContext.getRemainingTimeInMillis(),
+  };
+  return api.fetch(req.raw, bindings);
+});
+const answer = handle(behindGateway);
 
 /** Methods that no Request can be made of (WHATWG Fetch, forbidden methods): no route has them either. */
 const FORBIDDEN_METHODS = ['TRACE', 'TRACK', 'CONNECT'];
 
-export const handler = async (event: APIGatewayProxyEventV2, context: Context) => {
+export const handler = async (event: GatewayEvent, context: LambdaContext) => {
   const { method } = event.requestContext.http;
   if (FORBIDDEN_METHODS.includes(method)) {
     const refusal = new Problem(
@@ -82,9 +86,5 @@ export const handler = async (event: APIGatewayProxyEventV2, context: Context) =
     return { statusCode: refusal.status, headers: Object.fromEntries(refusal.headers), body: await refusal.text() };
   }
   // No Request can be made of a GET with a body either, and no route would read it.
-  const { body, ...withoutBody } = event;
-  return answer(
-    (method === 'GET' || method === 'HEAD' ? withoutBody : { ...withoutBody, body }) as never,
-    context as never,
-  );
+  return answer(method === 'GET' || method === 'HEAD' ? { ...event, body: null } : event, context);
 };

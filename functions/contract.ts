@@ -1,26 +1,8 @@
 /**
  * Names that both the infrastructure (lib) and the running code (functions, local, commands) use.
- * Each is part of the service's contract: clients write these attributes, operators look at these metrics.
+ * Each is part of the service's contract: operators look at these metrics, a deployment reads what another one wrote. The
+ * attributes of a table are in table/shape.ts.
  */
-
-/** Attributes of an item of the bookings table. */
-export const BOOKING_ATTRIBUTES = {
-  bookingId: 'bookingId',
-  status: 'status',
-  expiresAtMs: 'expiresAtMs',
-  holdStartedAtMs: 'holdStartedAtMs',
-  pendingShard: 'pendingShard',
-  createdAtMs: 'createdAtMs',
-  confirmedAtMs: 'confirmedAtMs',
-  cancelledAtMs: 'cancelledAtMs',
-  expiredAtMs: 'expiredAtMs',
-  expiredBy: 'expiredBy',
-  requestHash: 'requestHash',
-  details: 'details',
-} as const;
-
-/** The sparse index of PENDING bookings: `pendingShard` → `expiresAtMs`. */
-export const PENDING_INDEX = 'pending-by-expiry';
 
 /** Attributes of the sweep's state table that the template names. */
 export const SWEEP_STATE_ATTRIBUTES = {
@@ -86,9 +68,9 @@ export const METRICS = {
   unprocessable: 'Unprocessable',
 } as const;
 
-/** What is counted in the log lines of the metrics only, for whoever looks for a cause. Nothing is sent that is zero. */
+/** What is counted in the log lines of the metrics only, for those who look for a cause. Nothing is sent that is zero. */
 export const COUNTS = {
-  /** Bookings that a sweep expired: what became of `OverdueFound`. */
+  /** Bookings that a sweep expired, of those in `OverdueFound`. */
   expiredBySweep: 'ExpiredBySweep',
   /** Timers sent to the queue, by the stream or by a sweep. */
   scheduled: 'TimersScheduled',
@@ -106,7 +88,7 @@ export const COUNTS = {
   extended: 'Extended',
   /** Timers whose booking does not exist. */
   missing: 'BookingsMissing',
-  /** Repeated messages of one batch: the same timer twice, whatever became of it. */
+  /** Repeated messages of one batch: the same timer twice, whatever its outcome. */
   duplicateTimers: 'DuplicateTimers',
   /** Timers whose write was refused, and the reason could not be read: nothing is left to do, but nobody knows why. */
   refused: 'RefusedUnexplained',

@@ -1,18 +1,16 @@
 /**
  * Timers arrived, a little early: wait for each deadline, then expire the booking. Whether it expires is decided by the
- * condition of the write alone; whatever comes twice, late or for nothing ends there.
+ * condition of the write alone: duplicate, late and needless timers stop at that condition.
  */
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
-import type { DeadLetters } from './adapters/dead-letters.ts';
-import type { HeldItems } from './adapters/held-items.ts';
 import { isPermanent } from './adapters/permanent-error.ts';
-import type { TimerSender } from './adapters/timer-sender.ts';
 import { COUNTS, type CountName, METRICS } from './contract.ts';
 import type { Booking, ExpireOutcome } from './core/booking-status.ts';
 import { decideOnTimer, provenBySnapshot, type ScheduledTimer } from './core/expiry-decisions.ts';
 import { decodeTimer, type ExpiryTimer, MalformedTimerError } from './core/expiry-timer.ts';
+import type { BookingExpirer, Clock, DeadLetterBox, TimerTransport } from './core/ports.ts';
 import { failedMessages } from './runtime/batch.ts';
-import type { Clock, WaitUntil } from './runtime/clock.ts';
+import type { WaitUntil } from './runtime/clock.ts';
 import type { Telemetry } from './runtime/telemetry.ts';
 import { keyOfText } from './table/key-text.ts';
 import type { TableShape } from './table/shape.ts';
@@ -26,10 +24,30 @@ export const SAME_MOMENT_MS = 5;
 /** Longest pause before a failed timer is tried again: no longer than the queue's visibility timeout. */
 const MAX_RETRY_SECONDS = 60;
 
+/** Bookings whose timers have come. */
+export interface TimedBookings extends BookingExpirer {
+  /**
+   * What these bookings are now, read consistently: an older view could show another booking that had the same id before,
+   * or a settled one that has been set back to PENDING since. A booking that is left out was not found or not read in time;
+   * either way nothing is known of it.
+   */
+  glimpse(bookingIds: readonly string[]): Promise<Map<string, Booking>>;
+}
+
+/** The queue that the timers came from. */
+export interface SourceQueue extends TimerTransport {
+  /**
+   * Lets failed messages come back sooner than the visibility timeout. Only a convenience: if it fails, they come then.
+   *
+   * @param retries each message's receipt handle and the seconds until it is visible again, 0 to 43,200
+   */
+  retryIn(retries: readonly { readonly receiptHandle: string; readonly seconds: number }[]): Promise<void>;
+}
+
 export interface ExpireBookingPorts {
-  readonly store: Pick<HeldItems, 'glimpse' | 'expire'>;
-  readonly queue: Pick<TimerSender, 'send' | 'retryIn'>;
-  readonly deadLetters: Pick<DeadLetters, 'put'>;
+  readonly store: TimedBookings;
+  readonly queue: SourceQueue;
+  readonly deadLetters: DeadLetterBox;
   readonly clock: Clock;
   readonly waitUntil: WaitUntil;
   readonly telemetry: Telemetry;
@@ -45,14 +63,14 @@ interface Target {
 }
 
 /** A message that can never be processed, and why. */
-interface Dead {
+interface UnprocessableMessage {
   readonly message: SQSRecord;
   readonly reason: string;
 }
 
 interface SortedBatch {
   readonly targets: readonly Target[];
-  readonly malformed: readonly Dead[];
+  readonly malformed: readonly UnprocessableMessage[];
   readonly tooEarly: readonly { readonly scheduled: ScheduledTimer; readonly message: SQSRecord }[];
 }
 
@@ -71,10 +89,10 @@ export const createHandler =
     );
     const unprocessable = [...notSentAgain, ...notExpired].filter(({ error }) => isPermanent(error));
     const failed = [...notSentAgain, ...notExpired].filter(({ error }) => !isPermanent(error));
-    tell(outcomes, malformed.length, unprocessable.length, failed.length, ports.telemetry);
+    logOutcomes(outcomes, malformed.length, unprocessable.length, failed.length, ports.telemetry);
 
     const dead = [...malformed, ...unprocessable.map(({ message, error }) => ({ message, reason: String(error) }))];
-    const notTaken = await bury(dead, ports);
+    const notTaken = await putIntoDeadLetters(dead, ports);
     await retrySoon(
       notTaken,
       failed.map(({ message }) => message),
@@ -88,7 +106,7 @@ const sortOut = (
   { clock, telemetry, timerLeadMs, shape }: ExpireBookingPorts,
 ): SortedBatch => {
   const targets = new Map<string, Target>();
-  const malformed: Dead[] = [];
+  const malformed: UnprocessableMessage[] = [];
   const tooEarly: SortedBatch['tooEarly'][number][] = [];
   for (const message of records) {
     try {
@@ -124,7 +142,7 @@ const expireEachAtItsDeadline = async (
     targets.filter(({ timer }) => timer.expiresAtMs > clock()).map(({ timer }) => timer.bookingId),
   );
   if (waiting.size > 0) {
-    // A read made while waiting may prove that nothing is to do, for a tenth of the price of a refused write.
+    // A read made while waiting may prove that there is nothing to do, for a tenth of the price of a refused write.
     // It is never awaited: an answer that comes after the deadline is not worth being late for.
     store.glimpse([...waiting]).then(
       (snapshots) => {
@@ -196,14 +214,14 @@ const sendAgain = async (
   });
 };
 
-const tell = (
+const logOutcomes = (
   outcomes: readonly TargetOutcome[],
   malformed: number,
   unprocessable: number,
   failed: number,
   telemetry: Telemetry,
 ): void => {
-  const told = outcomes.map(([{ timer, messages }, outcome]) => {
+  const logged = outcomes.map(([{ timer, messages }, outcome]) => {
     const { bookingId } = timer;
     const lagMs = outcome.kind === 'expired' ? outcome.expiredAtMs - timer.expiresAtMs : undefined;
     if (lagMs !== undefined) telemetry.lag(lagMs);
@@ -212,7 +230,7 @@ const tell = (
     if (messages.length > 1) telemetry.count(COUNTS.duplicateTimers, messages.length - 1);
     return { bookingId, outcome: outcome.kind, ...(lagMs !== undefined && { lagMs }) };
   });
-  if (told.length > 0) telemetry.info('timers done', { outcomes: told });
+  if (logged.length > 0) telemetry.info('timers done', { outcomes: logged });
   if (malformed > 0) telemetry.count(COUNTS.malformed, malformed);
   if (unprocessable > 0) telemetry.count(METRICS.unprocessable, unprocessable);
   if (failed > 0) telemetry.count(COUNTS.failed, failed);
@@ -220,7 +238,10 @@ const tell = (
 };
 
 /** Puts messages into the dead-letter queue as they came, each with its reason. Returns those that it did not take. */
-const bury = async (dead: readonly Dead[], { deadLetters }: ExpireBookingPorts): Promise<SQSRecord[]> => {
+const putIntoDeadLetters = async (
+  dead: readonly UnprocessableMessage[],
+  { deadLetters }: ExpireBookingPorts,
+): Promise<SQSRecord[]> => {
   if (dead.length === 0) return [];
   const untaken = await deadLetters.put(dead.map(({ message, reason }) => ({ message, body: message.body, reason })));
   return untaken.map(({ message }) => message);

@@ -1,13 +1,12 @@
 /**
- * A booking's status changed: tell the event bus. Invoked with batches of the table's stream, so that an event is sent for
- * exactly the changes that were committed, whoever committed them.
+ * A booking's status changed: publish it on the event bus. Invoked with batches of the table's stream, so that an event is sent for
+ * exactly the changes that were committed, by any writer.
  */
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda';
-import type { DeadLetters } from './adapters/dead-letters.ts';
-import type { EventBus } from './adapters/event-bus.ts';
 import { UnprocessableError } from './adapters/permanent-error.ts';
 import { COUNTS } from './contract.ts';
 import { type BookingEvent, eventOf } from './core/booking-events.ts';
+import type { DeadLetterBox } from './core/ports.ts';
 import { DoneRecords, failedRecords } from './runtime/batch.ts';
 import { iso } from './runtime/clock.ts';
 import { type RecordFailure, settleFailures } from './runtime/record-failures.ts';
@@ -16,9 +15,15 @@ import { type Item, readBooking, readStatus } from './table/item.ts';
 import { keyText } from './table/key-text.ts';
 import { BOOKINGS_SHAPE, type TableShape } from './table/shape.ts';
 
+/** Publishes events. */
+export interface EventPublisher {
+  /** Publishes events in as few requests as it can. Never throws: what is not published is returned, to be reported. */
+  publish(events: readonly BookingEvent[]): Promise<readonly { readonly event: BookingEvent; readonly error: Error }[]>;
+}
+
 export interface PublishEventsPorts {
-  readonly bus: Pick<EventBus, 'publish'>;
-  readonly deadLetters: Pick<DeadLetters, 'put'>;
+  readonly bus: EventPublisher;
+  readonly deadLetters: DeadLetterBox;
   readonly telemetry: Telemetry;
   /** What the table looks like. */
   readonly shape: TableShape;
@@ -71,7 +76,7 @@ const eventOfChange = (shape: TableShape, change: DynamoDBRecord['dynamodb']): B
 
 /**
  * Whether an item became what a lapsed one becomes because its hold lapsed. An owner's word for that may be one that others
- * give it too, such as `available`: then the service's own mark tells.
+ * give it too, such as `available`: then the service's own mark decides.
  */
 const isExpiry = (shape: TableShape, statusBefore: string | undefined, before?: Item, after?: Item): boolean => {
   if (shape.status.expired === BOOKINGS_SHAPE.status.expired) return true;

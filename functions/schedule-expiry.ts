@@ -6,16 +6,13 @@
  * because Lambda repeats a failed record and everything after it.
  */
 import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda';
-import type { DeadLetters } from './adapters/dead-letters.ts';
-import type { HeldItems } from './adapters/held-items.ts';
 import { UnprocessableError } from './adapters/permanent-error.ts';
-import type { TimerSender } from './adapters/timer-sender.ts';
 import { COUNTS, METRICS } from './contract.ts';
 import { adoptionOf, decideOnWrite, type ScheduledTimer, type SeenBooking } from './core/expiry-decisions.ts';
 import type { TimerSettings } from './core/hold-time.ts';
 import type { Adoption } from './core/moves.ts';
+import type { BookingAdopter, Clock, DeadLetterBox, TimerTransport } from './core/ports.ts';
 import { DoneRecords, failedRecords } from './runtime/batch.ts';
-import type { Clock } from './runtime/clock.ts';
 import { type RecordFailure, settleFailures } from './runtime/record-failures.ts';
 import type { Telemetry } from './runtime/telemetry.ts';
 import { type Item, seenBooking } from './table/item.ts';
@@ -23,9 +20,9 @@ import { keyText } from './table/key-text.ts';
 import type { TableShape } from './table/shape.ts';
 
 export interface ScheduleExpiryPorts {
-  readonly store: Pick<HeldItems, 'adopt'>;
-  readonly queue: Pick<TimerSender, 'send'>;
-  readonly deadLetters: Pick<DeadLetters, 'put'>;
+  readonly store: BookingAdopter;
+  readonly queue: TimerTransport;
+  readonly deadLetters: DeadLetterBox;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   /** What the table looks like. */
@@ -60,7 +57,7 @@ export const createHandler = (ports: ScheduleExpiryPorts) => {
     const newRecords = event.Records.filter((record) => !done.has(record));
     const { timers, adoptions, farBookings, misunderstood } = plan(newRecords, nowMs, ports);
     const [sending, adopting] = await Promise.all([send(timers, ports), adopt(adoptions, nowMs, ports)]);
-    tell({ scheduled: sending.done, adopted: adopting.done, leftToSweep: farBookings }, ports.telemetry);
+    logScheduled({ scheduled: sending.done, adopted: adopting.done, leftToSweep: farBookings }, ports.telemetry);
     const failures = [...misunderstood, ...sending.failures, ...adopting.failures];
     const failed = await settleFailures(failures, ports, COUNTS.failed);
     ports.telemetry.flush();
@@ -74,7 +71,7 @@ const plan = (
   nowMs: number,
   { telemetry, shape, shardCount, settings }: ScheduleExpiryPorts,
 ): Plan => {
-  // The last word about a booking counts: its earlier timers of this batch would come for nothing.
+  // Only the last change of a booking counts: the timers of its earlier changes in this batch are not needed.
   const timers = new Map<string, Due<ScheduledTimer>>();
   const adoptions = new Map<string, Due<Adoption>>();
   const farBookings: string[] = [];
@@ -150,7 +147,7 @@ const adopt = async (
   return { done, failures };
 };
 
-const tell = (what: Readonly<Record<string, readonly string[]>>, telemetry: Telemetry): void => {
+const logScheduled = (what: Readonly<Record<string, readonly string[]>>, telemetry: Telemetry): void => {
   const { scheduled = [], adopted = [], leftToSweep = [] } = what;
   if (scheduled.length > 0) telemetry.count(COUNTS.scheduled, scheduled.length);
   if (adopted.length > 0) telemetry.count(COUNTS.adopted, adopted.length);

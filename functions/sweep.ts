@@ -3,10 +3,10 @@
  * reported, never hidden.
  */
 import type { Context } from 'aws-lambda';
-import type { PatrolNotes } from './adapters/patrol-notes.ts';
 import { COUNTS, METRICS, type SweepRequested } from './contract.ts';
 import { OVERDUE_AFTER_MS, type TimerSettings } from './core/hold-time.ts';
-import { type LeftOutPorts, type LeftOutReport, nothingLeftOut, patrol } from './core/left-out.ts';
+import { type LeftOutPorts, type LeftOutReport, nothingLeftOut, type PatrolState, patrol } from './core/left-out.ts';
+import type { BookingAdopter, PendingItems } from './core/ports.ts';
 import { MAX_LAGS, SWEEP_STARTED, type SweepPorts, type SweepReport, sweep, sweepFinished } from './core/sweep.ts';
 import type { Telemetry } from './runtime/telemetry.ts';
 import type { Item } from './table/item.ts';
@@ -14,9 +14,23 @@ import type { Item } from './table/item.ts';
 /** Time that a sweep leaves itself to end: its last round trips, retries included, and its report. */
 const TIME_TO_END_MS = 10_000;
 
+/** What was noted of the last patrol. */
+export interface PatrolNote {
+  readonly state: PatrolState<Item>;
+  /** Notes how far the next one came, unless another patrol has noted something since this was read. */
+  note(state: PatrolState<Item>): Promise<void>;
+}
+
+/** What one patrol leaves for the next. */
+export interface PatrolLog {
+  read(): Promise<PatrolNote>;
+  /** Records that schedule-expiry gave up, as far as nobody has removed their descriptions. */
+  countGivenUp(): Promise<number>;
+}
+
 export interface SweepHandlerPorts extends SweepPorts {
-  readonly store: SweepPorts['store'] & LeftOutPorts<Item>['store'] & LeftOutPorts<Item>['table'];
-  readonly notes: Pick<PatrolNotes, 'read' | 'countGivenUp'>;
+  readonly store: SweepPorts['store'] & BookingAdopter & PendingItems<Item>;
+  readonly notes: PatrolLog;
   readonly telemetry: Telemetry;
   readonly shardCount: number;
   readonly settings: TimerSettings;
@@ -40,7 +54,7 @@ export const createHandler =
     const anew = event.isDeployment === true;
     const swept = await sweep(ports, { overdueAfterMs: OVERDUE_AFTER_MS, settings, anew, mayContinue });
     const done = together(swept, mayContinue() ? await look(ports, mayContinue) : NOT_LOOKED);
-    tell(done, telemetry);
+    logSweep(done, telemetry);
     const { expired, scheduled, adopted, remaining, errors } = done;
     if (errors.length > 0) throw new AggregateError(errors, `the sweep met ${errors.length} error(s)`);
     return { expired, scheduled, adopted, remaining };
@@ -53,7 +67,7 @@ const look = async (ports: SweepHandlerPorts, mayContinue: () => boolean): Promi
   const { store, scheduling, notes, telemetry } = ports;
   try {
     const [{ state, note }, givenUp] = await Promise.all([notes.read(), notes.countGivenUp()]);
-    const leftOut: LeftOutPorts<Item> = { ...ports, table: store, ...(scheduling && { send: scheduling.send }) };
+    const leftOut: LeftOutPorts<Item> = { ...ports, table: store, ...(scheduling && { queue: scheduling }) };
     const done = await patrol(leftOut, state, givenUp, mayContinue);
     const unnoted = await note(done.state).then(() => [], asErrors('could not note how far the patrol has come'));
     if (done.state.isWhole) telemetry.warn('the whole table is being looked at for bookings that are in no index');
@@ -83,7 +97,7 @@ const together = (swept: SweepReport, looked: Looked) => {
   };
 };
 
-const tell = (done: ReturnType<typeof together>, telemetry: Telemetry): void => {
+const logSweep = (done: ReturnType<typeof together>, telemetry: Telemetry): void => {
   const { expired, scheduled, overdueFound, leftOut, adopted, remaining, lagsMs, errors, unprocessable } = done;
   for (const warning of done.warnings) telemetry.warn(warning);
   for (const error of errors) telemetry.error('sweep failed in part', { error });

@@ -71,7 +71,7 @@ export interface AlarmRule {
 
 /**
  * Every alarm of the service, and the topic that they go to. Each is one that somebody acts on, and names its section of the
- * runbook. None is sent when all is well again: a first deployment would send a dozen mails, and `npm run status` tells.
+ * runbook. None is sent when all is well again: a first deployment would send a dozen mails, and `npm run status` shows it.
  */
 export class Alarms extends Construct {
   /** Where the alarms go. */

@@ -53,7 +53,7 @@ export class BookingExpiryStack extends Stack {
     });
     keepLogicalIds(bookings, expiry, api);
     noteInTags(bookings, expiry, settings);
-    tell(this, outputsOf(bookings, expiry, api));
+    addOutputs(this, outputsOf(bookings, expiry, api));
   }
 }
 
@@ -103,7 +103,7 @@ const outputsOf = (bookings: BookingTable, expiry: BookingExpiry, api: BookingsA
   return {
     BookingsTableName: [bookings.table.tableName, 'Table that bookings are written to'],
     PendingIndexName: [expiry.shape.indexName, 'Index of PENDING bookings by shard and deadline'],
-    SweepStateTableName: [expiry.sweepStateTable.tableName, 'What one sweep tells the next'],
+    SweepStateTableName: [expiry.sweepStateTable.tableName, 'How far the last sweep came'],
     TimerQueueUrl: [expiry.timerQueue.queueUrl, 'Queue that timers wait in'],
     TimerDeadLetterQueueUrl: [deadLetterQueues.timer.queueUrl, 'Timers that could not be processed'],
     ScheduleExpiryDeadLetterQueueUrl: [
@@ -128,7 +128,7 @@ const outputsOf = (bookings: BookingTable, expiry: BookingExpiry, api: BookingsA
   };
 };
 
-const tell = (stack: Stack, outputs: Outputs): void => {
+const addOutputs = (stack: Stack, outputs: Outputs): void => {
   for (const [name, [value, description]] of Object.entries(outputs)) {
     if (value !== undefined) new CfnOutput(stack, name, { value, description });
   }

@@ -74,7 +74,7 @@ export interface BookingExpiryProps {
   readonly key?: TableKey;
 
   /**
-   * The attribute that says what became of an item, the words of one that is held, and the word that a lapsed one gets.
+   * The attribute that says what state an item is in, the words of one that is held, and the word that a lapsed one gets.
    * @default { attribute: 'status', pending: 'PENDING', expired: 'EXPIRED' }
    */
   readonly status?: NonNullable<TableDescription['status']>;
@@ -139,8 +139,8 @@ export interface BookingExpiryProps {
   readonly dashboard?: boolean;
 
   /**
-   * Key for the queues, the logs, the alarm topic and the sweep's own table. A key of the same app is told which services use
-   * it; the owner of an imported one must let CloudWatch, CloudWatch Logs and EventBridge use it.
+   * Key for the queues, the logs, the alarm topic and the sweep's own table. The policy of a key of the same app is extended for
+   * the services that use it; the owner of an imported one must let CloudWatch, CloudWatch Logs and EventBridge use it.
    *
    * The table's own key needs no mention: it comes with the table, if it was given to `fromTableAttributes` too.
    * @default - keys that AWS owns
@@ -167,8 +167,8 @@ export interface BookingExpiryProps {
   readonly shardCount?: number;
 
   /**
-   * What becomes of the sweep's own table when the construct is removed. What is lost with it is how far the last sweep came;
-   * the next one begins anew. A table that is kept is protected against deletion too.
+   * What happens to the sweep's own table when the construct is removed. What is lost with it is how far the last sweep came;
+   * the next one starts over. A table that is kept is protected against deletion too.
    * @default RemovalPolicy.DESTROY
    */
   readonly removalPolicy?: RemovalPolicy;
@@ -224,7 +224,7 @@ export class BookingExpiry extends Construct {
   readonly sweep: IFunction;
   /** Name of the schedule that starts the sweep. */
   readonly sweepScheduleName: string;
-  /** What one sweep tells the next. */
+  /** How far the last sweep came: read by the next. */
   readonly sweepStateTable: Table;
   /** What a program must have in its environment to sweep by itself, beside the permissions of `grantSweep`. */
   readonly sweepEnvironment: Readonly<Record<string, string>>;
@@ -464,7 +464,7 @@ const refuseSettled = ({ status }: TableShape): void => {
   const taken = [...status.pending, status.expired].find((word) => (SETTLED as readonly string[]).includes(word));
   if (taken !== undefined) {
     throw new InvalidTableError(
-      `events.settled must be false where ${taken} is a word of status.pending or status.expired: it would be told as settled`,
+      `events.settled must be false where ${taken} is a word of status.pending or status.expired: its expiry would be published as settled`,
     );
   }
 };

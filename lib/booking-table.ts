@@ -2,11 +2,11 @@ import { RemovalPolicy } from 'aws-cdk-lib';
 import { AttributeType, BillingMode, StreamViewType, Table } from 'aws-cdk-lib/aws-dynamodb';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
-import { BOOKING_ATTRIBUTES } from '../functions/contract.ts';
+import { BOOKINGS_SHAPE } from '../functions/table/shape.ts';
 import { tableEncryption } from './sweep-state.ts';
 
 export interface BookingTableProps {
-  /** What becomes of it when the stack is deleted; a table that is not deleted with it is protected. */
+  /** What happens to it when the stack is deleted; a table that is not deleted with it is protected. */
   readonly removalPolicy: RemovalPolicy;
   /** @default - a key that AWS owns */
   readonly key?: IKey | undefined;
@@ -19,7 +19,7 @@ export class BookingTable extends Construct {
   constructor(scope: Construct, id: string, { removalPolicy, key }: BookingTableProps) {
     super(scope, id);
     this.table = new Table(this, 'Table', {
-      partitionKey: { name: BOOKING_ATTRIBUTES.bookingId, type: AttributeType.STRING },
+      partitionKey: { name: BOOKINGS_SHAPE.key.partition.name, type: AttributeType.STRING },
       billingMode: BillingMode.PAY_PER_REQUEST,
       stream: StreamViewType.NEW_AND_OLD_IMAGES,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },

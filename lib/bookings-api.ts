@@ -36,7 +36,7 @@ const OPEN_PATHS = routes().flatMap(([, { path, openBecause }]) =>
   openBecause === undefined ? [] : [[path, openBecause] as const],
 );
 
-/** What an access log line tells (Amazon API Gateway Developer Guide, HTTP API logging variables). */
+/** What an access log line holds (Amazon API Gateway Developer Guide, HTTP API logging variables). */
 const ACCESS_LOG_FORMAT = AccessLogFormat.custom(
   JSON.stringify({
     requestId: '$context.requestId',
@@ -84,7 +84,7 @@ export class BookingsApi extends Construct {
     acceptFinding(
       cronToken,
       'AwsSolutions-SMG4',
-      'the schedulers that hold the token are elsewhere: whoever rotates it tells them, docs/schedulers.md says how',
+      'the schedulers that hold the token are elsewhere: whoever rotates it passes it on to them, docs/schedulers.md says how',
     );
     this.cronToken = cronToken;
 

@@ -33,7 +33,7 @@ export const readStream = (lambda: IFunction, table: ITable, { pattern, deadLett
   allow(lambda, streamArn, 'dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator');
   allow(lambda, '*', 'dynamodb:ListStreams');
   allow(lambda, deadLetterQueue.queueArn, 'sqs:SendMessage');
-  const reason = 'dynamodb:ListStreams takes no resource; it tells names only';
+  const reason = 'dynamodb:ListStreams takes no resource; it gives names only';
   if (lambda.role) acceptFinding(lambda.role, 'AwsSolutions-IAM5[Resource::*]', reason);
 };
 

@@ -7,7 +7,7 @@ import { allow, allowKey } from './grants.ts';
 /** Bytes of a shape that leave room for the rest: Lambda takes 4 KB of environment (AWS Lambda Developer Guide, quotas). */
 const MAX_SHAPE_BYTES = 2_500;
 
-/** A table whose items expire, whoever made it: what may be done with it, and what the Lambdas are told about it. */
+/** A table whose items expire, whoever made it: what may be done with it, and what the Lambdas are given to know about it. */
 export class ExpiringTable {
   /** The table and its shape, as environment variables. The shape of our own bookings table is what they know by themselves. */
   readonly environment: Readonly<Record<string, string>>;

@@ -57,12 +57,12 @@ const refuseSharing = (shape: TableShape, { node, shape: other }: Neighbour): vo
   const shared = shape.status.pending.find((word) => other.status.pending.includes(word));
   if (!isApart && shape.status.attribute === other.status.attribute && shared !== undefined) {
     throw new InvalidTableError(
-      `only must tell its items from those of ${node.path} on the same table: both would expire those whose ${shape.status.attribute} is ${shared}`,
+      `only must distinguish its items from those of ${node.path} on the same table: both would expire those whose ${shape.status.attribute} is ${shared}`,
     );
   }
 };
 
-/** Also where it was imported twice. An ARN that only the deployment tells can be compared within a stack alone. */
+/** Also where it was imported twice. An ARN that is known at deployment only can be compared within a stack alone. */
 const isSameTable = (one: ITable, other: ITable): boolean => {
   if (one === other) return true;
   const [arn, otherArn] = [one, other].map((each) => JSON.stringify(Stack.of(each).resolve(each.tableArn)));

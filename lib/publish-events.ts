@@ -34,7 +34,7 @@ export class PublishEvents extends Construct {
   constructor(scope: Construct, id: string, { table, bus, settled, serviceName, key }: PublishEventsProps) {
     super(scope, id);
     const ownBus = () =>
-      new EventBus(this, 'Bus', { description: 'BookingExpired, and what else becomes of bookings' });
+      new EventBus(this, 'Bus', { description: 'BookingExpired, and what else happens to bookings' });
     this.bus = bus ?? (ownBus() as IEventBus);
     this.deadLetterQueue = deadLetterQueue(this, 'PublishEventsDeadLetterQueue', key);
     const lambda = new NodeFunction(this, 'PublishEventsFunction', {

@@ -9,7 +9,7 @@ import {
   TIMER_LEAD_MS,
 } from './limits.ts';
 
-/** What becomes of the bookings table when the stack is deleted. */
+/** What happens to the bookings table when the stack is deleted. */
 export const REMOVAL_POLICIES = ['destroy', 'retain'] as const;
 export type BookingRemovalPolicy = (typeof REMOVAL_POLICIES)[number];
 

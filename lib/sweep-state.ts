@@ -12,7 +12,7 @@ export interface SweepStateProps {
   readonly key?: IKey | undefined;
 }
 
-/** What one sweep tells the next, in a small table of the service's own. */
+/** How far the last sweep came, for the next one, in a small table of the service's own. */
 export class SweepState extends Construct {
   readonly table: Table;
   /** The table, as an environment variable. */

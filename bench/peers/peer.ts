@@ -64,7 +64,7 @@ const PEERS: Record<string, Peer> = {
       boss.on('error', console.error);
       await boss.start();
       await boss.createQueue(TASK, { notify: true });
-      // Half a second is the shortest interval that it takes. A notification tells of new jobs, not of jobs that come due.
+      // Half a second is the shortest interval that it takes. A notification announces new jobs, not jobs that come due.
       const polling = { pollingIntervalSeconds: 0.5, notifyPollingIntervalSeconds: 0.5 };
       await boss.work<Job>(TASK, { ...polling, batchSize: 50, localConcurrency: 4 }, async (jobs) => {
         await Promise.all(jobs.map(({ data }) => expire(data)));

@@ -106,7 +106,7 @@ const cpuOf = async (what: string, bookings: number, batch: () => Promise<unknow
 
 /** @param bookings how many each handler is measured over */
 const measureCpu = async (bookings: number): Promise<CpuResult[]> => {
-  const client = { region: REGION, credentials: LOCAL_CREDENTIALS, requestHandler: answerFromMemory as never };
+  const client = { region: REGION, credentials: LOCAL_CREDENTIALS, requestHandler: answerFromMemory };
   const table = new DynamoDbTable(tableClient({ ...client, endpoint: 'http://127.0.0.1' }), 'bookings');
   const store = new HeldItems(table, BOOKINGS_SHAPE);
   const deadLetters = {

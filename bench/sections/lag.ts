@@ -35,7 +35,7 @@ export const lagSection = async (work: SectionWork): Promise<void> => {
     const result = await measureFresh(work, label, load);
     rows.push(rowOf(label, result));
     found[label] = lagFigures(result);
-    // The others lie so close that a plot would not tell them apart.
+    // The others lie so close that a plot would not separate them.
     if (load.perSecond === 50) series.push({ name: label, points: distribution(result.lagsMs, 1) });
     return result;
   };

@@ -260,7 +260,7 @@ const startServers = async (
   servers: ChildProcess[],
 ): Promise<Record<string, string>> => {
   const redisPort = await claimPort({ port: 0, portVariable: 'REDIS_PORT' });
-  // As BullMQ's documentation wants it for production: appended to disk, and never evicting.
+  // As BullMQ's documentation requires for production: appended to disk, and never evicting.
   const redisSettings = ['--appendonly', 'yes', '--maxmemory-policy', 'noeviction', '--dir', directory];
   servers.push(
     spawn('redis-server', ['--bind', '127.0.0.1', '--port', String(redisPort), ...redisSettings], { stdio: 'ignore' }),

@@ -54,16 +54,16 @@ export const sweepSection = async (work: SectionWork): Promise<void> => {
   const sizes: SweepResult[] = [];
   work.figures.sizes = sizes;
   for (const tableSize of tableSizes) {
-    const result = await work.progress(`sweep 1,000 overdue of ${tableSize.toLocaleString('en-US')}`, 0, (tell) =>
-      measureSweep(work.assemblyDirectory, 1_000, tableSize, (done) => tell(done / tableSize)),
+    const result = await work.progress(`sweep 1,000 overdue of ${tableSize.toLocaleString('en-US')}`, 0, (showShare) =>
+      measureSweep(work.assemblyDirectory, 1_000, tableSize, (done) => showShare(done / tableSize)),
     );
     const uses = Object.values(result.usage);
     const sum = (of: 'requests' | 'readUnits' | 'writeUnits') => uses.reduce((total, use) => total + use[of], 0);
     rows.push([tableSize, result.expired, sum('requests'), sum('readUnits'), sum('writeUnits'), result.seconds]);
     sizes.push(result);
   }
-  const result = await work.progress(`backlog of ${backlog.toLocaleString('en-US')} overdue`, 0, (tell) =>
-    measureBacklog(work.assemblyDirectory, backlog, 30, (done) => tell(done / backlog)),
+  const result = await work.progress(`backlog of ${backlog.toLocaleString('en-US')} overdue`, 0, (showShare) =>
+    measureBacklog(work.assemblyDirectory, backlog, 30, (done) => showShare(done / backlog)),
   );
   const title = `Backlog: ${backlog.toLocaleString('en-US')} overdue at once, ${result.timeLimitSeconds} s for each run`;
   work

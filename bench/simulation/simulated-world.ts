@@ -15,7 +15,6 @@ import { sweep } from '../../functions/core/sweep.ts';
 import { createHandler } from '../../functions/expire-booking.ts';
 import { seenBooking } from '../../functions/table/item.ts';
 import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
-import type { Table } from '../../functions/table/table.ts';
 import type { Assumptions } from './assumptions.ts';
 import { Kernel, seededChance } from './kernel.ts';
 import { SimulatedBookings, SimulatedTable } from './table.ts';
@@ -85,7 +84,7 @@ export class SimulatedWorld {
       new SimulatedTable(this.kernel, this.#bookings, memoryMb, assumptions, this.chance);
     this.#sweepTable = tableOf(assumptions.sweepMemoryMb);
     this.#expire = createHandler({
-      store: new HeldItems(tableOf(assumptions.expireMemoryMb) as unknown as Table, BOOKINGS_SHAPE),
+      store: new HeldItems(tableOf(assumptions.expireMemoryMb), BOOKINGS_SHAPE),
       queue: {
         send: async (timers) => {
           for (const timer of timers) this.#send(timer);
@@ -141,7 +140,7 @@ export class SimulatedWorld {
     const { shardCount, settings } = this.#options;
     const startedAtMs = this.kernel.now();
     const limitMs = Math.min(300_000, settings.sweepIntervalMs) - 10_000;
-    const table = this.#sweepTable as unknown as Table;
+    const table = this.#sweepTable;
     const report = await sweep(
       {
         store: new HeldItems(table, BOOKINGS_SHAPE),

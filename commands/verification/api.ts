@@ -90,7 +90,7 @@ const jsonOf = (text: string): Record<string, unknown> => {
   }
 };
 
-/** SHA-256 as the signer wants it: plain, or keyed. */
+/** SHA-256 as the signer requires it: plain, or keyed. */
 class Sha256 {
   readonly #start: () => Hash | Hmac;
   #hash: Hash | Hmac;

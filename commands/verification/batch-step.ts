@@ -37,7 +37,7 @@ export const batchWrite: Step = {
     const expected = 'taken, ConditionalCheckFailed, ConditionalCheckFailed';
     expectThat(answers === expected, `a batch of three must be answered ${expected}; got ${answers}`);
     const withItem = Responses[1]?.Error?.Item !== undefined;
-    return `taken; a failed condition is told ${withItem ? 'with' : 'without'} the item`;
+    return `taken; a failed condition is reported ${withItem ? 'with' : 'without'} the item`;
   },
 };
 

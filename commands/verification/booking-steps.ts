@@ -1,4 +1,4 @@
-/** What becomes of bookings: by the HTTP API, by bare writes, paid, extended. */
+/** What happens to bookings: by the HTTP API, by bare writes, paid, extended. */
 import { SECOND_MS } from '../../functions/core/hold-time.ts';
 import { systemClock } from '../../functions/runtime/clock.ts';
 import type { Api, ApiAnswer } from './api.ts';

@@ -27,7 +27,7 @@ export interface Deployment {
   readonly name: string;
   /** Absent where it is the local runtime. */
   readonly stackName?: string;
-  /** What its SDK clients are told beside the AWS configuration. */
+  /** What its SDK clients are given beside the AWS configuration. */
   readonly client: { readonly region?: string };
   readonly outputs: Readonly<Record<OutputName, string>>;
   readonly connection: Connection;
@@ -47,7 +47,7 @@ export interface DeploymentOptions {
 /**
  * Finds the deployment and connects to its table.
  *
- * @throws Error with the way out if there is none, or if it cannot be read or reached
+ * @throws Error that says what to do if there is none, or if it cannot be read or reached
  */
 export const findDeployment = (options: DeploymentOptions, ledger: Ledger): Promise<Deployment> =>
   options.stack === undefined ? localDeployment(options, ledger) : stackDeployment(options.stack, options, ledger);
@@ -102,7 +102,7 @@ const localDeployment = async ({ token }: DeploymentOptions, ledger: Ledger): Pr
   }
   const { events, secretsManager } = runtime;
   if (events === undefined || secretsManager === undefined) {
-    throw new Error(`the local runtime is of an older version, as ${shownServiceFile()} tells: start it anew`);
+    throw new Error(`the local runtime is of an older version, as ${shownServiceFile()} says: restart it`);
   }
   const client = { region: REGION, credentials: LOCAL_CREDENTIALS };
   return {

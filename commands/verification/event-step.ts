@@ -1,4 +1,4 @@
-/** Whether consumers hear of an expiry. */
+/** Whether consumers receive the event of an expiry. */
 import { DETAIL_TYPES, EVENT_SOURCE } from '../../functions/core/booking-events.ts';
 import { SECOND_MS } from '../../functions/core/hold-time.ts';
 import { systemClock } from '../../functions/runtime/clock.ts';

@@ -11,7 +11,7 @@ const USD_AT_MOST = {
   SQS: PRICES.sqsRequest,
   SNS: PRICES.snsRequest,
   EventBridge: PRICES.event,
-  // A request for data asks for four metrics at the most.
+  // A request for data asks for four metrics at most.
   CloudWatch: 4 * PRICES.cloudWatchRequest,
   'Secrets Manager': PRICES.secretRequest,
   CloudFormation: 0,

@@ -1,4 +1,4 @@
-/** Runs the steps one after the other, whatever becomes of each, and says what was seen. */
+/** Runs the steps one after the other, also after one that failed, and says what was seen. */
 import { reasonOf } from '../connect.ts';
 import { NotChecked, type Step, Stopped, type Verification } from './step.ts';
 

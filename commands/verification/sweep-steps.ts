@@ -54,7 +54,7 @@ export const cronWebhook: Step = {
   },
 };
 
-/** A sweep by webhook against the timers: how often they race, and how many bookings in one race at the most. */
+/** A sweep by webhook against the timers: how often they race, and how many bookings in one race at most. */
 const RACES = 5;
 const BOOKINGS_IN_A_RACE = 40;
 const BETWEEN_BOOKINGS_MS = 25;

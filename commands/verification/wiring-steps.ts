@@ -14,7 +14,7 @@ export const readers: Step = {
   run: async ({ deployment: { connection, outputs, ledger } }) => {
     const { eventSources, streamArn, sqsClient } = connection;
     if (eventSources === undefined || streamArn === undefined)
-      throw new NotChecked('the engine does not tell who reads the stream');
+      throw new NotChecked('the engine does not say who reads the stream');
     const queueArn = await arnOf(sqsClient, outputs.TimerQueueUrl);
     ledger.count('CloudWatch');
     const found = await lookAtReaders(eventSources, streamArn, queueArn, systemClock());

@@ -1,4 +1,5 @@
 /** The bookings table as customers use it, booking by booking. Every move is decided by the condition of its write. */
+import type { CreateOutcome, CustomerBookings, NewBooking } from '../api/ports.ts';
 import { type Booking, effectiveStatus, type MoveOutcome } from '../core/booking-status.ts';
 import { deadlineOf } from '../core/hold-time.ts';
 import {
@@ -11,33 +12,16 @@ import {
   type Move,
 } from '../core/moves.ts';
 import { shardOf } from '../core/pending-shard.ts';
-import { asStored, type Item, type Json, jsonAttribute, readBooking, seenHold } from '../table/item.ts';
-import { BOOKINGS_SHAPE } from '../table/shape.ts';
+import { asStored, type Item, type Json, jsonAttribute, readBooking, readStatus, seenHold } from '../table/item.ts';
+import { BOOKINGS_SHAPE, OWN_ATTRIBUTES } from '../table/shape.ts';
 import type { Table, WriteAnswer } from '../table/table.ts';
 import { writeOfMove } from '../table/write-of-move.ts';
 import { isPermanent } from './permanent-error.ts';
 
-/** What creating a booking takes. */
-export interface NewBooking {
-  readonly bookingId: string;
-  /** Length of the hold, ms: 1 second to 366 days. */
-  readonly holdMs: number;
-  readonly requestHash?: string;
-  /** The caller's own data, as JSON. */
-  readonly details?: Record<string, unknown>;
-}
-
-/**
- * exists: there is an item with this id already; it is left as it is. Without a booking it is an item of another kind.
- */
-export type CreateOutcome =
-  | { readonly kind: 'created'; readonly booking: Booking }
-  | { readonly kind: 'exists'; readonly booking: Booking | undefined };
-
 /** How often a move looks again at a booking that changed between its look and its write. Each time somebody else moved it. */
 const LOOKS = 5;
 
-export class BookingStore {
+export class BookingStore implements CustomerBookings {
   readonly #table: Table;
   readonly #shardCount: number;
 
@@ -50,23 +34,19 @@ export class BookingStore {
     this.#shardCount = shardCount;
   }
 
-  /**
-   * Creates a PENDING booking whose hold starts now. One that exists already is reported as a read reports it.
-   *
-   * @throws InvalidHoldError if the hold is too short or too long
-   */
   async create({ bookingId, holdMs, requestHash, details }: NewBooking, nowMs: number): Promise<CreateOutcome> {
+    const { status, deadline, attributes } = BOOKINGS_SHAPE;
     const item: Item = {
-      bookingId: { S: bookingId },
-      status: { S: 'PENDING' },
-      expiresAtMs: { N: String(deadlineOf(holdMs, nowMs)) },
-      holdStartedAtMs: { N: String(nowMs) },
-      pendingShard: { N: String(shardOf(bookingId, this.#shardCount)) },
-      createdAtMs: { N: String(nowMs) },
-      ...(requestHash && { requestHash: { S: requestHash } }),
-      ...(details && { details: jsonAttribute(details as Json) }),
+      ...keyOf(bookingId),
+      [status.attribute]: { S: 'PENDING' },
+      [deadline.attribute]: { N: String(deadlineOf(holdMs, nowMs)) },
+      [attributes.holdStartedAtMs]: { N: String(nowMs) },
+      [attributes.pendingShard]: { N: String(shardOf(bookingId, this.#shardCount)) },
+      [OWN_ATTRIBUTES.createdAtMs]: { N: String(nowMs) },
+      ...(requestHash && { [OWN_ATTRIBUTES.requestHash]: { S: requestHash } }),
+      ...(details && { [OWN_ATTRIBUTES.details]: jsonAttribute(details as Json) }),
     };
-    const answer = await this.#table.create(item, 'bookingId');
+    const answer = await this.#table.create(item, KEY_ATTRIBUTE);
     if (answer.kind === 'refused') {
       return { kind: 'exists', booking: bookingOf(await this.#madeTrue(bookingId, answer.found, nowMs)) };
     }
@@ -78,17 +58,11 @@ export class BookingStore {
     return bookingOf(await this.#table.get(keyOf(bookingId)));
   }
 
-  /**
-   * The booking for somebody who relies on it. What is reported stays true: one that has lapsed and is PENDING is expired
-   * before it is reported, so that a payment on its way cannot land after "EXPIRED" was said.
-   *
-   * @throws Error of the engine, also if the expiry could not be made: then nothing may be said
-   */
   async read(bookingId: string, nowMs: number): Promise<Booking | undefined> {
     return bookingOf(await this.#madeTrue(bookingId, await this.#table.get(keyOf(bookingId)), nowMs));
   }
 
-  /** An item as it may be told of: one that has lapsed and is PENDING is expired first. */
+  /** An item as it may be reported: one that has lapsed and is PENDING is expired first. */
   async #madeTrue(bookingId: string, item: Item | undefined, nowMs: number): Promise<Item | undefined> {
     const booking = bookingOf(item);
     if (booking?.status !== 'PENDING' || effectiveStatus(booking, nowMs) !== 'EXPIRED') return item;
@@ -109,18 +83,14 @@ export class BookingStore {
   async cancel(bookingId: string, nowMs: number): Promise<MoveOutcome> {
     let answer = await this.#write(bookingId, cancelMove(nowMs));
     for (let looks = 0; looks < LOOKS && answer.kind === 'refused'; looks += 1) {
-      if (answer.found?.status?.S !== 'CONFIRMED') break;
-      answer = await this.#write(bookingId, cancelConfirmedMove(nowMs, asStored(answer.found, 'confirmedAtMs')));
+      if (answer.found === undefined || readStatus(BOOKINGS_SHAPE, answer.found) !== 'CONFIRMED') break;
+      const seenConfirmedAtMs = asStored(answer.found, OWN_ATTRIBUTES.confirmedAtMs);
+      answer = await this.#write(bookingId, cancelConfirmedMove(nowMs, seenConfirmedAtMs));
     }
     return this.#outcomeOf(bookingId, answer, 'CANCELLED', nowMs, () => this.cancel(bookingId, nowMs));
   }
 
-  /**
-   * Gives a PENDING booking a new hold that starts now. The write is on condition of the hold that was seen, so that a
-   * late duplicate of it never undoes a newer extension. One that has this very deadline already is left as it is.
-   *
-   * @throws InvalidHoldError if the hold is too short or too long
-   */
+  /** The write is on condition of the hold that was seen, so that a late duplicate of it never undoes a newer extension. */
   async extend(bookingId: string, holdMs: number, nowMs: number): Promise<MoveOutcome> {
     const expiresAtMs = deadlineOf(holdMs, nowMs);
     const shard = shardOf(bookingId, this.#shardCount);
@@ -168,7 +138,8 @@ export class BookingStore {
   }
 }
 
-const keyOf = (bookingId: string): Item => ({ bookingId: { S: bookingId } });
+const KEY_ATTRIBUTE = BOOKINGS_SHAPE.key.partition.name;
+const keyOf = (bookingId: string): Item => ({ [KEY_ATTRIBUTE]: { S: bookingId } });
 
 /** The booking of an item of the bookings table. */
 const bookingOf = (item: Item | undefined): Booking | undefined => readBooking(BOOKINGS_SHAPE, item);

@@ -1,6 +1,7 @@
 /** The webhook's token, kept in Secrets Manager and rotated there without a deployment. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import type { Clock } from '../core/ports.ts';
 
 /** How long a token is taken as current, ms: a request with an old one is refused this long after a rotation at most. */
 const FRESH_MS = 5 * 60_000;
@@ -8,14 +9,14 @@ const FRESH_MS = 5 * 60_000;
 const LOOK_AGAIN_MS = 10_000;
 
 /**
- * Tells whether a token is the current one. Compares digests, in constant time.
+ * Whether a token is the current one. Compares digests, in constant time.
  *
  * @throws Error if Secrets Manager cannot be reached and no token is known
  */
 export const cronTokenCheck = (
   client: SecretsManagerClient,
   secretId: string,
-  clock: () => number,
+  clock: Clock,
 ): ((token: string) => Promise<boolean>) => {
   let known: { digest: Buffer; readAtMs: number } | undefined;
 

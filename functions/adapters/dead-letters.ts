@@ -4,23 +4,14 @@
  */
 import { SendMessageBatchCommand, type SendMessageBatchRequestEntry, type SQSClient } from '@aws-sdk/client-sqs';
 import { asciiJson } from '../core/ascii-json.ts';
+import type { DeadLetter, DeadLetterBox } from '../core/ports.ts';
 
 /** Most entries of one SendMessageBatch (Amazon SQS API Reference). */
 const MAX_ENTRIES = 10;
 /** A reason is for people; a huge one would only make the message too large. */
 const MAX_REASON_LENGTH = 1_000;
 
-/** What could not be processed, and why. */
-export interface DeadLetter {
-  /**
-   * The body: for a message of a queue the very body that came, so that it can be moved back; for anything else what is
-   * known of it, which is put into JSON.
-   */
-  readonly body: string | Readonly<Record<string, unknown>>;
-  readonly reason: string;
-}
-
-export class DeadLetters {
+export class DeadLetters implements DeadLetterBox {
   readonly #client: SQSClient;
   readonly #queueUrl: string;
 
@@ -29,7 +20,6 @@ export class DeadLetters {
     this.#queueUrl = queueUrl;
   }
 
-  /** Puts letters into the queue. Never throws: those that it did not take are returned. */
   async put<T extends DeadLetter>(letters: readonly T[]): Promise<T[]> {
     const untaken: T[] = [];
     for (let start = 0; start < letters.length; start += MAX_ENTRIES) {

@@ -10,14 +10,13 @@ import {
   ScanCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
+import { MAX_WRITES_AT_ONCE } from '../core/ports.ts';
 import { answerToRefused, answerToRefusedCreation } from '../table/answers.ts';
 import type { Clause, ConditionalWrite } from '../table/conditional-write.ts';
 import { filterExpressions, projectionExpression, statementOf, updateExpressions } from '../table/expressions.ts';
 import { attributeOf, type Item } from '../table/item.ts';
 import type { BatchedWriteAnswer, IndexPage, IndexQuery, KeyedWrite, Table, WriteAnswer } from '../table/table.ts';
 
-/** Most statements of one BatchExecuteStatement (Amazon DynamoDB API Reference). */
-const MAX_STATEMENTS = 25;
 /** Most keys of one BatchGetItem (Amazon DynamoDB API Reference). */
 const MAX_KEYS = 100;
 
@@ -76,7 +75,7 @@ export class DynamoDbTable implements Table {
   }
 
   async writeMany(writes: readonly KeyedWrite[]): Promise<BatchedWriteAnswer[]> {
-    const answers = await Promise.all(chunks(writes, MAX_STATEMENTS).map((each) => this.#writeTogether(each)));
+    const answers = await Promise.all(chunks(writes, MAX_WRITES_AT_ONCE).map((each) => this.#writeTogether(each)));
     return answers.flat();
   }
 
@@ -101,7 +100,7 @@ export class DynamoDbTable implements Table {
     );
   }
 
-  /** Runs at most 25 conditional updates in one round trip. `failed` is whatever is neither made nor refused. */
+  /** Runs at most `MAX_WRITES_AT_ONCE` conditional updates in one round trip. `failed` is whatever is neither made nor refused. */
   async #execute(writes: readonly KeyedWrite[]): Promise<{
     readonly results: ('made' | 'refused' | 'failed' | { readonly found: Item })[];
     readonly wasTriedBefore: boolean;
@@ -130,7 +129,7 @@ export class DynamoDbTable implements Table {
 
   /**
    * Not every engine says what a failed condition of a batch found, and none does of an item that is not there: a read
-   * tells. It decides nothing, the write was refused. Undefined if the read fails.
+   * shows it. It decides nothing, the write was refused. Undefined if the read fails.
    */
   async #look(writes: readonly KeyedWrite[]): Promise<Map<string, Item> | undefined> {
     const attributes = writes.flatMap(({ key, write: { set, remove, condition } }) => [

@@ -16,13 +16,13 @@ import {
   leaveIndexMove,
   type Move,
 } from '../core/moves.ts';
-import type { ConditionalWrite } from '../table/conditional-write.ts';
+import type { BookingAdopter, BookingExpirer, IndexCleaner, PendingItems, PendingItemsPage } from '../core/ports.ts';
 import { asStored, type Item, readBooking, readStatus, seenBooking } from '../table/item.ts';
-import { keyOfText, keyText } from '../table/key-text.ts';
 import type { TableShape } from '../table/shape.ts';
-import type { BatchedWriteAnswer, Table, WriteAnswer } from '../table/table.ts';
+import type { BatchedWriteAnswer, Table } from '../table/table.ts';
 import { isPendingIn, writeOfMove } from '../table/write-of-move.ts';
-import { isPermanent, UnprocessableError } from './permanent-error.ts';
+import { KeyedItems, noKey } from './keyed-items.ts';
+import { isPermanent } from './permanent-error.ts';
 
 /** How often a move looks again at a booking that changed between its look and its write. Each time somebody else moved it. */
 const LOOKS = 5;
@@ -30,8 +30,9 @@ const LOOKS = 5;
 /** A move that expires a booking. A nearly full item takes its status alone. */
 type ExpiryMove = (seenDeadline: AsStored | undefined) => Move;
 
-export class HeldItems {
+export class HeldItems implements BookingExpirer, BookingAdopter, IndexCleaner, PendingItems<Item> {
   readonly #table: Table;
+  readonly #items: KeyedItems;
   readonly #shape: TableShape;
 
   /**
@@ -40,13 +41,11 @@ export class HeldItems {
    */
   constructor(table: Table, shape: TableShape) {
     this.#table = table;
+    this.#items = new KeyedItems(table, shape);
     this.#shape = shape;
   }
 
-  /** A page of the table's PENDING items, in whatever shard they are: for finding those that are in none. */
-  async pendingItems(
-    cursor: Item | undefined,
-  ): Promise<{ readonly seen: readonly SeenBooking[]; readonly cursor?: Item }> {
+  async pendingItems(cursor: Item | undefined): Promise<PendingItemsPage<Item>> {
     const page = await this.#table.scan(isPendingIn(this.#shape), this.#indexedAttributes, cursor);
     return {
       seen: page.items.flatMap((item) => seenBooking(this.#shape, item) ?? []),
@@ -54,27 +53,14 @@ export class HeldItems {
     };
   }
 
-  /**
-   * What these bookings are now. Read consistently: an older view could show another booking that had the same id before, or
-   * a settled one that has been set back to PENDING since. A booking that is left out was not found or not read in time;
-   * either way nothing is known of it.
-   */
+  /** What these bookings are now, read consistently. What the engine leaves unprocessed is left out, not asked for again. */
   async glimpse(bookingIds: readonly string[]): Promise<Map<string, Booking>> {
-    const items = await this.#table.getMany(this.#keysOf(bookingIds), {
-      consistent: true,
-      attributes: this.#snapshotAttributes,
-      settle: false,
-    });
-    const bookings = items.flatMap((item) => readBooking(this.#shape, item) ?? []);
+    const items = await this.#items.read(bookingIds, { attributes: this.#snapshotAttributes, settle: false });
+    const bookings = [...items.values()].flatMap((item) => readBooking(this.#shape, item) ?? []);
     return new Map(bookings.map((booking) => [booking.bookingId, booking]));
   }
 
-  /**
-   * Makes bookings EXPIRED that are PENDING and lapsed, 25 in one round trip. Never throws: each booking has its outcome.
-   *
-   * @param bookingIds each at most once: DynamoDB refuses two statements on one item
-   * @param nowMs the clock, read after any waiting, epoch ms
-   */
+  /** @param bookingIds each at most once: DynamoDB refuses two statements on one item */
   async expire(
     bookingIds: readonly string[],
     expiredBy: ExpiredBy,
@@ -100,7 +86,7 @@ export class HeldItems {
   /** Where deadlines are numbers the condition of the write compares them with the clock. */
   async #expireByClock(move: Move, bookingIds: readonly string[], nowMs: number): Promise<Map<string, ExpireOutcome>> {
     const write = writeOfMove(this.#shape, move);
-    const answers = await this.#writeMany(bookingIds.map((bookingId) => ({ bookingId, write })));
+    const answers = await this.#items.writeMany(bookingIds.map((bookingId) => ({ bookingId, write })));
     return new Map(bookingIds.map((id) => [id, this.#expireOutcomeOf(answers.get(id), nowMs)]));
   }
 
@@ -113,13 +99,13 @@ export class HeldItems {
     bookingIds: readonly string[],
     nowMs: number,
   ): Promise<Map<string, ExpireOutcome>> {
-    const isKey = (id: string): boolean => keyOfText(this.#shape, id) !== undefined;
+    const isKey = (id: string): boolean => this.#items.isKey(id);
     const outcomes = new Map<string, ExpireOutcome>(
       bookingIds.filter((id) => !isKey(id)).map((id) => [id, { kind: 'failed', error: noKey(id) }]),
     );
     let left = bookingIds.filter(isKey);
     for (let looks = 0; looks < LOOKS && left.length > 0; looks += 1) {
-      const found = await this.#read(left).catch(asError);
+      const found = await this.#items.read(left, { attributes: this.#indexedAttributes }).catch(asError);
       if (found instanceof Error) {
         for (const id of left) outcomes.set(id, { kind: 'failed', error: found });
         return outcomes;
@@ -133,7 +119,7 @@ export class HeldItems {
         else outcomes.set(id, this.#expireOutcomeOf({ kind: 'refused', found: item }, nowMs));
       }
       const writes = Array.from(lapsed, ([bookingId, move]) => ({ bookingId, write: writeOfMove(this.#shape, move) }));
-      const answers = await this.#writeMany(writes);
+      const answers = await this.#items.writeMany(writes);
       for (const id of lapsed.keys()) outcomes.set(id, this.#expireOutcomeOf(answers.get(id), nowMs));
       left = [...lapsed.keys()].filter(
         (id) => answers.get(id)?.kind === 'refused' && outcomes.get(id)?.kind === 'refused',
@@ -161,17 +147,11 @@ export class HeldItems {
     }
   }
 
-  /**
-   * Puts bookings into the index that their writers left out of it, on condition that they still have the deadline that
-   * was seen. One that has changed since is looked at again. Never throws: each booking has its outcome.
-   *
-   * @param decideAgain what a booking still lacks, as it is found now; undefined if nothing
-   */
   async adopt(
     adoptions: readonly Adoption[],
     decideAgain: (found: SeenBooking) => Adoption | undefined,
   ): Promise<Map<string, AdoptOutcome>> {
-    const answers = await this.#writeMany(
+    const answers = await this.#items.writeMany(
       adoptions.map((adoption) => ({
         bookingId: adoption.bookingId,
         write: writeOfMove(this.#shape, adoptMove(adoption)),
@@ -212,7 +192,7 @@ export class HeldItems {
   ): Promise<AdoptOutcome> {
     let next: Adoption | undefined = adoption;
     for (let looks = 0; looks < LOOKS && next !== undefined; looks += 1) {
-      const answer = await this.#write(next.bookingId, adoptMove(next));
+      const answer = await this.#items.write(next.bookingId, writeOfMove(this.#shape, adoptMove(next)));
       if (answer.kind === 'made') return { kind: 'adopted' };
       next = await this.#lackOf(next.bookingId, decideAgain);
     }
@@ -223,70 +203,21 @@ export class HeldItems {
     bookingId: string,
     decideAgain: (found: SeenBooking) => Adoption | undefined,
   ): Promise<Adoption | undefined> {
-    const [item] = await this.#table.getMany(this.#keysOf([bookingId]), { consistent: true, settle: true });
-    const found = seenBooking(this.#shape, item);
+    const items = await this.#items.read([bookingId]);
+    const found = seenBooking(this.#shape, items.get(bookingId));
     return found?.booking.status === 'PENDING' ? decideAgain(found) : undefined;
   }
 
-  /**
-   * Takes items out of the index that are not PENDING: a foreign writer settled them without doing so, or gave them no
-   * status. Does nothing to a PENDING booking.
-   *
-   * @throws Error if one of them could not be read or written
-   */
   async leaveIndex(bookingIds: readonly string[]): Promise<void> {
     const { status, attributes } = this.#shape;
-    const writes = Array.from(await this.#read(bookingIds))
+    const writes = Array.from(await this.#items.read(bookingIds, { attributes: this.#indexedAttributes }))
       .filter(([, item]) => readStatus(this.#shape, item) !== 'PENDING' && item[attributes.pendingShard] !== undefined)
       .map(([bookingId, item]) => ({
         bookingId,
         write: writeOfMove(this.#shape, leaveIndexMove(asStored(item, status.attribute))),
       }));
-    const failed = [...(await this.#writeMany(writes)).values()].find((answer) => answer.kind === 'failed');
+    const failed = [...(await this.#items.writeMany(writes)).values()].find((answer) => answer.kind === 'failed');
     if (failed) throw failed.error;
-  }
-
-  #write(bookingId: string, move: Move): Promise<WriteAnswer> {
-    return this.#table.write(this.#keyOf(bookingId), writeOfMove(this.#shape, move));
-  }
-
-  /** Many conditional writes, each with its answer. Never throws. */
-  async #writeMany(
-    writes: readonly { readonly bookingId: string; readonly write: ConditionalWrite }[],
-  ): Promise<Map<string, BatchedWriteAnswer>> {
-    const keyed = writes.flatMap(({ bookingId, write }) => {
-      const key = keyOfText(this.#shape, bookingId);
-      return key ? [{ bookingId, key, write }] : [];
-    });
-    const answers = keyed.length > 0 ? await this.#table.writeMany(keyed) : [];
-    const answered = new Map(keyed.map(({ bookingId }, index) => [bookingId, answers[index]]));
-    return new Map(
-      writes.map(({ bookingId }): [string, BatchedWriteAnswer] => [
-        bookingId,
-        answered.get(bookingId) ?? { kind: 'failed', error: noKey(bookingId) },
-      ]),
-    );
-  }
-
-  /** What decides about items, read consistently, by the texts of their keys. Those that do not exist are left out. */
-  async #read(bookingIds: readonly string[]): Promise<Map<string, Item>> {
-    const items = await this.#table.getMany(this.#keysOf(bookingIds), {
-      consistent: true,
-      attributes: this.#indexedAttributes,
-      settle: true,
-    });
-    return new Map(items.map((item) => [keyText(this.#shape, item) ?? '', item]));
-  }
-
-  /** @throws UnprocessableError for a text that is no key of this table */
-  #keyOf(bookingId: string): Item {
-    const key = keyOfText(this.#shape, bookingId);
-    if (key === undefined) throw noKey(bookingId);
-    return key;
-  }
-
-  #keysOf(bookingIds: readonly string[]): Item[] {
-    return bookingIds.map((id) => keyOfText(this.#shape, id)).filter((key) => key !== undefined);
   }
 
   /** What a snapshot needs of a booking: whether there is anything to do for its timer. */
@@ -297,7 +228,7 @@ export class HeldItems {
       ...(key.sort ? [key.sort.name] : []),
       status.attribute,
       deadline.attribute,
-      // A table of many kinds may tell them apart by its key.
+      // A table of many kinds may distinguish them by its key.
       ...Object.keys(only).filter((name) => name !== key.partition.name && name !== key.sort?.name),
     ];
   }
@@ -308,9 +239,6 @@ export class HeldItems {
     return [...new Set([...this.#snapshotAttributes, expiresAtMs, holdStartedAtMs, pendingShard, expiredAtMs])];
   }
 }
-
-const noKey = (bookingId: string): Error =>
-  new UnprocessableError(`${JSON.stringify(bookingId)} is the key of no item of this table`);
 
 const changesTooOften = (what: string): Error => new Error(`it changed ${LOOKS} times while it was ${what}`);
 

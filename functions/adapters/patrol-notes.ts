@@ -1,12 +1,12 @@
 /** How far a patrol has come, kept in the sweep's state table; and how many records schedule-expiry has given up. */
 import { GetQueueAttributesCommand, type SQSClient } from '@aws-sdk/client-sqs';
-import { PATROL_STATE_ID } from '../contract.ts';
+import { PATROL_STATE_ID, SWEEP_STATE_ATTRIBUTES } from '../contract.ts';
 import type { PatrolState } from '../core/left-out.ts';
 import { type ConditionalWrite, isAsSeen } from '../table/conditional-write.ts';
 import { asStored, type Item } from '../table/item.ts';
 import type { Table } from '../table/table.ts';
 
-const KEY = { stateId: { S: PATROL_STATE_ID } };
+const KEY = { [SWEEP_STATE_ATTRIBUTES.stateId]: { S: PATROL_STATE_ID } };
 
 export class PatrolNotes {
   readonly #stateTable: Table;

@@ -1,9 +1,11 @@
 /** A table seen through its sparse index: what is PENDING, by deadline. It only reads. */
 import pMap from 'p-map';
+import type { ListPage, ListRange, PendingList } from '../api/ports.ts';
 import type { Booking } from '../core/booking-status.ts';
 import { wholePart } from '../core/decimal.ts';
 import { EARLIEST_DEADLINE_MS, readDeadline, readTimeMs } from '../core/hold-time.ts';
 import { LEGAL_SHARDS } from '../core/pending-shard.ts';
+import type { PendingPage, PendingPages, PendingRange, PendingRow } from '../core/ports.ts';
 import { type Item, readBooking } from '../table/item.ts';
 import { keyOfText, keyText } from '../table/key-text.ts';
 import type { TableShape } from '../table/shape.ts';
@@ -14,41 +16,7 @@ const CONCURRENT_QUERIES = 16;
 /** Rows of one page where all are read. */
 const PAGE_SIZE = 1_000;
 
-/** How far a list has come in each shard: deadline, with all its digits, and id of the last booking that was listed. */
-export type ShardPositions = Readonly<Record<string, [expiresAtMs: string, bookingId: string]>>;
-
-export interface ListRange {
-  readonly fromMs: number;
-  readonly throughMs: number;
-  readonly limit: number;
-  /** Where the last page ended; empty for the first. */
-  readonly after: ShardPositions;
-}
-
-/** A row of the index: a booking that was PENDING when the index last heard of it. */
-export interface PendingRow {
-  readonly bookingId: string;
-  readonly expiresAtMs: number;
-  readonly holdStartedAtMs?: number;
-}
-
-/** One page of a shard of the index, soonest deadline first. `cursor` is absent on the last. */
-export interface PendingPage {
-  readonly rows: readonly PendingRow[];
-  readonly cursor?: Item;
-}
-
-export interface PendingRange {
-  readonly shard: number;
-  /** Deadlines from here, epoch ms; never below the earliest deadline that anyone acts on. */
-  readonly fromMs?: number;
-  /** Deadlines up to and including here, epoch ms. */
-  readonly throughMs: number;
-  readonly limit: number;
-  readonly cursor?: Item | undefined;
-}
-
-export class PendingIndex {
+export class PendingIndex implements PendingPages<Item>, PendingList {
   readonly #table: Table;
   readonly #shape: TableShape;
   readonly #shardCount: number;
@@ -64,8 +32,7 @@ export class PendingIndex {
     this.#shardCount = shardCount;
   }
 
-  /** One page of a shard's PENDING bookings with deadlines in a range, soonest first. */
-  async pendingPage(range: PendingRange): Promise<PendingPage> {
+  async pendingPage(range: PendingRange<Item>): Promise<PendingPage<Item>> {
     const { items, cursor } = await this.#table.query(this.#queryOf(range));
     return { rows: items.flatMap((item) => this.#rowOf(item) ?? []), ...(cursor && { cursor }) };
   }
@@ -88,16 +55,8 @@ export class PendingIndex {
     return counts.reduce((sum, count) => sum + count, 0);
   }
 
-  /**
-   * One page of all counted shards' PENDING bookings with deadlines in a range, soonest first. Every shard is asked for a whole
-   * page, because the next bookings may all be in one of them.
-   */
-  async listPending({
-    fromMs,
-    throughMs,
-    limit,
-    after,
-  }: ListRange): Promise<{ bookings: Booking[]; after?: ShardPositions }> {
+  /** Every shard is asked for a whole page, because the next bookings may all be in one of them. */
+  async listPending({ fromMs, throughMs, limit, after }: ListRange): Promise<ListPage> {
     const pages = await pMap(
       LEGAL_SHARDS.slice(0, this.#shardCount),
       async (shard) => {
@@ -149,7 +108,7 @@ export class PendingIndex {
     throughMs,
     limit,
     cursor,
-  }: Omit<PendingRange, 'limit'> & { readonly limit?: number }): IndexQuery {
+  }: Omit<PendingRange<Item>, 'limit'> & { readonly limit?: number }): IndexQuery {
     const { indexName, attributes } = this.#shape;
     return {
       index: indexName,

@@ -9,6 +9,7 @@ import pMap from 'p-map';
 import type { ScheduledTimer } from '../core/expiry-decisions.ts';
 import { encodeTimer } from '../core/expiry-timer.ts';
 import { MAX_SQS_DELAY_SECONDS } from '../core/hold-time.ts';
+import type { TimerTransport, UnsentTimer } from '../core/ports.ts';
 import { isPermanent, ServiceEntryError, UnprocessableError } from './permanent-error.ts';
 
 /** Most entries of one SendMessageBatch (Amazon SQS API Reference). */
@@ -18,13 +19,7 @@ const CONCURRENT_REQUESTS = 5;
 /** Entries can fail one by one while their request succeeds, and the SDK does not retry those. */
 const TRIES = 3;
 
-/** A timer that could not be sent, and why. */
-export interface UnsentTimer {
-  readonly scheduled: ScheduledTimer;
-  readonly error: Error;
-}
-
-export class TimerSender {
+export class TimerSender implements TimerTransport {
   readonly #client: SQSClient;
   readonly #queueUrl: string;
 

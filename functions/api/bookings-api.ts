@@ -1,51 +1,28 @@
-/** What the HTTP API answers on each of its routes (routes.ts). Validation is in schemas.ts, errors are in problem.ts. */
-import { createHash, randomUUID } from 'node:crypto';
-import { type Context, Hono } from 'hono';
-import * as v from 'valibot';
-import type { BookingStore } from '../adapters/booking-store.ts';
-import type { PendingIndex } from '../adapters/pending-index.ts';
-import { isPermanent } from '../adapters/permanent-error.ts';
+/** What the HTTP API answers on each of its routes (routes.ts). Requests are read in request.ts, errors are in problem.ts. */
+import { randomUUID } from 'node:crypto';
+import { Hono } from 'hono';
 import type { MoveOutcome } from '../core/booking-status.ts';
-import {
-  EARLIEST_DEADLINE_MS,
-  LATEST_DEADLINE_MS,
-  MAX_HOLD_MS,
-  MIN_HOLD_MS,
-  type TimerSettings,
-} from '../core/hold-time.ts';
+import { EARLIEST_DEADLINE_MS, LATEST_DEADLINE_MS, type TimerSettings } from '../core/hold-time.ts';
+import type { Clock } from '../core/ports.ts';
 import { type SweepPorts, sweep } from '../core/sweep.ts';
-import { type Clock, iso } from '../runtime/clock.ts';
+import { iso } from '../runtime/clock.ts';
 import type { Telemetry } from '../runtime/telemetry.ts';
 import { bookingJson } from './booking-json.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { openApiDocument } from './openapi.ts';
-import { type FieldError, Problem } from './problem.ts';
+import type { CustomerBookings, PendingList } from './ports.ts';
+import { invalidRequest, Problem, problemOf } from './problem.ts';
+import { type ApiContext, expectNoBody, holdMsOf, idOf, parse, type RequestBindings, readJson } from './request.ts';
+import { bookingIdFor, requestHash } from './request-hash.ts';
 import { BOOKINGS_PATH, type RouteName, routes } from './routes.ts';
-import {
-  bookingIdInPath,
-  CURSOR_RULE,
-  createRequest,
-  DEFAULT_PAGE_SIZE,
-  extendRequest,
-  idempotencyKey,
-  listQuery,
-  MAX_BODY_BYTES,
-  requestedDeadlineMs,
-} from './schemas.ts';
+import { CURSOR_RULE, createRequest, DEFAULT_PAGE_SIZE, extendRequest, idempotencyKey, listQuery } from './schemas.ts';
 
 /** Time that a sweep by webhook leaves for its answer, ms. */
 const TIME_TO_ANSWER_MS = 5_000;
 
-/** What the request's environment tells beside the request. */
-export interface RequestBindings {
-  /** Who signed the request, where the gateway knows. Idempotency keys of different callers never meet. */
-  readonly caller: string;
-  readonly remainingMs: () => number;
-}
-
 export interface BookingsApiPorts {
-  readonly store: Pick<BookingStore, 'create' | 'read' | 'confirm' | 'cancel' | 'extend'>;
-  readonly index: Pick<PendingIndex, 'listPending'>;
+  readonly store: CustomerBookings;
+  readonly index: PendingList;
   readonly sweepPorts: SweepPorts;
   /** Whether this is the cron token; compares in constant time. */
   readonly isCronToken: (token: string) => Promise<boolean>;
@@ -53,8 +30,6 @@ export interface BookingsApiPorts {
   readonly telemetry: Telemetry;
   readonly settings: TimerSettings;
 }
-
-type ApiContext = Context<{ Bindings: RequestBindings }>;
 
 /** The API as a Hono app. Its handlers throw Problems; nothing else reaches a client. */
 export const createBookingsApi = (ports: BookingsApiPorts): Hono<{ Bindings: RequestBindings }> => {
@@ -114,29 +89,11 @@ export const createBookingsApi = (ports: BookingsApiPorts): Hono<{ Bindings: Req
   }
   app.notFound((context) => new Problem('notFound', `there is nothing at ${context.req.path}`).toResponse());
   app.onError((error) => {
-    if (error instanceof Problem) return error.toResponse();
-    telemetry.error('request failed', { error });
-    // DynamoDB's own words about the item, nothing of the inside.
-    if ('$metadata' in error && isPermanent(error)) {
-      return new Problem('unprocessable', `the table refuses it: ${error.message}`).toResponse();
-    }
-    const busy = BUSY_ERRORS.has(error.name);
-    return busy
-      ? new Problem('unavailable', 'the table is busy or cannot be reached', {}, { 'retry-after': '1' }).toResponse()
-      : new Problem('internal', 'the error is in the logs').toResponse();
+    if (!(error instanceof Problem)) telemetry.error('request failed', { error });
+    return problemOf(error).toResponse();
   });
   return app;
 };
-
-const BUSY_ERRORS = new Set([
-  'ProvisionedThroughputExceededException',
-  'ThrottlingException',
-  'RequestLimitExceeded',
-  'TransactionConflictException',
-  'InternalServerError',
-  'ServiceUnavailable',
-  'TimeoutError',
-]);
 
 const noSuchBooking = (): Problem => new Problem('notFound', 'there is no booking with this id');
 
@@ -144,22 +101,21 @@ const createBooking = async (context: ApiContext, { store, clock }: BookingsApiP
   const request = parse(createRequest, await readJson(context));
   const key = context.req.header('idempotency-key');
   if (key !== undefined) parse(idempotencyKey, key, 'Idempotency-Key');
-  const bookingId =
-    request.bookingId ??
-    (key === undefined ? randomUUID() : hashOf('idempotency-key', context.env.caller, key).slice(0, 36));
+  const bookingId = request.bookingId ?? (key === undefined ? randomUUID() : bookingIdFor(context.env.caller, key));
+  const hash = requestHash(request);
   const nowMs = clock();
   const outcome = await store.create(
     {
       bookingId,
       holdMs: holdMsOf(request, nowMs),
-      requestHash: hashOf('request', canonical(request)),
+      requestHash: hash,
       ...(request.details && { details: request.details }),
     },
     nowMs,
   );
   const headers = { location: `${BOOKINGS_PATH}/${encodeURIComponent(bookingId)}` };
   if (outcome.kind === 'created') return context.json(bookingJson(outcome.booking, nowMs), 201, headers);
-  if (outcome.booking?.requestHash === hashOf('request', canonical(request))) {
+  if (outcome.booking?.requestHash === hash) {
     return context.json(bookingJson(outcome.booking, nowMs), 200, headers);
   }
   throw new Problem('bookingExists', 'a booking with this id was created by a different request', { bookingId });
@@ -169,7 +125,7 @@ const listBookings = async (context: ApiContext, { index, clock }: BookingsApiPo
   const query = parse(listQuery, context.req.query(), 'query');
   const nowMs = clock();
   const after = query.cursor === undefined ? {} : decodeCursor(query.cursor, query.status);
-  if (after === undefined) throw invalid([{ pointer: 'cursor', detail: CURSOR_RULE, received: query.cursor }]);
+  if (after === undefined) throw invalidRequest([{ pointer: 'cursor', detail: CURSOR_RULE, received: query.cursor }]);
   const range =
     query.status === 'PENDING'
       ? { fromMs: nowMs + 1, throughMs: LATEST_DEADLINE_MS }
@@ -221,94 +177,3 @@ const answerMove = (context: ApiContext, outcome: MoveOutcome, nowMs: number): R
     }
   }
 };
-
-/** @throws Problem if the deadline that is asked for is not 1 second to 366 days away */
-const holdMsOf = (
-  request: { holdSeconds?: number | undefined; expiresAt?: string | undefined },
-  nowMs: number,
-): number => {
-  const holdMs = requestedDeadlineMs(request, nowMs) - nowMs;
-  if (holdMs >= MIN_HOLD_MS && holdMs <= MAX_HOLD_MS) return holdMs;
-  const detail = `must be 1 second to 366 days from now, ${iso(nowMs)}`;
-  throw invalid([{ pointer: '/expiresAt', detail, received: request.expiresAt }]);
-};
-
-const idOf = (context: ApiContext): string => parse(bookingIdInPath, context.req.param('bookingId'), 'bookingId');
-
-/** The body as JSON, if it is JSON and not too large. */
-const readJson = async (context: ApiContext): Promise<unknown> => {
-  const text = await readText(context);
-  const type = context.req.header('content-type') ?? '';
-  if (!/^application\/json\s*(;|$)/i.test(type)) {
-    throw new Problem('unsupportedMediaType', `content-type must be application/json, got ${type || 'none'}`);
-  }
-  let body: unknown;
-  try {
-    body = JSON.parse(text);
-  } catch {
-    throw invalid([{ pointer: '', detail: 'must be JSON', received: text.slice(0, 100) }]);
-  }
-  if (Array.isArray(body)) throw invalid([{ pointer: '', detail: 'must be a JSON object', received: shown(body) }]);
-  return body;
-};
-
-/** For a move that takes no fields: an empty body or an empty object, so that a field that would be ignored is noticed. */
-const expectNoBody = async (context: ApiContext): Promise<void> => {
-  if ((await readText(context)).trim() === '') return;
-  parse(v.strictObject({}, 'must be empty, or an empty JSON object'), await readJson(context));
-};
-
-const readText = async (context: ApiContext): Promise<string> => {
-  const text = await context.req.text();
-  const bytes = new TextEncoder().encode(text).length;
-  if (bytes > MAX_BODY_BYTES)
-    throw new Problem('bodyTooLarge', `the body must be at most ${MAX_BODY_BYTES} bytes, got ${bytes}`);
-  return text;
-};
-
-const parse = <Schema extends v.GenericSchema>(
-  schema: Schema,
-  given: unknown,
-  place?: string,
-): v.InferOutput<Schema> => {
-  const result = v.safeParse(schema, given);
-  if (result.success) return result.output;
-  throw invalid(
-    result.issues.map((issue) => {
-      const path = (issue.path ?? []).map(({ key }) => String(key));
-      const unknownField = issue.type === 'strict_object' && path.length > 0;
-      return {
-        pointer: pointerOf(path, place),
-        detail: unknownField ? 'is not a field here' : issue.message,
-        ...(path.length > 0 || place
-          ? { received: shown(path.length > 0 ? issue.path?.at(-1)?.value : issue.input) }
-          : {}),
-      };
-    }),
-  );
-};
-
-/** A JSON Pointer into the body (RFC 6901); for what is not in the body, its name. */
-const pointerOf = (path: readonly string[], place: string | undefined): string => {
-  if (place === undefined) return path.map((key) => `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
-  return place === 'query' ? path.join('.') : place;
-};
-
-/** What came, cut if it is long: it goes back to the client and maybe into logs. */
-const shown = (value: unknown): unknown => {
-  const text = JSON.stringify(value);
-  return text !== undefined && text.length > 200 ? `${text.slice(0, 200)}…` : value;
-};
-
-const invalid = (errors: readonly FieldError[]): Problem =>
-  new Problem('invalidRequest', `${errors.length} field(s) are invalid`, { errors });
-
-const hashOf = (...parts: string[]): string => createHash('sha256').update(JSON.stringify(parts)).digest('hex');
-
-/** The same text for the same JSON, in whatever order its names came. */
-const canonical = (value: unknown): string =>
-  JSON.stringify(value, (_, item) =>
-    typeof item === 'object' && item !== null && !Array.isArray(item)
-      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : item,
-  );

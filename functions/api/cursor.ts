@@ -4,8 +4,8 @@
  */
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import * as v from 'valibot';
-import type { ShardPositions } from '../adapters/pending-index.ts';
 import { readDeadline } from '../core/hold-time.ts';
+import type { ShardPositions } from './ports.ts';
 import { LISTED_STATUSES } from './schemas.ts';
 
 type ListedStatus = (typeof LISTED_STATUSES)[number];

@@ -1,4 +1,5 @@
 /** Errors of the HTTP API, as RFC 9457 problem details. A problem's `type` is stable; clients may switch on it. */
+import { isPermanent } from '../adapters/permanent-error.ts';
 
 /** One field that was refused: where it is, what is allowed, what came. */
 export interface FieldError {
@@ -69,3 +70,30 @@ const KINDS: Record<keyof typeof PROBLEM_TYPES, [status: number, title: string]>
   unavailable: [503, 'Try again in a moment'],
   internal: [500, 'Something went wrong here'],
 };
+
+/** A request of which some fields are invalid. */
+export const invalidRequest = (errors: readonly FieldError[]): Problem =>
+  new Problem('invalidRequest', `${errors.length} field(s) are invalid`, { errors });
+
+/** The problem that an error is answered with: nothing of the inside reaches a client. */
+export const problemOf = (error: Error): Problem => {
+  if (error instanceof Problem) return error;
+  // DynamoDB's own words about the item.
+  if ('$metadata' in error && isPermanent(error)) {
+    return new Problem('unprocessable', `the table refuses it: ${error.message}`);
+  }
+  return BUSY_ERRORS.has(error.name)
+    ? new Problem('unavailable', 'the table is busy or cannot be reached', {}, { 'retry-after': '1' })
+    : new Problem('internal', 'the error is in the logs');
+};
+
+/** Errors of DynamoDB and of the SDK that go away by themselves. */
+const BUSY_ERRORS = new Set([
+  'ProvisionedThroughputExceededException',
+  'ThrottlingException',
+  'RequestLimitExceeded',
+  'TransactionConflictException',
+  'InternalServerError',
+  'ServiceUnavailable',
+  'TimeoutError',
+]);

@@ -25,7 +25,7 @@ export const ROUTES = {
     path: '/api/v1/cron/expire-bookings',
     openBecause: 'the Lambda checks a bearer token: schedulers elsewhere can neither sign nor log in',
   },
-  health: { method: 'GET', path: '/api/v1/health', openBecause: 'it tells that the API answers, and the time' },
+  health: { method: 'GET', path: '/api/v1/health', openBecause: 'it shows that the API answers, and the time' },
   openApi: { method: 'GET', path: '/api/v1/openapi.json', openBecause: 'the document is public' },
 } as const satisfies Readonly<Record<string, Route>>;
 

@@ -1,5 +1,5 @@
 /**
- * What the service tells the world about a booking, on the EventBridge bus. Consumers read these: a field may be added,
+ * What the service publishes about a booking, on the EventBridge bus. Consumers read these: a field may be added,
  * but none is renamed, removed or given another meaning while `version` is 1. docs/booking-events.schema.json says the
  * same as JSON Schema.
  */
@@ -50,9 +50,9 @@ export interface BookingEvent {
 }
 
 /**
- * The event of a change of status, if it is one to tell.
+ * The event of a change of status, if it is one to publish.
  *
- * @param booking the booking after the change, as it was read: whatever a stranger wrote, the event is what the schema says
+ * @param booking the booking after the change, as it was read: whatever another program wrote, the event is what the schema says
  * @param before the status before the change; undefined if there was no booking
  * @param changedAtMs when the stream recorded the change: for foreign writers who do not say when, epoch ms
  * @param iso turns epoch ms into ISO 8601

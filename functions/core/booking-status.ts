@@ -1,4 +1,4 @@
-/** What a booking is, what it may be called, and what becomes of an attempt to move it. The moves are in moves.ts. */
+/** What a booking is, what it may be called, and what an attempt to move it results in. The moves are in moves.ts. */
 
 export const BOOKING_STATUSES = ['PENDING', 'CONFIRMED', 'CANCELLED', 'EXPIRED'] as const;
 export type BookingStatus = (typeof BOOKING_STATUSES)[number];
@@ -31,7 +31,7 @@ export interface Booking {
   readonly cancelledAtMs?: number;
   readonly expiredAtMs?: number;
   readonly expiredBy?: ExpiredBy;
-  /** What the creating request asked for, so that its repetition is told from another request with the same id. */
+  /** What the creating request asked for, so that its repetition is distinguished from another request with the same id. */
   readonly requestHash?: string;
   /** The caller's own data, as JSON. */
   readonly details?: Readonly<Record<string, unknown>>;

@@ -1,4 +1,4 @@
-/** Three pure answers: a booking was written, a timer came, a read told something. What follows is done elsewhere. */
+/** Three pure answers: a booking was written, a timer came, a read showed something. What follows is done elsewhere. */
 import type { Booking, ExpireOutcome } from './booking-status.ts';
 import type { ExpiryTimer } from './expiry-timer.ts';
 import { claimsToBeNear, isNear, longestWaitMs, type TimerSettings, timerDelaySeconds } from './hold-time.ts';
@@ -58,7 +58,7 @@ export const decideOnWrite = (
 
 /**
  * Whether a change left the hold as it was, so that the timer of its deadline has been sent or is left to the sweep. A hold
- * that was set anew, even with the same deadline, is another: a sweep believes that its timer was sent at its start. Only
+ * that was set again, even to the same deadline, is a new one: a sweep believes that its timer was sent at its start. Only
  * an adoption, which adds start and shard together, was made when that timer was.
  */
 const isSameHold = (before: Booking, after: Booking, shardCount: number): boolean => {

@@ -3,13 +3,12 @@
  * the shard out, and the stream's record that would have put them in was never processed, or was given up.
  *
  * They are found by reading the table itself. A patrol reads a megabyte at each sweep and goes on from there at the next;
- * as soon as there is a reason to look at everything, it reads the whole table at once. So whatever reached the table
- * expires, without anybody's doing, whatever became of its record.
+ * as soon as there is a reason to look at everything, it reads the whole table at once. So every
+ * booking that reached the table expires without anybody's doing, even if its record was never processed.
  */
-import type { AdoptOutcome, ExpireOutcome } from './booking-status.ts';
 import { adoptionOf, type ScheduledTimer, type SeenBooking } from './expiry-decisions.ts';
 import { isNear, OVERDUE_AFTER_MS, type TimerSettings, timerDelaySeconds } from './hold-time.ts';
-import type { Adoption } from './moves.ts';
+import type { BookingAdopter, BookingExpirer, Clock, IsPermanent, PendingItems, TimerTransport } from './ports.ts';
 import { MAX_LAGS } from './sweep.ts';
 
 /** How far a patrol has come. */
@@ -22,29 +21,19 @@ export interface PatrolState<Cursor = unknown> {
   readonly givenUp: number;
 }
 
+/** What looking for bookings that were left out works with. */
 export interface LeftOutPorts<Cursor = unknown> {
-  readonly table: {
-    /** A page of the table's PENDING items: what a megabyte of items holds. */
-    pendingItems(
-      cursor: Cursor | undefined,
-    ): Promise<{ readonly seen: readonly SeenBooking[]; readonly cursor?: Cursor }>;
-  };
-  readonly store: {
-    expire(bookingIds: readonly string[], expiredBy: 'sweep', nowMs: number): Promise<Map<string, ExpireOutcome>>;
-    adopt(
-      adoptions: readonly Adoption[],
-      decideAgain: (found: SeenBooking) => Adoption | undefined,
-    ): Promise<Map<string, AdoptOutcome>>;
-  };
+  readonly table: PendingItems<Cursor>;
+  readonly store: BookingExpirer & BookingAdopter;
   /** Absent where the timer queue is not known: then a sweep schedules what is put into the index. */
-  readonly send?: (timers: readonly ScheduledTimer[]) => Promise<readonly unknown[]>;
-  readonly clock: () => number;
-  readonly isPermanent: (error: Error) => boolean;
+  readonly queue?: TimerTransport;
+  readonly clock: Clock;
+  readonly isPermanent: IsPermanent;
   readonly shardCount: number;
   readonly settings: TimerSettings;
 }
 
-/** What was found in some pages, and what became of it. */
+/** What was found in some pages, and what was done about it. */
 export interface LeftOutReport {
   /** Bookings that were in no legal shard. */
   readonly found: number;
@@ -202,7 +191,7 @@ const expireOverdue = async <Cursor>(
 const adoptRunning = async <Cursor>(
   running: readonly SeenBooking[],
   nowMs: number,
-  { store, send, isPermanent, shardCount, settings }: LeftOutPorts<Cursor>,
+  { store, queue, isPermanent, shardCount, settings }: LeftOutPorts<Cursor>,
   tally: Tally,
 ): Promise<void> => {
   const decide = (found: SeenBooking) => adoptionOf(found, nowMs, shardCount, settings);
@@ -218,7 +207,7 @@ const adoptRunning = async <Cursor>(
         ]
       : [],
   );
-  const [outcomes, unsent] = await Promise.all([store.adopt(adoptions, decide), send?.(timers) ?? []]);
+  const [outcomes, unsent] = await Promise.all([store.adopt(adoptions, decide), queue?.send(timers) ?? []]);
   // In the index it is found when it is overdue; but then it is late.
   if (unsent.length > 0)
     tally.errors.push(new Error(`could not send ${unsent.length} timer(s) of bookings that were left out`));

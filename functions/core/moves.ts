@@ -128,7 +128,7 @@ export const expireMove = (nowMs: number, expiredBy: ExpiredBy, seenDeadline?: A
 
 /**
  * PENDING → EXPIRED for an item that is so large that it takes no attribute more. The two words have the same length, so
- * that the write fits wherever the item does. When it expired is told by the stream's record alone.
+ * that the write fits wherever the item does. Only the stream's record says when it expired.
  */
 export const expireWithoutTraceMove = (nowMs: number, seenDeadline?: AsStored): Move => ({
   set: { status: 'EXPIRED' },

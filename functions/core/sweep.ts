@@ -5,10 +5,19 @@
  * It looks into every legal shard, and one booking that cannot be expired or scheduled never ends its shard's work.
  */
 import pMap from 'p-map';
-import type { ExpireOutcome } from './booking-status.ts';
 import type { ScheduledTimer } from './expiry-decisions.ts';
 import { comeNearWindow, hasTimerOfItsStart, type TimerSettings, timerDelaySeconds } from './hold-time.ts';
 import { LEGAL_SHARDS } from './pending-shard.ts';
+import {
+  type BookingExpirer,
+  type Clock,
+  type IndexCleaner,
+  type IsPermanent,
+  MAX_WRITES_AT_ONCE,
+  type PendingPages,
+  type PendingRow,
+  type SweepScheduling,
+} from './ports.ts';
 
 /** What operators of the old command search their logs for: these two lines never change. */
 export const SWEEP_STARTED = 'Starting booking expiration process...';
@@ -16,62 +25,19 @@ export const sweepFinished = (expired: number): string => `Successfully expired 
 
 /** Rows of one page: of what is pending within the horizon most has its timer, and is only read past. */
 const PAGE_SIZE = 1_000;
-/** Bookings of one write: what one BatchExecuteStatement takes. */
-const WRITE_SIZE = 25;
 /** Shards worked on at once. A shard takes 1,000 writes a second, which one worker can nearly fill by itself. */
 const CONCURRENT_SHARDS = 16;
-/** Lags kept for the metrics of one sweep: CloudWatch takes 100 in a line, and ten lines tell enough of a backlog. */
+/** Lags kept for the metrics of one sweep: CloudWatch takes 100 in a line, and ten lines show enough of a backlog. */
 export const MAX_LAGS = 1_000;
 
-interface Row {
-  readonly bookingId: string;
-  readonly expiresAtMs: number;
-  readonly holdStartedAtMs?: number;
-}
-
-interface Page<Cursor> {
-  readonly rows: readonly Row[];
-  readonly cursor?: Cursor;
-}
-
-/** The index, as a sweep reads it. */
-export interface SweepIndex<Cursor = unknown> {
-  pendingPage(range: {
-    readonly shard: number;
-    readonly fromMs?: number;
-    readonly throughMs: number;
-    readonly limit: number;
-    readonly cursor?: Cursor | undefined;
-  }): Promise<Page<Cursor>>;
-}
-
-/** What a sweep writes. */
-export interface SweepStore {
-  expire(bookingIds: readonly string[], expiredBy: 'sweep', nowMs: number): Promise<Map<string, ExpireOutcome>>;
-  leaveIndex(bookingIds: readonly string[]): Promise<void>;
-}
-
-/** What a sweep needs to schedule bookings that come near. */
-export interface SweepScheduling {
-  send(
-    timers: readonly ScheduledTimer[],
-  ): Promise<readonly { readonly scheduled: ScheduledTimer; readonly error: Error }[]>;
-  readState(): Promise<{
-    /** The deadline through which earlier sweeps have scheduled, epoch ms; 0 if there was none. */
-    readonly scheduledThroughMs: number;
-    /** Notes another one, unless another sweep has since this was read. */
-    moveTo(scheduledThroughMs: number): Promise<void>;
-  }>;
-}
-
+/** What a sweep works with. */
 export interface SweepPorts {
-  readonly index: SweepIndex;
-  readonly store: SweepStore;
+  readonly index: PendingPages;
+  readonly store: BookingExpirer & IndexCleaner;
   /** Absent where only what is overdue can be swept: by command, on a table whose queue is not known. */
   readonly scheduling?: SweepScheduling;
-  readonly clock: () => number;
-  /** Whether an error meets the same booking again however often it is tried. */
-  readonly isPermanent: (error: Error) => boolean;
+  readonly clock: Clock;
+  readonly isPermanent: IsPermanent;
 }
 
 export interface SweepRequest {
@@ -79,13 +45,13 @@ export interface SweepRequest {
   readonly overdueAfterMs: number;
   readonly settings: TimerSettings;
   /**
-   * Whether to schedule anew, whatever earlier sweeps noted: after a deployment. What the version before left to sweeps, these
-   * may have passed already, because their horizon is another.
+   * Whether to schedule again from what is overdue, whatever earlier sweeps noted: after a deployment. What the version before left to sweeps, these
+   * may have passed already, because their horizon was different.
    */
   readonly anew?: boolean;
   /** Asked before each round trip; once false, the sweep ends and says what remains. */
   readonly mayContinue: () => boolean;
-  /** Told after each write how many overdue bookings were found and expired so far. */
+  /** Called after each write with how many overdue bookings were found and expired so far. */
   readonly onProgress?: (progress: { readonly overdueFound: number; readonly expired: number }) => void;
 }
 
@@ -141,8 +107,8 @@ export const sweep = async (ports: SweepPorts, request: SweepRequest): Promise<S
     );
   }
   // A shard is read once, from what is overdue to the horizon. Between the two lies what has its timer.
-  const isOverdue = ({ expiresAtMs }: Row): boolean => expiresAtMs <= overdueThroughMs;
-  const comesNear = ({ expiresAtMs }: Row): boolean =>
+  const isOverdue = ({ expiresAtMs }: PendingRow): boolean => expiresAtMs <= overdueThroughMs;
+  const comesNear = ({ expiresAtMs }: PendingRow): boolean =>
     window !== undefined && expiresAtMs >= window.fromMs && expiresAtMs <= window.throughMs;
   const throughMs = Math.max(overdueThroughMs, window?.throughMs ?? 0);
 
@@ -182,19 +148,19 @@ export const sweep = async (ports: SweepPorts, request: SweepRequest): Promise<S
 };
 
 /** A shard's rows with deadlines up to a time, soonest first, as many at a time as one write takes. Never none at all. */
-async function* partsOf(index: SweepIndex, shard: number, throughMs: number): AsyncGenerator<readonly Row[]> {
+async function* partsOf(index: PendingPages, shard: number, throughMs: number): AsyncGenerator<readonly PendingRow[]> {
   let cursor: unknown;
   do {
     const page = await index.pendingPage({ shard, throughMs, limit: PAGE_SIZE, cursor });
-    for (let start = 0; start === 0 || start < page.rows.length; start += WRITE_SIZE) {
-      yield page.rows.slice(start, start + WRITE_SIZE);
+    for (let start = 0; start === 0 || start < page.rows.length; start += MAX_WRITES_AT_ONCE) {
+      yield page.rows.slice(start, start + MAX_WRITES_AT_ONCE);
     }
     cursor = page.cursor;
   } while (cursor !== undefined);
 }
 
 const expireRows = async (
-  rows: readonly Row[],
+  rows: readonly PendingRow[],
   { store, clock, isPermanent }: SweepPorts,
   { onProgress }: SweepRequest,
   tally: Tally,
@@ -239,7 +205,7 @@ const expireRows = async (
 
 /** Sends the timers of bookings that come near. Returns the soonest deadline whose timer is still to be sent. */
 const scheduleRows = async (
-  rows: readonly Row[],
+  rows: readonly PendingRow[],
   { scheduling, clock, isPermanent }: SweepPorts,
   { settings }: SweepRequest,
   tally: Tally,
@@ -261,7 +227,7 @@ const scheduleRows = async (
   return undoneFromMs;
 };
 
-const timerOf = ({ bookingId, expiresAtMs }: Row, nowMs: number, settings: TimerSettings): ScheduledTimer => ({
+const timerOf = ({ bookingId, expiresAtMs }: PendingRow, nowMs: number, settings: TimerSettings): ScheduledTimer => ({
   timer: { bookingId, expiresAtMs },
   delaySeconds: timerDelaySeconds(expiresAtMs, nowMs, settings.timerLeadMs),
 });

@@ -11,7 +11,7 @@ export const failedRecords = (records: Iterable<DynamoDBRecord>): DynamoDBBatchR
   batchItemFailures: Array.from(records, ({ dynamodb }) => ({ itemIdentifier: dynamodb?.SequenceNumber ?? '' })),
 });
 
-/** Records that are remembered at the most: many times what one batch may hold. */
+/** Records that are remembered at most: many times what one batch may hold. */
 const MAX_REMEMBERED = 10_000;
 
 /**

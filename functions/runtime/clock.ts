@@ -1,5 +1,4 @@
-/** The time now, epoch ms. */
-export type Clock = () => number;
+import type { Clock } from '../core/ports.ts';
 
 /** Resolves once the clock has reached a time: never before. Resolves at once if it has. */
 export type WaitUntil = (timeMs: number) => Promise<void>;

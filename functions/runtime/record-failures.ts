@@ -1,12 +1,12 @@
 /**
- * What becomes of a stream record that could not be processed. A permanent failure goes into the dead-letter queue, with
+ * What is done with a stream record that could not be processed. A permanent failure goes into the dead-letter queue, with
  * the booking's id and the reason, and its record is done. Only what may go away fails a record, because Lambda repeats a
  * failed record and everything after it: one record must never stop another.
  */
 import type { DynamoDBRecord } from 'aws-lambda';
-import type { DeadLetters } from '../adapters/dead-letters.ts';
 import { isPermanent } from '../adapters/permanent-error.ts';
 import { type CountName, METRICS } from '../contract.ts';
+import type { DeadLetterBox } from '../core/ports.ts';
 import type { Telemetry } from './telemetry.ts';
 
 export interface RecordFailure {
@@ -25,7 +25,7 @@ export interface RecordFailure {
  */
 export const settleFailures = async (
   failures: readonly RecordFailure[],
-  { deadLetters, telemetry }: { readonly deadLetters: Pick<DeadLetters, 'put'>; readonly telemetry: Telemetry },
+  { deadLetters, telemetry }: { readonly deadLetters: DeadLetterBox; readonly telemetry: Telemetry },
   retried: CountName,
 ): Promise<Set<DynamoDBRecord>> => {
   const failed = new Set<DynamoDBRecord>();

@@ -1,4 +1,4 @@
-/** What the Lambdas tell: structured logs and metrics in the embedded metric format, through Powertools. */
+/** What the Lambdas report: structured logs and metrics in the embedded metric format, through Powertools. */
 import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import { type CountName, METRICS, METRICS_NAMESPACE, type MetricName } from '../contract.ts';
@@ -6,7 +6,7 @@ import { type CountName, METRICS, METRICS_NAMESPACE, type MetricName } from '../
 /** Data of a log line. */
 type LogData = Record<string, unknown>;
 
-/** Where the handlers say what happened. Counts are added up and sent once per invocation, by `flush`. */
+/** Where the handlers report what happened. Counts are added up and sent once per invocation, by `flush`. */
 export interface Telemetry {
   count(name: CountName, value?: number): void;
   lag(lagMs: number): void;
@@ -20,8 +20,8 @@ export interface Telemetry {
  * Telemetry of one Lambda. Level and service name come from POWERTOOLS_LOG_LEVEL and POWERTOOLS_SERVICE_NAME.
  *
  * @param functionName short name of the Lambda, on every line
- * @param always counts that each invocation sends, zeros included: a metric without gaps can be told from one without a
- *   sender
+ * @param always counts that each invocation sends, zeros included: a metric without gaps can be distinguished from
+ *   one without a sender
  */
 export const lambdaTelemetry = (functionName: string, always: readonly MetricName[]): Telemetry => {
   const logger = new Logger({ persistentKeys: { function: functionName } });

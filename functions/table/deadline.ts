@@ -31,7 +31,7 @@ const ALLOWED: Readonly<Record<DeadlineUnit, string>> = {
  *
  * - `milliseconds`, `seconds`: a number of up to 38 digits, judged exactly.
  * - `iso8601`: `YYYY-MM-DDThh:mm`, with `:ss` and a fraction of any length if wanted, and `Z` or `±hh:mm`. `t`, `z` and a
- *   space instead of the T are taken too. Text without an offset is refused: it is another instant in every time zone. So
+ *   space instead of the T are taken too. Text without an offset is refused: it is a different instant in every time zone. So
  *   are days that no calendar has, the hour 24 and the second 60, which clocks in epoch time never show.
  *
  * @param attribute the deadline as stored; undefined if the item has none

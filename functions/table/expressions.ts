@@ -92,7 +92,7 @@ export interface Statement {
 }
 
 /**
- * A conditional write as a PartiQL statement, of which 25 fit into one round trip. What stands beside the key in WHERE is
+ * A conditional write as a PartiQL statement, of which many fit into one round trip. What stands beside the key in WHERE is
  * a condition on the write (Amazon DynamoDB Developer Guide, PartiQL update statements). An UPDATE never creates an item:
  * of one that does not exist, the condition fails.
  */

@@ -12,7 +12,7 @@ import { readShard } from '../core/pending-shard.ts';
 import type { Value } from './conditional-write.ts';
 import { readDeadlineOf } from './deadline.ts';
 import { keyText, plainKey } from './key-text.ts';
-import { hasOwnIndexKey, type TableShape } from './shape.ts';
+import { hasOwnIndexKey, OWN_ATTRIBUTES, type TableShape } from './shape.ts';
 
 /** An item, or a part of one, in the form that the DynamoDB API and its streams give. */
 export type Item = Readonly<Record<string, AttributeValue>>;
@@ -36,12 +36,12 @@ export const readBooking = (shape: TableShape, item: Item | undefined): Booking 
     ...(deadline.valid ? { expiresAtMs: deadline.expiresAtMs } : { deadlineProblem: deadline.reason }),
     ...present('holdStartedAtMs', readTimeMs(digitsOf(item[attributes.holdStartedAtMs]))),
     ...present('pendingShard', readShard(digitsOf(item[attributes.pendingShard]))),
-    ...present('createdAtMs', readTimeMs(digitsOf(item.createdAtMs))),
-    ...present('confirmedAtMs', readTimeMs(digitsOf(item.confirmedAtMs))),
-    ...present('cancelledAtMs', readTimeMs(digitsOf(item.cancelledAtMs))),
+    ...present('createdAtMs', readTimeMs(digitsOf(item[OWN_ATTRIBUTES.createdAtMs]))),
+    ...present('confirmedAtMs', readTimeMs(digitsOf(item[OWN_ATTRIBUTES.confirmedAtMs]))),
+    ...present('cancelledAtMs', readTimeMs(digitsOf(item[OWN_ATTRIBUTES.cancelledAtMs]))),
     ...present('expiredAtMs', readTimeMs(digitsOf(item[attributes.expiredAtMs]))),
     ...present('expiredBy', expiredBy),
-    ...present('requestHash', item.requestHash?.S),
+    ...present('requestHash', item[OWN_ATTRIBUTES.requestHash]?.S),
     ...present('details', details?.M && (jsonOf(details) as Booking['details'])),
   };
 };

@@ -108,7 +108,7 @@ const NO_NAME = /[.[\]"]/;
 export const tableShape = (given: TableDescription = {}): TableShape => {
   const unit = given.deadline?.unit ?? 'milliseconds';
   if (!DEADLINE_UNITS.includes(unit)) throw refused('deadline.unit', `be one of ${DEADLINE_UNITS.join(', ')}`, unit);
-  const deadline = { attribute: nameOf('deadline.attribute', given.deadline?.attribute ?? 'expiresAtMs'), unit };
+  const deadline = { attribute: nameOf('deadline.attribute', given.deadline?.attribute ?? ADDED.expiresAtMs), unit };
   const shape: TableShape = {
     key: keyOf(given.key ?? { partition: 'bookingId' }),
     status: statusOf(given.status ?? {}),
@@ -209,7 +209,7 @@ const refuseClashes = ({ key, status, deadline, onExpire, only, attributes }: Ta
   const meaningOf = new Map<string, string>();
   for (const [meaning, name] of meanings) {
     const other = meaningOf.get(name);
-    // A table of many kinds may tell them apart by its key.
+    // A table of many kinds may distinguish them by its key.
     if (other !== undefined && !(meaning === 'only' && other.startsWith('key.'))) {
       throw refused(meaning, `be another attribute than ${other}`, name);
     }
@@ -240,6 +240,18 @@ const refused = (where: string, rule: string, got: unknown): InvalidTableError =
 /** Whether the index goes by an attribute of its own, because the owner's deadline is in no unit that it could go by. */
 export const hasOwnIndexKey = ({ deadline }: TableShape): boolean => deadline.unit !== 'milliseconds';
 
+/** Attributes that the bookings table of this service has beside those of a shape. */
+export const OWN_ATTRIBUTES = {
+  /** When the booking was created, confirmed and cancelled, epoch ms. */
+  createdAtMs: 'createdAtMs',
+  confirmedAtMs: 'confirmedAtMs',
+  cancelledAtMs: 'cancelledAtMs',
+  /** What the creating request asked for, as a hash. */
+  requestHash: 'requestHash',
+  /** The caller's own data: a map. */
+  details: 'details',
+} as const;
+
 /** The bookings table of this service. */
-export const BOOKINGS_TABLE: TableDescription = { eventDetails: 'details' };
+export const BOOKINGS_TABLE: TableDescription = { eventDetails: OWN_ATTRIBUTES.details };
 export const BOOKINGS_SHAPE: TableShape = tableShape(BOOKINGS_TABLE);

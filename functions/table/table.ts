@@ -3,7 +3,7 @@ import type { Clause, ConditionalWrite } from './conditional-write.ts';
 import type { Item } from './item.ts';
 
 /**
- * What became of a conditional write. made: now, or by an earlier try of this very write whose answer was lost.
+ * The answer to a conditional write. made: now, or by an earlier try of this very write whose answer was lost.
  * refused: its condition did not hold; `found` is the item as it was then, undefined if there is none.
  */
 export type WriteAnswer =

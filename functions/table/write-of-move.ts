@@ -4,7 +4,7 @@ import { MAX_SHARDS } from '../core/pending-shard.ts';
 import type { Clause, ConditionalWrite, Value } from './conditional-write.ts';
 import { isAsSeen } from './conditional-write.ts';
 import { deadlineBounds, writtenDeadline } from './deadline.ts';
-import { hasOwnIndexKey, type TableShape } from './shape.ts';
+import { hasOwnIndexKey, OWN_ATTRIBUTES, type TableShape } from './shape.ts';
 
 /**
  * What a move writes in a table of this shape, and on what condition.
@@ -42,8 +42,8 @@ const changesIn = (shape: TableShape, changes: Changes): Record<string, Value> =
     pendingShard: attributes.pendingShard,
     indexedAtMs: attributes.expiresAtMs,
     holdStartedAtMs: attributes.holdStartedAtMs,
-    confirmedAtMs: 'confirmedAtMs',
-    cancelledAtMs: 'cancelledAtMs',
+    confirmedAtMs: OWN_ATTRIBUTES.confirmedAtMs,
+    cancelledAtMs: OWN_ATTRIBUTES.cancelledAtMs,
     expiredAtMs: attributes.expiredAtMs,
     expiredBy: attributes.expiredBy,
   };
@@ -82,7 +82,7 @@ const clausesOf = (shape: TableShape, required: Requirement): Clause[] => {
         status: status.attribute,
         deadline: deadline.attribute,
         holdStartedAtMs: attributes.holdStartedAtMs,
-        confirmedAtMs: 'confirmedAtMs',
+        confirmedAtMs: OWN_ATTRIBUTES.confirmedAtMs,
       }[required.what];
       return [isAsSeen(attribute, required.seen)];
     }

@@ -21,7 +21,7 @@ afterEach(() => engines.stop());
 const ports = (overrides: Partial<LeftOutPorts<Item>> = {}): LeftOutPorts<Item> => ({
   table: engines.held,
   store: engines.held,
-  send: (timers) => engines.queue.send(timers),
+  queue: engines.queue,
   clock: () => NOW,
   isPermanent,
   shardCount: SHARD_COUNT,

@@ -15,13 +15,13 @@ describe('an error that the demo brings about', () => {
   test('is told as planned, whole, and not as an ERROR', () => {
     const demo = errors();
     demo.plan(['message-1']);
-    demo.saw('ExpireBookingFunction', line({ message: 'message is no timer', messageId: 'message-1', reason }));
+    demo.takeLogLine('ExpireBookingFunction', line({ message: 'message is no timer', messageId: 'message-1', reason }));
     expect(told).toEqual([`as planned: expire-booking: message is no timer: ${reason} (messageId message-1)`]);
   });
 
   test('is told as planned also if it is logged before the demo knows the id of its message', () => {
     const demo = errors();
-    demo.saw('ExpireBookingFunction', line({ message: 'message is no timer', messageId: 'message-1' }));
+    demo.takeLogLine('ExpireBookingFunction', line({ message: 'message is no timer', messageId: 'message-1' }));
     expect(told).toEqual([]);
     demo.plan(['message-1']);
     expect(told).toEqual(['as planned: expire-booking: message is no timer (messageId message-1)']);
@@ -31,7 +31,10 @@ describe('an error that the demo brings about', () => {
     const demo = errors();
     demo.plan(['booking-1']);
     for (let times = 0; times < 10; times += 1) {
-      demo.saw('ScheduleExpiryFunction', line({ message: 'booking has no valid deadline', bookingId: 'booking-1' }));
+      demo.takeLogLine(
+        'ScheduleExpiryFunction',
+        line({ message: 'booking has no valid deadline', bookingId: 'booking-1' }),
+      );
     }
     expect(told).toHaveLength(1);
   });
@@ -46,7 +49,7 @@ describe('any other error', () => {
   ])('is told as an ERROR: %j', (data, shown) => {
     const demo = errors();
     demo.plan(['message-1']);
-    demo.saw('ExpireBookingFunction', line({ message: 'could not write', ...data }));
+    demo.takeLogLine('ExpireBookingFunction', line({ message: 'could not write', ...data }));
     expect(told).toEqual([`ERROR expire-booking: could not write${shown}`]);
   });
 });
@@ -54,7 +57,7 @@ describe('any other error', () => {
 test('what is no error is not told', () => {
   const demo = errors();
   demo.plan(['message-1']);
-  demo.saw('ExpireBookingFunction', line({ message: 'batch', messageId: 'message-1' }, 'INFO'));
+  demo.takeLogLine('ExpireBookingFunction', line({ message: 'batch', messageId: 'message-1' }, 'INFO'));
   expect(told).toEqual([]);
 });
 

@@ -118,9 +118,8 @@ export const runProcess = async (
         expectRightClock(differenceOf(new Date(dateMs).toUTCString(), sentAtMs, clock()));
         const request = { overdueAfterMs: 0, settings, mayContinue: () => true };
         const report = await sweep(sweepPorts, request);
-        const send = scheduling.send;
         const leftOut = task.wholeTable
-          ? await takeInAll({ ...common, table: held, send, isPermanent }, () => true)
+          ? await takeInAll({ ...common, table: held, queue: scheduling, isPermanent }, () => true)
           : undefined;
         const errors = [...report.errors, ...(leftOut?.errors ?? [])];
         return {

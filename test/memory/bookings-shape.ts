@@ -1,15 +1,18 @@
 /** What the service's two tables are made of, for a table in memory. */
-import { BOOKING_ATTRIBUTES, PENDING_INDEX, SWEEP_STATE_ATTRIBUTES } from '../../functions/contract.ts';
+import { SWEEP_STATE_ATTRIBUTES } from '../../functions/contract.ts';
+import { BOOKINGS_SHAPE as SHAPE } from '../../functions/table/shape.ts';
 import type { TableShape } from './table-state.ts';
+
+const { key, indexName, attributes } = SHAPE;
 
 /** The bookings, with the sparse index of those that are PENDING. */
 export const BOOKINGS_SHAPE: TableShape = {
-  key: BOOKING_ATTRIBUTES.bookingId,
+  key: key.partition.name,
   index: {
-    name: PENDING_INDEX,
-    partition: BOOKING_ATTRIBUTES.pendingShard,
-    sort: BOOKING_ATTRIBUTES.expiresAtMs,
-    projected: [BOOKING_ATTRIBUTES.holdStartedAtMs],
+    name: indexName,
+    partition: attributes.pendingShard,
+    sort: attributes.expiresAtMs,
+    projected: [attributes.holdStartedAtMs],
   },
 };
 

@@ -9,23 +9,28 @@ export const MAY_IMPORT = {
   'functions/contract.ts': [],
   'functions/core': [],
   'functions/table': ['functions/core'],
-  'functions/adapters': ['functions/contract.ts', 'functions/core', 'functions/table'],
-  'functions/runtime': ['functions/contract.ts', 'functions/core', 'functions/table', 'functions/adapters'],
-  'functions/api': [
+  'functions/api/ports.ts': ['functions/core'],
+  'functions/adapters': ['functions/contract.ts', 'functions/core', 'functions/table', 'functions/api/ports.ts'],
+  // These know the adapters by their ports alone: what they use is given to them. Which errors are permanent is one question.
+  'functions/runtime': [
     'functions/contract.ts',
     'functions/core',
-    'functions/table',
-    'functions/adapters',
+    'functions/table/shape.ts',
+    'functions/adapters/permanent-error.ts',
+  ],
+  'functions/api': [
+    'functions/core',
+    'functions/api/ports.ts',
+    'functions/adapters/permanent-error.ts',
     'functions/runtime',
   ],
-  // The handlers, which get what they use as arguments, and the Lambdas, which make them.
+  // The handlers, and the Lambdas, which make what their handlers use.
   functions: [
     'functions/contract.ts',
     'functions/core',
     'functions/table',
-    'functions/adapters',
+    'functions/adapters/permanent-error.ts',
     'functions/runtime',
-    'functions/api',
   ],
   'functions/*.lambda.ts': ['functions'],
 

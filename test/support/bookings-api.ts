@@ -2,9 +2,10 @@
 import type { Hono } from 'hono';
 import { afterAll, beforeAll, beforeEach } from 'vitest';
 import { isPermanent } from '../../functions/adapters/permanent-error.ts';
-import { type BookingsApiPorts, createBookingsApi, type RequestBindings } from '../../functions/api/bookings-api.ts';
+import { type BookingsApiPorts, createBookingsApi } from '../../functions/api/bookings-api.ts';
+import type { RequestBindings } from '../../functions/api/request.ts';
 import { DAY_MS, MINUTE_MS } from '../../functions/core/hold-time.ts';
-import type { Clock } from '../../functions/runtime/clock.ts';
+import type { Clock } from '../../functions/core/ports.ts';
 import { type Engines, startEngines } from './engines.ts';
 import { recordingTelemetry } from './telemetry.ts';
 

@@ -5,9 +5,9 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { isPermanent } from '../../functions/adapters/permanent-error.ts';
-import { PENDING_INDEX } from '../../functions/contract.ts';
 import type { Clause, ConditionalWrite } from '../../functions/table/conditional-write.ts';
 import type { Item } from '../../functions/table/item.ts';
+import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
 import type { IndexPage, IndexQuery, Table } from '../../functions/table/table.ts';
 import { itemBytes, MAX_ITEM_BYTES } from '../memory/item-size.ts';
 import { type Difference, ENGINES, MEMORY, type OpenTable, type ToldChange } from './implementations.ts';
@@ -263,7 +263,7 @@ describe.each([MEMORY, ...ENGINES])('a table: $name', ({ start, differences }) =
       }
     };
     const shard = (number: number, from = DEADLINE, through = DEADLINE + 100): IndexQuery => ({
-      index: PENDING_INDEX,
+      index: BOOKINGS_SHAPE.indexName,
       partition: { pendingShard: number },
       sortKey: 'expiresAtMs',
       from,

@@ -2,9 +2,9 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { PENDING_INDEX } from '../../functions/contract.ts';
 import type { Clause, ConditionalWrite, Value } from '../../functions/table/conditional-write.ts';
 import type { Item } from '../../functions/table/item.ts';
+import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
 import type { BatchedWriteAnswer, Table } from '../../functions/table/table.ts';
 import { ENGINES, MEMORY, type OpenTable, type ToldChange } from './implementations.ts';
 import { allRows, byId, keyOf, N, S } from './items.ts';
@@ -186,7 +186,7 @@ const rowsOf = async (
   { shard, from, span, limit }: Extract<Command, { do: 'query' }>,
 ): Promise<Item[]> => {
   const rows = await allRows(table, {
-    index: PENDING_INDEX,
+    index: BOOKINGS_SHAPE.indexName,
     partition: { pendingShard: shard },
     sortKey: 'expiresAtMs',
     from,

@@ -8,11 +8,11 @@ import {
   GetShardIteratorCommand,
 } from '@aws-sdk/client-dynamodb-streams';
 import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
-import { PENDING_INDEX } from '../../functions/contract.ts';
 import type { Item } from '../../functions/table/item.ts';
+import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
 import type { Table } from '../../functions/table/table.ts';
 import { externalEndpoint, LOCAL_CREDENTIALS, REGION, startDynamoDb } from '../../local/engines.ts';
-import { BOOKINGS_SHAPE } from '../memory/bookings-shape.ts';
+import { BOOKINGS_SHAPE as BOOKINGS_IN_MEMORY } from '../memory/bookings-shape.ts';
 import { MemoryTable } from '../memory/memory-table.ts';
 import { TableState } from '../memory/table-state.ts';
 
@@ -59,7 +59,7 @@ export const MEMORY: Implementation = {
   differences: [],
   start: async () => ({
     open: async () => {
-      const state = new TableState(BOOKINGS_SHAPE);
+      const state = new TableState(BOOKINGS_IN_MEMORY);
       return {
         table: new MemoryTable(state),
         put: async (item) => {
@@ -106,7 +106,7 @@ const openOnEngine = async (client: DynamoDBClient, streams: DynamoDBStreamsClie
       ],
       GlobalSecondaryIndexes: [
         {
-          IndexName: PENDING_INDEX,
+          IndexName: BOOKINGS_SHAPE.indexName,
           KeySchema: [
             { AttributeName: 'pendingShard', KeyType: 'HASH' },
             { AttributeName: 'expiresAtMs', KeyType: 'RANGE' },
