@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
+import { FIVE_TABLES, type TableOfAMake } from '../support/five-tables.ts';
 import { BrokenPromise } from './play.ts';
 import { Player } from './player.ts';
 import { histories } from './random-histories.ts';
@@ -7,17 +8,28 @@ import { plain, type What } from './steps.ts';
 
 /** HISTORIES=1000 plays more of them, and fewer suit an engine that is slow. */
 const HISTORIES = Number(process.env.HISTORIES ?? 150);
-const player = new Player();
-afterAll(() => player.stop());
+const players = new Map(FIVE_TABLES.map((make) => [make.name, new Player(make)]));
+const player = players.get('bookings') ?? new Player();
+afterAll(async () => {
+  for (const each of players.values()) await each.stop();
+});
+
+/** A third for our own table, and the rest for those of others. */
+const shareOf = ({ name }: TableOfAMake): number => (name === 'bookings' ? 1 / 3 : 2 / 3 / (FIVE_TABLES.length - 1));
 
 const history = (...steps: What[]) => steps.map(plain);
 
 describe('whatever happens to bookings', () => {
-  test('the promises hold after every step of random histories', async () => {
+  test.each(FIVE_TABLES)('the promises hold after every step of random histories: $name', async (make) => {
+    const each = players.get(make.name) ?? new Player(make);
     // Another seed in every run: what one run misses, another finds. A failure prints its seed and its shortest history.
-    const property = fc.asyncProperty(histories(25), (steps) => player.play(steps));
+    const property = fc.asyncProperty(histories(25, make), (steps) => each.play(steps));
     // As many as there is time for on a busy machine: a campaign is another command.
-    await fc.assert(property, { numRuns: HISTORIES, interruptAfterTimeLimit: 100_000, markInterruptAsFailure: false });
+    await fc.assert(property, {
+      numRuns: Math.ceil(HISTORIES * shareOf(make)),
+      interruptAfterTimeLimit: 100_000 * shareOf(make),
+      markInterruptAsFailure: false,
+    });
   });
 });
 
