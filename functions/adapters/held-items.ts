@@ -17,7 +17,7 @@ import {
   type Move,
 } from '../core/moves.ts';
 import type { ConditionalWrite } from '../table/conditional-write.ts';
-import { asStored, type Item, readBooking, readStatus, seenBooking } from '../table/item.ts';
+import { asStored, type Item, isOfKind, readBooking, readStatus, seenBooking } from '../table/item.ts';
 import { keyOfText, keyText } from '../table/key-text.ts';
 import type { TableShape } from '../table/shape.ts';
 import type { BatchedWriteAnswer, Table, WriteAnswer } from '../table/table.ts';
@@ -227,14 +227,15 @@ export class HeldItems {
 
   /**
    * Takes items out of the index that are not PENDING: a foreign writer settled them without doing so, or gave them no
-   * status. Does nothing to a PENDING booking.
+   * status. Does nothing to a PENDING booking, and nothing to an item of another kind.
    *
    * @throws Error if one of them could not be read or written
    */
   async leaveIndex(bookingIds: readonly string[]): Promise<void> {
     const { status, attributes } = this.#shape;
     const writes = Array.from(await this.#read(bookingIds))
-      .filter(([, item]) => readStatus(this.#shape, item) !== 'PENDING' && item[attributes.pendingShard] !== undefined)
+      .filter(([, item]) => isOfKind(this.#shape, item) && item[attributes.pendingShard] !== undefined)
+      .filter(([, item]) => readStatus(this.#shape, item) !== 'PENDING')
       .map(([bookingId, item]) => ({
         bookingId,
         write: writeOfMove(this.#shape, leaveIndexMove(asStored(item, status.attribute))),

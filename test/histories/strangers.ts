@@ -129,12 +129,18 @@ const strangeItemWith = (unusable: readonly AttributeValue[]): fc.Arbitrary<Stra
 /** Items of the bookings table. */
 export const strangeItem: fc.Arbitrary<StrangeItem> = strangeItemWith(unusableDeadlines(BOOKINGS));
 
+/**
+ * The SDK cannot read the item of a refused update where a map's member is named so. On tables of others each refusal by the
+ * embedded engine comes that way, because it takes no statement that removes several attributes.
+ */
+const isReadable = (item: StrangeItem): boolean => !JSON.stringify(item).includes('"__proto__"');
+
 /** Items of a table of any make, as its owner or somebody else may write them. */
 export const strangeItemOf = (make: TableOfAMake): fc.Arbitrary<StrangeItem> => {
   if (isOurs(make)) return strangeItem;
   return fc
     .record({
-      item: strangeItemWith(unusableDeadlines(make)),
+      item: strangeItemWith(unusableDeadlines(make)).filter(isReadable),
       copy: fc.oneof(
         fc.constant(undefined),
         fc.constantFrom(0, -1, 1, -SECOND_MS, 60 * MINUTE_MS, -60 * MINUTE_MS).map((off) => ({ offMs: off })),

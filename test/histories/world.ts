@@ -4,6 +4,7 @@
  */
 
 import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import {
   type AttributeValue,
   DeleteItemCommand,
@@ -87,6 +88,8 @@ export interface Swept {
 export interface Handled {
   readonly bookingId: string;
   readonly expiresAtMs: number | undefined;
+  /** Whether it is what the service itself did to put the item into the index. */
+  readonly isAdoption: boolean;
 }
 
 export class World {
@@ -305,6 +308,7 @@ export class World {
     circumstances: Circumstances,
     isCancelledFree = false,
   ): Promise<{ readonly answer: Answer | 'unknown'; readonly told?: string }> {
+    this.textOf(id);
     const process = this.#process(circumstances);
     const nowMs = this.nowMs + (circumstances.offMs ?? 0);
     try {
@@ -490,7 +494,17 @@ export class World {
     return this.#records.slice(deliveredBefore, this.#delivered[to]).map(({ dynamodb }) => ({
       bookingId: this.#nameIn(dynamodb?.Keys as Item),
       expiresAtMs: readBooking(shape, dynamodb?.NewImage as Item | undefined)?.expiresAtMs,
+      isAdoption: this.#isAdoption(dynamodb),
     }));
+  }
+
+  #isAdoption({ OldImage, NewImage }: NonNullable<DynamoDBRecord['dynamodb']> = {}): boolean {
+    if (OldImage === undefined || NewImage === undefined) return false;
+    const [before, after] = [OldImage as Item, NewImage as Item];
+    const { pendingShard, expiresAtMs } = this.make.shape.attributes;
+    const isSet = (name: string) => after[name] !== undefined && !isDeepStrictEqual(after[name], before[name]);
+    const [kept, was] = [after, before].map((image) => withoutServices(this.make, image));
+    return (isSet(pendingShard) || isSet(expiresAtMs)) && isDeepStrictEqual(kept, was);
   }
 
   /**
