@@ -493,6 +493,30 @@ const heldAgain: Scene = fc
     return kept(steps.map(plain), keeping);
   });
 
+/** An expiry whose request arrives once more, when the item has been held again. */
+const lateExpiry: Scene = fc
+  .record({
+    id,
+    holds: fc.tuple(fc.integer({ min: 2_000, max: 9_000 }), fc.integer({ min: 2_000, max: 90_000 })),
+    bySweep: fc.boolean(),
+    befalls: fc.constantFrom<TryFault[]>('held-back', 'repeated', 'answer-lost'),
+    only: fc.constantFrom('UpdateItem', 'UpdateItem', 'BatchExecuteStatement'),
+    keep,
+  })
+  .map(({ id: one, holds: [first, second], bySweep, befalls, only, keep: keeping }) => {
+    const fault: Fault = { kind: 'network', befalls, afterTries: 0, times: 1, only };
+    const expires: What = bySweep ? goodSweep.what : { do: 'deliver', picks: allTimers, twice: false };
+    const steps: Step[] = [
+      plain({ do: 'create', id: one, holdMs: first }),
+      handled,
+      plain({ do: 'time-goes-to-deadline', id: one, offsetMs: bySweep ? 31_000 : -500 }),
+      { ...plain(expires), fault },
+      plain({ do: 'hold', id: one, holdMs: second, isCancelledFree: false }),
+      plain({ do: 'late-requests-land' }),
+    ];
+    return kept(steps, keeping);
+  });
+
 /** Its owner moves a deadline, or puts the whole item again, and whoever should hear of it may not. */
 const movedByHand: Scene = fc
   .record({
@@ -586,6 +610,7 @@ export const sceneOf = (make: TableOfAMake): Scene =>
 
 const ownersScenesOf = (make: TableOfAMake) => [
   { weight: 5, arbitrary: heldAgain },
+  { weight: 2, arbitrary: lateExpiry },
   { weight: 4, arbitrary: movedByHand },
   { weight: 2, arbitrary: freedByHand },
   { weight: 3, arbitrary: strangeAndDue(make) },
