@@ -37,6 +37,37 @@ const promise = (holds: boolean, broken: string): void => {
 
 type Bookings = ReadonlyMap<string, ModelBooking>;
 
+/** Ids of bookings of which something is known. */
+interface Marks {
+  /** Those that a stranger wrote, or wrote to against the rules: of what else is in them nothing is sure. */
+  readonly strange: Set<string>;
+  /** Those that once were items without room. */
+  readonly nearlyFull: Set<string>;
+  /** Those with less room than the word of an expired item needs: they stay as they are, and are reported EXPIRED. */
+  readonly full: Set<string>;
+  /** Items of another kind than the service looks at. */
+  readonly ofAnotherKind: Set<string>;
+}
+
+const noMarks = (): Marks => ({
+  strange: new Set(),
+  nearlyFull: new Set(),
+  full: new Set(),
+  ofAnotherKind: new Set(),
+});
+
+/** The marks of before, but for some ids those of now. */
+const restoredMarks = (before: Marks, now: Marks, ids: ReadonlySet<string>): Marks => {
+  const of = (name: keyof Marks): Set<string> =>
+    new Set([...[...before[name]].filter((id) => !ids.has(id)), ...[...now[name]].filter((id) => ids.has(id))]);
+  return {
+    strange: of('strange'),
+    nearlyFull: of('nearlyFull'),
+    full: of('full'),
+    ofAnotherKind: of('ofAnotherKind'),
+  };
+};
+
 /** Steps in which only the service writes. */
 const SERVICE_STEPS: ReadonlySet<Step['what']['do']> = new Set([
   'stream',
@@ -53,13 +84,9 @@ export class Play {
   readonly #rules: ModelRules;
   #bookings = new Map<string, ModelBooking>();
   /** What was true after each step, and what was stored then. */
-  readonly #past: { readonly bookings: Bookings; readonly moment: Moment }[] = [];
-  /** Bookings that a stranger wrote, or wrote to against the rules: of what else is in them nothing is sure. */
-  readonly #strange = new Set<string>();
-  /** Bookings that once were items without room. */
-  readonly #nearlyFull = new Set<string>();
-  /** Those with less room than the word of an expired item needs: they stay as they are, and are reported EXPIRED. */
-  readonly #full = new Set<string>();
+  readonly #past: { readonly bookings: Bookings; readonly marks: Marks; readonly moment: Moment }[] = [];
+  /** What is known of single bookings. */
+  #marks: Marks = noMarks();
   /** Moves that may have been made, with their millisecond. */
   readonly #made = new Set<string>();
   /** The milliseconds of sweeps, by their own clocks. */
@@ -70,8 +97,6 @@ export class Play {
   readonly #expiries = new Set<string>();
   /** How many of the world's moments have been looked through for expiries. */
   #lookedThrough = 0;
-  /** Items of another kind than the service looks at, as they were written. */
-  readonly #ofAnotherKind = new Set<string>();
   readonly #punctuality = new Punctuality();
   /** Clocks, in this step, of whoever marks what has lapsed by them. */
   #markingMs: number[] = [];
@@ -137,10 +162,7 @@ export class Play {
         await world.delete(what.id);
         this.#forget(what.id);
         this.#bookings.delete(what.id);
-        this.#strange.delete(what.id);
-        this.#ofAnotherKind.delete(what.id);
-        this.#nearlyFull.delete(what.id);
-        this.#full.delete(what.id);
+        for (const marked of Object.values(this.#marks)) marked.delete(what.id);
         break;
       case 'stranger-writes':
         await this.#strangerWrites(what.id, what.item);
@@ -151,11 +173,11 @@ export class Play {
       case 'stranger-restarts': {
         const { holdStartedAtMs } = world.make.shape.attributes;
         const isDone = await world.changeAgainstTheRules(what.id, holdStartedAtMs, { N: String(world.nowMs) });
-        if (isDone) this.#strange.add(what.id);
+        if (isDone) this.#marks.strange.add(what.id);
         break;
       }
       case 'stranger-puts-again':
-        if (await world.putAgain(what.id)) this.#strange.add(what.id);
+        if (await world.putAgain(what.id)) this.#marks.strange.add(what.id);
         this.#forget(what.id);
         break;
       case 'late-requests-land':
@@ -250,7 +272,7 @@ export class Play {
       promise(answer === expected || isTwin, `${id}: ${kind} was answered with ${answer}, must be ${expected}`);
       const must = effective(this.#bookings.get(id), nowMs);
       // Where an item has no status, the client may judge it by the deadline that was seen.
-      const isSure = must !== undefined || this.#ofAnotherKind.has(id);
+      const isSure = must !== undefined || this.#marks.ofAnotherKind.has(id);
       promise(
         answer !== 'refused' || found === must || !isSure,
         `${id}: ${kind} was refused with ${found}, must be ${must}`,
@@ -338,10 +360,10 @@ export class Play {
     if (this.#bookings.has(id)) return;
     if (!(await world.put(id, attributes))) return;
     this.#bookings.set(id, booking);
-    this.#strange.add(id);
-    if (kind !== undefined) this.#ofAnotherKind.add(id);
-    if (bytesLeft !== undefined) this.#nearlyFull.add(id);
-    if (bytesLeft !== undefined && bytesLeft < growthOf(make)) this.#full.add(id);
+    this.#marks.strange.add(id);
+    if (kind !== undefined) this.#marks.ofAnotherKind.add(id);
+    if (bytesLeft !== undefined) this.#marks.nearlyFull.add(id);
+    if (bytesLeft !== undefined && bytesLeft < growthOf(make)) this.#marks.full.add(id);
   }
 
   /** Against every rule: no condition, and whatever it was before. The truth is what the stranger wrote. */
@@ -356,9 +378,9 @@ export class Play {
         ? await world.changeAgainstTheRules(id, shape.deadline.attribute, deadlineAttribute(make, expiresAtMs))
         : await world.changeAgainstTheRules(id, shape.status.attribute, { S: wordOf(make, status, holdMs) });
     if (!isDone || booking === undefined) return;
-    const word = status === undefined || this.#ofAnotherKind.has(id) ? booking.status : statusBy(make, status);
+    const word = status === undefined || this.#marks.ofAnotherKind.has(id) ? booking.status : statusBy(make, status);
     this.#bookings.set(id, status === undefined ? { status: word, expiresAtMs } : { ...booking, status: word });
-    this.#strange.add(id);
+    this.#marks.strange.add(id);
     this.#forget(id);
   }
 
@@ -408,7 +430,7 @@ export class Play {
     const world = this.#world;
     for (const [id, { status, expiresAtMs = 0 }] of this.#bookings) {
       if (status !== 'PENDING' || expiresAtMs <= fromMs || expiresAtMs > world.nowMs) continue;
-      if (world.stored(id)?.status !== 'PENDING' || this.#nearlyFull.has(id)) continue;
+      if (world.stored(id)?.status !== 'PENDING' || this.#marks.nearlyFull.has(id)) continue;
       if (!this.#punctuality.hasRight(id, expiresAtMs) || (await world.undelivered('timers', id)) > 0) continue;
       promise(world.hasTimer(id, expiresAtMs), `${id} is late: its deadline came, and no timer`);
     }
@@ -437,7 +459,7 @@ export class Play {
     for (const { bookingId, expiresAtMs } of delivered) {
       if (offMs !== 0) this.#punctuality.spoil(bookingId);
       const { status, expiresAtMs: deadlineMs = Number.POSITIVE_INFINITY } = world.stored(bookingId) ?? {};
-      if (status !== 'PENDING' || deadlineMs > expiresAtMs || this.#nearlyFull.has(bookingId)) continue;
+      if (status !== 'PENDING' || deadlineMs > expiresAtMs || this.#marks.nearlyFull.has(bookingId)) continue;
       promise(world.awaits(bookingId), `${bookingId} did not expire by its timer, which does not come again`);
     }
     await this.#judgePunctuality(fromMs);
@@ -479,14 +501,16 @@ export class Play {
   /** By the runbook: nothing of the service runs, and what was settled since is brought to what is true. */
   async #restore(back: number, state: 'kept' | 'lost' | 'old'): Promise<void> {
     const world = this.#world;
-    const { bookings, moment } = this.#past.at(-1 - back) ?? {};
-    if (bookings === undefined || moment === undefined) return;
+    const { bookings, marks, moment } = this.#past.at(-1 - back) ?? {};
+    if (bookings === undefined || marks === undefined || moment === undefined) return;
     const settled = [...this.#bookings].filter(
       ([, { status }]) => status === this.#rules.paid || status === this.#rules.cancelled,
     );
     const reconciled = settled.flatMap(([id]) => found(world.items, id));
     await world.restore(moment, state, reconciled);
     this.#bookings = new Map([...bookings, ...settled]);
+    const isSettled = new Set(settled.map(([id]) => id));
+    this.#marks = restoredMarks(marks, this.#marks, isSettled);
     this.#punctuality.spoilAll();
     // The old table's stream is read no more, and its late requests find no table.
     this.#committed.clear();
@@ -508,12 +532,15 @@ export class Play {
         promise(isRight, `${id} expired early: ${(wanted.expiresAtMs ?? 0) - world.nowMs} ms before its deadline`);
         wanted = { ...wanted, status: 'EXPIRED' };
         this.#bookings.set(id, wanted);
-        promise(stored.expiredAtMs !== undefined || this.#nearlyFull.has(id), `${id} expired, and it is not said when`);
+        promise(
+          stored.expiredAtMs !== undefined || this.#marks.nearlyFull.has(id),
+          `${id} expired, and it is not said when`,
+        );
       }
       promise(stored.status === wanted.status, `${id} is ${stored.status}, must be ${wanted.status}`);
       promise(stored.expiresAtMs === wanted.expiresAtMs, `${id} has another deadline than it was given`);
       // Strangers write none, or others.
-      if (this.#strange.has(id)) continue;
+      if (this.#marks.strange.has(id)) continue;
       this.#compareContent(id, stored);
       if (stored.status === 'EXPIRED' && (stored.expiredAtMs !== undefined || !this.#rules.isOwners)) {
         const { expiredAtMs = 0, expiresAtMs } = stored;
@@ -524,7 +551,8 @@ export class Play {
     }
     this.#noteExpiries();
     const moment = world.moments.at(-1);
-    if (moment) this.#past.push({ bookings: new Map(this.#bookings), moment });
+    const marks = restoredMarks(this.#marks, noMarks(), new Set());
+    if (moment) this.#past.push({ bookings: new Map(this.#bookings), marks, moment });
   }
 
   /** What an item holds beside what it is: nothing of it was touched but what an expiry changes. */
@@ -576,7 +604,7 @@ export class Play {
         plainCopy(only(was, [status.attribute])),
         plainCopy(only(is, [status.attribute])),
       );
-      const mayChange = this.#ofAnotherKind.has(id)
+      const mayChange = this.#marks.ofAnotherKind.has(id)
         ? []
         : [
             ...serviceNames(make),
@@ -612,7 +640,8 @@ export class Play {
     }
     for (const id of IDS) {
       this.#promiseRest(id, 'all that sweeps can do');
-      const isLeft = !this.#ofAnotherKind.has(id) && isFoundBySweeps(world.make, world.items.get(id), world.nowMs);
+      const isLeft =
+        !this.#marks.ofAnotherKind.has(id) && isFoundBySweeps(world.make, world.items.get(id), world.nowMs);
       const isHeld = effective(this.#bookings.get(id), world.nowMs) === 'PENDING';
       promise(isHeld || !isLeft, `${id} is not held, and still in the index`);
     }
@@ -628,7 +657,7 @@ export class Play {
     }
     for (const { body } of world.letters) {
       const { bookingId, DDBStreamBatchInfo } = JSON.parse(body);
-      const isRight = DDBStreamBatchInfo !== undefined || this.#nearlyFull.has(world.nameOf(bookingId));
+      const isRight = DDBStreamBatchInfo !== undefined || this.#marks.nearlyFull.has(world.nameOf(bookingId));
       promise(isRight, `${bookingId} is a dead letter, but nothing of it is beyond what AWS takes`);
     }
   }
@@ -636,7 +665,7 @@ export class Play {
   #promiseRest(id: string, after: string): void {
     const stored = this.#world.stored(id);
     const must = effective(this.#bookings.get(id), this.#world.nowMs);
-    if (this.#full.has(id)) return;
+    if (this.#marks.full.has(id)) return;
     promise(stored?.status === must, `${id} is ${stored?.status} after ${after}, must be ${must}`);
   }
 

@@ -12,8 +12,8 @@ import { histories } from './random-histories.ts';
 
 const USAGE = `Usage: npm run test:histories -- [options]
 
-  --runs <n>     histories (default 10000)
-  --table <make> tickets, orders, …: a table of test/support/five-tables.ts (default: all, in turn)
+  --runs <n>     histories of each table (default 10000)
+  --table <name> tickets, orders, …: a table of test/support/five-tables.ts (default: all, in turn)
   --steps <n>    most steps of a history (default 40)
   --seed <n>     the seed to start from (default: the time)
   --path <path>  only the history that a failure named, with its seed

@@ -553,6 +553,31 @@ const movedByHand: Scene = fc
     return kept(steps.map(plain), keeping);
   });
 
+/** Its owner moves a deadline far away while the schedule goes on: the new one is met in time, as the old one would be. */
+const movedInTime: Scene = fc
+  .record({
+    id,
+    begins,
+    holds: fc.tuple(anyHoldMs, fc.integer({ min: 16 * MINUTE_MS, max: 90 * MINUTE_MS })),
+    pauseMs: fc.integer({ min: 1, max: 5 * MINUTE_MS }),
+    act: fc.constantFrom('stranger-changes' as const, 'foreign-extend' as const),
+    keep,
+  })
+  .map(({ id: one, begins: begin, holds: [first, second], pauseMs, act, keep: keeping }) => {
+    const steps: What[] = [
+      goodSweep.what,
+      { do: begin, id: one, holdMs: first },
+      handled.what,
+      { do: 'time-passes', ms: pauseMs, onSchedule: true },
+      act === 'foreign-extend'
+        ? { do: act, id: one, holdMs: second }
+        : { do: act, id: one, status: undefined, holdMs: second },
+      handled.what,
+      { do: 'time-goes-to-deadline', id: one, offsetMs: 0, onSchedule: true },
+    ];
+    return kept(steps.map(plain), keeping);
+  });
+
 /** Its owner gives an item the word of an expired one by hand, once or many times, beside one that expires. */
 const freedByHand: Scene = fc
   .record({ id, holdMs: fc.integer({ min: 2_000, max: 9_000 }), again: fc.boolean(), keep })
@@ -612,6 +637,7 @@ const ownersScenesOf = (make: TableOfAMake) => [
   { weight: 5, arbitrary: heldAgain },
   { weight: 2, arbitrary: lateExpiry },
   { weight: 4, arbitrary: movedByHand },
+  { weight: 2, arbitrary: movedInTime },
   { weight: 2, arbitrary: freedByHand },
   { weight: 3, arbitrary: strangeAndDue(make) },
 ];
