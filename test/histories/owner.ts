@@ -22,7 +22,7 @@ export const rulesOf = (make: TableOfAMake): ModelRules => {
 /** The table's own word for one of ours; of several pending words the nth. A word that is none of ours stays as it is. */
 export const wordOf = ({ shape: { status }, paid, cancelled }: TableOfAMake, ours: string, nth = 0): string => {
   const words = new Map([
-    ['PENDING', status.pending[nth % status.pending.length] ?? ''],
+    ['PENDING', status.pending[Math.abs(nth) % status.pending.length] ?? ''],
     ['EXPIRED', status.expired],
     ['CONFIRMED', paid],
     ['CANCELLED', cancelled],

@@ -444,9 +444,18 @@ export class Play {
     for (const { bookingId, expiresAtMs, isAdoption } of handled) {
       // It changes nothing of what is on its way.
       if (isAdoption) continue;
+      if (fault === undefined) await this.#expectIndexed(bookingId);
       if (fault === undefined && offMs === 0) this.#punctuality.handled(bookingId, expiresAtMs, world.nowMs, settings);
       else this.#punctuality.spoil(bookingId);
     }
+  }
+
+  /** What schedule-expiry has handled is where sweeps look, under its own deadline. */
+  async #expectIndexed(id: string): Promise<void> {
+    const { make, items } = this.#world;
+    const { status, expiresAtMs } = this.#world.stored(id) ?? {};
+    if (status !== 'PENDING' || expiresAtMs === undefined || this.#marks.nearlyFull.has(id)) return;
+    if (await this.#world.isUpToDate(id)) promise(isInIndex(make, items.get(id)), `${id} is not in the index`);
   }
 
   async #deliver(picks: readonly number[], twice: boolean, circumstances: Circumstances): Promise<void> {

@@ -292,6 +292,14 @@ export class World {
     await this.#remember(true);
   }
 
+  /** Whether schedule-expiry has handled all that was done to an item, but for what it did itself. */
+  async isUpToDate(id: string): Promise<boolean> {
+    await this.#readStream();
+    return this.#records
+      .slice(this.#delivered.timers)
+      .every(({ dynamodb }) => this.#nameIn(dynamodb?.Keys as Item) !== id || this.#isAdoption(dynamodb));
+  }
+
   /** How many records have not been worked off by a reader, of one booking or of all. */
   async undelivered(to: 'timers' | 'events', id?: string): Promise<number> {
     await this.#readStream();

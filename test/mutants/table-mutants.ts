@@ -123,8 +123,8 @@ export const TABLE_MUTANTS: readonly (Mutant & { readonly table: string })[] = [
     name: 'T8: the client extends whatever the deadline is by now',
     table: 'orders',
     file: CLIENT,
-    find: 'return [...conditions, placeholders.equal(deadline.attribute, this.#seenDeadline(move, item))];',
-    replace: 'return conditions;',
+    find: "this.#stillHeld(placeholders, 'extend', seen, now);\n    if (seen === given.seen) condition.push",
+    replace: "this.#stillHeld(placeholders, 'extend', undefined, now);\n    if (seen !== given.seen) condition.push",
   },
   {
     name: 'T8: the client holds what is held by somebody else',
