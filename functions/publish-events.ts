@@ -71,7 +71,10 @@ const eventOfChange = (shape: TableShape, change: DynamoDBRecord['dynamodb']): B
   if (booking === undefined) return undefined;
   const statusBefore = before && (readStatus(shape, before) ?? '');
   if (booking.status === 'EXPIRED' && !isExpiry(shape, statusBefore, before, after)) return undefined;
-  return eventOf(booking, statusBefore, Math.round((change?.ApproximateCreationDateTime ?? 0) * 1_000), iso);
+  // An owner may have the deadline removed with the expiry: what lapsed is the hold of before.
+  const expiresAtMs = booking.expiresAtMs ?? readBooking(shape, before)?.expiresAtMs;
+  const told = expiresAtMs === undefined ? booking : { ...booking, expiresAtMs };
+  return eventOf(told, statusBefore, Math.round((change?.ApproximateCreationDateTime ?? 0) * 1_000), iso);
 };
 
 /**

@@ -17,7 +17,7 @@ import {
   type Move,
 } from '../core/moves.ts';
 import type { BookingAdopter, BookingExpirer, IndexCleaner, PendingItems, PendingItemsPage } from '../core/ports.ts';
-import { asStored, type Item, readBooking, readStatus, seenBooking } from '../table/item.ts';
+import { asStored, type Item, isOfKind, readBooking, readStatus, seenBooking } from '../table/item.ts';
 import type { TableShape } from '../table/shape.ts';
 import type { BatchedWriteAnswer, Table } from '../table/table.ts';
 import { isPendingIn, writeOfMove } from '../table/write-of-move.ts';
@@ -211,7 +211,8 @@ export class HeldItems implements BookingExpirer, BookingAdopter, IndexCleaner, 
   async leaveIndex(bookingIds: readonly string[]): Promise<void> {
     const { status, attributes } = this.#shape;
     const writes = Array.from(await this.#items.read(bookingIds, { attributes: this.#indexedAttributes }))
-      .filter(([, item]) => readStatus(this.#shape, item) !== 'PENDING' && item[attributes.pendingShard] !== undefined)
+      .filter(([, item]) => isOfKind(this.#shape, item) && item[attributes.pendingShard] !== undefined)
+      .filter(([, item]) => readStatus(this.#shape, item) !== 'PENDING')
       .map(([bookingId, item]) => ({
         bookingId,
         write: writeOfMove(this.#shape, leaveIndexMove(asStored(item, status.attribute))),

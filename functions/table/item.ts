@@ -46,7 +46,8 @@ export const readBooking = (shape: TableShape, item: Item | undefined): Booking 
   };
 };
 
-const isOfKind = ({ only }: TableShape, item: Item): boolean =>
+/** Whether an item is one of those that the shape is of, in a table of many kinds. Others are never written to. */
+export const isOfKind = ({ only }: TableShape, item: Item): boolean =>
   Object.entries(only).every(([name, value]) => item[name]?.S === value);
 
 /** An owner's word as one of ours. A word that is one of ours and means nothing here stays apart from it. */

@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs';
+import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import type { DynamoDBRecord } from 'aws-lambda';
 import { mockClient } from 'aws-sdk-client-mock';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { EventBus } from '../../functions/adapters/event-bus.ts';
 import { COUNTS, METRICS } from '../../functions/contract.ts';
+import type { BookingEvent } from '../../functions/core/booking-events.ts';
 import { createHandler } from '../../functions/publish-events.ts';
-import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
+import { BOOKINGS_SHAPE, tableShape } from '../../functions/table/shape.ts';
 import { LOCAL_CREDENTIALS } from '../../local/engines.ts';
 import { type PublishedEvent, startEventBus } from '../../local/event-bus.ts';
 import { recordingDeadLetters } from '../support/dead-letters.ts';
@@ -196,6 +198,52 @@ describe('on a bus that answers', () => {
     );
     await handle(...records);
     expect(events).toHaveLength(9);
+  });
+});
+
+describe('an item of a table of another shape', () => {
+  const shape = tableShape({
+    key: { partition: 'event', sort: 'seat' },
+    status: { pending: 'held', expired: 'free' },
+    deadline: { attribute: 'until', unit: 'seconds' },
+    onExpire: { remove: ['until'] },
+  });
+  const key = { event: { S: 'concert' }, seat: { S: '7A' } };
+  const held = { ...key, status: { S: 'held' }, until: { N: '1800000000' } };
+  const handle = async (before: Record<string, AttributeValue>, after: Record<string, AttributeValue>) => {
+    const published: BookingEvent[] = [];
+    const bus = {
+      publish: async (events: readonly BookingEvent[]) => {
+        published.push(...events);
+        return [];
+      },
+    };
+    const dynamodb = { SequenceNumber: '1', OldImage: before, NewImage: after };
+    await createHandler({ bus, telemetry: told.telemetry, shape, ...dead })({
+      Records: [{ dynamodb: dynamodb as DynamoDBRecord['dynamodb'] } as DynamoDBRecord],
+    });
+    return published.map(({ detail }) => detail);
+  };
+  const marked = { ...key, status: { S: 'free' }, expiredAtMs: { N: '1800000000002' }, expiredBy: { S: 'timer' } };
+
+  test('is told of with its whole key, and with the deadline that the expiry removed', async () => {
+    expect(await handle(held, marked)).toEqual([
+      expect.objectContaining({
+        bookingId: '["concert","7A"]',
+        key: { event: 'concert', seat: '7A' },
+        expiresAt: '2027-01-15T08:00:00.000Z',
+        lagMs: 2,
+      }),
+    ]);
+  });
+
+  test('that its owner gave the same word by hand is not told of', async () => {
+    expect(await handle(held, { ...key, status: { S: 'free' } })).toEqual([]);
+    // The mark of an earlier expiry says nothing of this one.
+    expect(
+      await handle({ ...held, expiredAtMs: { N: '1' } }, { ...key, status: { S: 'free' }, expiredAtMs: { N: '1' } }),
+    ).toEqual([]);
+    expect(await handle({ ...key, status: { S: 'sold' } }, marked)).toEqual([]);
   });
 });
 

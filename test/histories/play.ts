@@ -1,18 +1,22 @@
 /** One history, played in the world and in the model; the two are compared after every step. */
 
 import { isDeepStrictEqual } from 'node:util';
-import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import type { Booking } from '../../functions/core/booking-status.ts';
-import { LATEST_DEADLINE_MS, MINUTE_MS, SECOND_MS } from '../../functions/core/hold-time.ts';
-import { readBooking } from '../../functions/table/item.ts';
-import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
+import { EARLIEST_DEADLINE_MS, LATEST_DEADLINE_MS, MINUTE_MS, SECOND_MS } from '../../functions/core/hold-time.ts';
+import { readShard } from '../../functions/core/pending-shard.ts';
+import { attributeOf, type Item, readBooking, seenBooking } from '../../functions/table/item.ts';
+import { hasOwnIndexKey } from '../../functions/table/shape.ts';
+import { keptItem, only } from '../memory/attribute-value.ts';
 import { itemBytes, MAX_ITEM_BYTES } from '../memory/item-size.ts';
-import { effective, type ModelBooking, type ModelMove, moved, told } from './model.ts';
+import type { TableOfAMake } from '../support/five-tables.ts';
+import type { OwnersMove } from './application.ts';
+import { deadlineAfter, effective, type ModelBooking, type ModelMove, type ModelRules, moved, told } from './model.ts';
+import { deadlineAttribute, isOurs, keyOf, modelWord, rulesOf, serviceNames, wordOf } from './owner.ts';
 import { found, type Moment } from './past.ts';
 import type { Circumstances, Settings } from './process.ts';
 import { Punctuality } from './punctuality.ts';
 import { IDS, MAX_LAG_MS, type Step } from './steps.ts';
-import type { StrangeItem } from './strangers.ts';
+import { attributesOf, type StrangeItem } from './strangers.ts';
 import { DETAILS, type SweptBy, type World } from './world.ts';
 
 /** Before any deployment. */
@@ -33,23 +37,66 @@ const promise = (holds: boolean, broken: string): void => {
 
 type Bookings = ReadonlyMap<string, ModelBooking>;
 
+/** Ids of bookings of which something is known. */
+interface Marks {
+  /** Those that a stranger wrote, or wrote to against the rules: of what else is in them nothing is sure. */
+  readonly strange: Set<string>;
+  /** Those that once were items without room. */
+  readonly nearlyFull: Set<string>;
+  /** Those with less room than the word of an expired item needs: they stay as they are, and are reported EXPIRED. */
+  readonly full: Set<string>;
+  /** Items of another kind than the service looks at. */
+  readonly ofAnotherKind: Set<string>;
+}
+
+const noMarks = (): Marks => ({
+  strange: new Set(),
+  nearlyFull: new Set(),
+  full: new Set(),
+  ofAnotherKind: new Set(),
+});
+
+/** The marks of before, but for some ids those of now. */
+const restoredMarks = (before: Marks, now: Marks, ids: ReadonlySet<string>): Marks => {
+  const of = (name: keyof Marks): Set<string> =>
+    new Set([...[...before[name]].filter((id) => !ids.has(id)), ...[...now[name]].filter((id) => ids.has(id))]);
+  return {
+    strange: of('strange'),
+    nearlyFull: of('nearlyFull'),
+    full: of('full'),
+    ofAnotherKind: of('ofAnotherKind'),
+  };
+};
+
+/** Steps in which only the service writes. */
+const SERVICE_STEPS: ReadonlySet<Step['what']['do']> = new Set([
+  'stream',
+  'deliver',
+  'sweep',
+  'time-passes',
+  'time-goes-to-deadline',
+  'deployed',
+  'rolled-back',
+]);
+
 export class Play {
   readonly #world: World;
+  readonly #rules: ModelRules;
   #bookings = new Map<string, ModelBooking>();
   /** What was true after each step, and what was stored then. */
-  readonly #past: { readonly bookings: Bookings; readonly moment: Moment }[] = [];
-  /** Bookings that a stranger wrote, or wrote to against the rules: of what else is in them nothing is sure. */
-  readonly #strange = new Set<string>();
-  /** Bookings that once were items without room. */
-  readonly #nearlyFull = new Set<string>();
+  readonly #past: { readonly bookings: Bookings; readonly marks: Marks; readonly moment: Moment }[] = [];
+  /** What is known of single bookings. */
+  #marks: Marks = noMarks();
   /** Moves that may have been made, with their millisecond. */
   readonly #made = new Set<string>();
   /** The milliseconds of sweeps, by their own clocks. */
   readonly #sweptMs = new Set<number>();
   /** Expiries that were committed and must be told. */
   readonly #committed = new Set<string>();
-  /** Expiries that a restored table holds: another table's stream told of them, or did not. */
-  #restoredExpiries = new Set<string>();
+  /** All expiries that were ever committed: of nothing else may be told that it expired. */
+  readonly #expiries = new Set<string>();
+  /** How many of the world's moments have been looked through for expiries. */
+  #lookedThrough = 0;
   readonly #punctuality = new Punctuality();
   /** Clocks, in this step, of whoever marks what has lapsed by them. */
   #markingMs: number[] = [];
@@ -64,6 +111,7 @@ export class Play {
 
   constructor(world: World) {
     this.#world = world;
+    this.#rules = rulesOf(world.make);
     this.#lastScheduledMs = world.nowMs;
   }
 
@@ -74,13 +122,16 @@ export class Play {
     const lagMs = ('lagMs' in what ? what.lagMs : undefined) ?? 0;
     const circumstances: Circumstances = { fault, offMs, settings, lagMs };
     const lateBefore = world.lateRequests;
+    const itemsBefore = world.items;
     this.#markingMs = [];
     switch (what.do) {
       case 'create':
+      case 'hold':
       case 'extend':
       case 'confirm':
       case 'cancel':
-        await this.#move(what.do, what.id, 'holdMs' in what ? what.holdMs : 0, circumstances);
+      case 'release':
+        await this.#move(what, circumstances);
         break;
       case 'read':
         await this.#read(what.id, circumstances);
@@ -91,26 +142,27 @@ export class Play {
       case 'foreign-create': {
         const expiresAtMs = world.nowMs + what.holdMs;
         if (!this.#bookings.has(what.id)) this.#bookings.set(what.id, { status: 'PENDING', expiresAtMs });
-        await world.put(what.id, { status: { S: 'PENDING' }, expiresAtMs: { N: String(expiresAtMs) } });
+        await world.putBare(what.id, expiresAtMs);
         break;
       }
       case 'foreign-extend': {
         const expiresAtMs = world.nowMs + what.holdMs;
         if (effective(this.#bookings.get(what.id), world.nowMs) === 'PENDING')
           this.#apply(what.id, { kind: 'extend', expiresAtMs, nowMs: world.nowMs });
-        await world.changeByTheRules(what.id, 'expiresAtMs', { N: String(expiresAtMs) });
+        const { attribute } = world.make.shape.deadline;
+        await world.changeByTheRules(what.id, attribute, deadlineAttribute(world.make, expiresAtMs));
         break;
       }
       case 'foreign-confirm':
         if (effective(this.#bookings.get(what.id), world.nowMs) === 'PENDING')
           this.#apply(what.id, { kind: 'confirm', nowMs: world.nowMs });
-        await world.changeByTheRules(what.id, 'status', { S: 'CONFIRMED' });
+        await world.changeByTheRules(what.id, world.make.shape.status.attribute, { S: world.make.paid });
         break;
       case 'foreign-delete':
         await world.delete(what.id);
         this.#forget(what.id);
         this.#bookings.delete(what.id);
-        this.#strange.delete(what.id);
+        for (const marked of Object.values(this.#marks)) marked.delete(what.id);
         break;
       case 'stranger-writes':
         await this.#strangerWrites(what.id, what.item);
@@ -119,10 +171,15 @@ export class Play {
         await this.#strangerChanges(what.id, what.status, what.holdMs);
         break;
       case 'stranger-restarts': {
-        const isDone = await world.changeAgainstTheRules(what.id, 'holdStartedAtMs', { N: String(world.nowMs) });
-        if (isDone) this.#strange.add(what.id);
+        const { holdStartedAtMs } = world.make.shape.attributes;
+        const isDone = await world.changeAgainstTheRules(what.id, holdStartedAtMs, { N: String(world.nowMs) });
+        if (isDone) this.#marks.strange.add(what.id);
         break;
       }
+      case 'stranger-puts-again':
+        if (await world.putAgain(what.id)) this.#marks.strange.add(what.id);
+        this.#forget(what.id);
+        break;
       case 'late-requests-land':
         await this.#landLateRequests();
         break;
@@ -167,6 +224,7 @@ export class Play {
         await this.#restore(what.back, what.state);
         break;
     }
+    if (SERVICE_STEPS.has(what.do)) this.#expectOwnersPartsKept(itemsBefore);
     if (world.lateRequests > lateBefore) this.#lateMarkingMs.push(...this.#markingMs);
     this.#compare();
   }
@@ -176,52 +234,82 @@ export class Play {
   }
 
   #apply(id: string, move: ModelMove): ReturnType<typeof moved>[0] {
-    const [answer, booking] = moved(this.#bookings.get(id), move);
+    const [answer, booking] = moved(this.#bookings.get(id), move, this.#rules);
     if (booking) this.#bookings.set(id, booking);
     return answer;
   }
 
   /** Another booking begins under this id, or another life of it: what is late may meet it. */
-  #forget(id: string): void {
-    for (const late of this.#late) if (late.id === id) late.isDone = false;
+  #forget(id: string, except?: ModelMove['kind']): void {
+    for (const late of this.#late) if (late.id === id && late.move.kind !== except) late.isDone = false;
   }
 
-  async #move(kind: ModelMove['kind'], id: string, holdMs: number, circumstances: Circumstances): Promise<void> {
+  async #move(what: Extract<Step['what'], { readonly do: OwnersMove }>, circumstances: Circumstances): Promise<void> {
     const world = this.#world;
+    const { do: kind, id } = what;
+    const holdMs = 'holdMs' in what ? what.holdMs : 0;
     const nowMs = this.#clockOf(circumstances);
-    const move: ModelMove =
-      kind === 'create' || kind === 'extend' ? { kind, expiresAtMs: nowMs + holdMs, nowMs } : { kind, nowMs };
+    const expiresAtMs = deadlineAfter(holdMs, nowMs, this.#rules);
+    const isCancelledFree = what.do === 'hold' && what.isCancelledFree;
+    const move = { kind, expiresAtMs, nowMs, isCancelledFree } as ModelMove;
     const lateBefore = world.lateRequests;
     const twin = `${id}:${kind}:${nowMs}`;
-    // A refusal, and a creation that finds the booking, make what they say true.
-    this.#markingMs.push(nowMs);
-    const { answer, told: found } = await world.move(kind, id, holdMs, circumstances);
+    // A refusal by our own store, and a creation that finds the booking, make what they say true.
+    if (!this.#rules.isOwners) this.#markingMs.push(nowMs);
+    const { answer, told: found } = await world.move(kind, id, holdMs, circumstances, isCancelledFree);
     const untouched = this.#bookings.get(id);
     const expected = this.#apply(id, move);
     if (answer === 'unknown') {
       // Nobody heard what became of it: it was made or it was not, and the booking tells.
-      const wasMade = same(world.stored(id), this.#bookings.get(id));
+      const stored = world.stored(id);
+      const isUntouched = stored?.status === untouched?.status && stored?.expiresAtMs === untouched?.expiresAtMs;
+      const wasMade = same(stored, this.#bookings.get(id)) && !isUntouched;
       if (!wasMade && untouched === undefined) this.#bookings.delete(id);
       else if (!wasMade && untouched) this.#bookings.set(id, untouched);
     } else {
       // Of two that were made at the same millisecond, one whose answer was lost cannot be told from the other.
       const isTwin = expected === 'unchanged' && answer === 'done' && this.#made.has(twin);
       promise(answer === expected || isTwin, `${id}: ${kind} was answered with ${answer}, must be ${expected}`);
-      const must = this.#bookings.get(id)?.status;
-      promise(answer !== 'refused' || found === must, `${id}: ${kind} was refused with ${found}, must be ${must}`);
+      const must = effective(this.#bookings.get(id), nowMs);
+      // Where an item has no status, the client may judge it by the deadline that was seen.
+      const isSure = must !== undefined || this.#marks.ofAnotherKind.has(id);
+      promise(
+        answer !== 'refused' || found === must || !isSure,
+        `${id}: ${kind} was refused with ${found}, must be ${must}`,
+      );
     }
     this.#made.add(twin);
-    if (world.lateRequests > lateBefore) this.#late.push({ id, move, isDone: answer === 'done' });
+    if (answer === 'done') this.#expectDone(kind, id);
+    // A hold that was made begins another life, which whoever did not look before may meet. It is made again if it comes
+    // again and finds the booking free.
+    const begins = kind === 'hold' && answer === 'done' && !world.manners.isCareful;
+    if (begins) this.#forget(id, 'extend');
+    if (world.lateRequests > lateBefore) this.#late.push({ id, move, isDone: answer === 'done' && !begins });
+  }
+
+  /** What an application has held or settled itself is as the next one must find it. */
+  #expectDone(kind: OwnersMove, id: string): void {
+    const { make, items, manners } = this.#world;
+    const { attributes } = make.shape;
+    const item = items.get(id) ?? {};
+    const isIndexed = item[attributes.pendingShard] !== undefined;
+    if (kind === 'confirm' || kind === 'cancel' || kind === 'release') {
+      promise(!isIndexed, `${id} was settled and is still in the index`);
+    } else if (!isOurs(make)) {
+      promise(isIndexed || !manners.knowsShards, `${id} was held by an application that knows the shards`);
+      promise(item[attributes.expiredAtMs] === undefined || kind !== 'hold', `${id} is held and has expired`);
+    }
   }
 
   /** Somebody is told what the booking is, and from then on it is so. */
   async #read(id: string, circumstances: Circumstances): Promise<void> {
     const nowMs = this.#clockOf(circumstances);
-    this.#markingMs.push(nowMs);
+    if (!this.#rules.isOwners) this.#markingMs.push(nowMs);
     const heard = await this.#world.read(id, circumstances);
     if (heard === 'unheard') return;
-    const booking = told(this.#bookings.get(id), nowMs);
-    promise(heard === booking?.status, `${id} is reported ${heard}, must be ${booking?.status}`);
+    const booking = told(this.#bookings.get(id), nowMs, this.#rules);
+    const must = effective(booking, nowMs);
+    promise(heard === must, `${id} is reported ${heard}, must be ${must}`);
     if (booking) this.#bookings.set(id, booking);
   }
 
@@ -241,36 +329,41 @@ export class Play {
       // Lists look into as many shards as their version has; into the others only sweeps do.
       .filter(
         ([id]) =>
-          (readBooking(BOOKINGS_SHAPE, items.get(id))?.pendingShard ?? Number.POSITIVE_INFINITY) < settings.shardCount,
+          (readBooking(this.#world.make.shape, items.get(id))?.pendingShard ?? Number.POSITIVE_INFINITY) <
+          settings.shardCount,
       )
       .map(([id]) => id);
     promise(isDeepStrictEqual(listed.toSorted(), must.toSorted()), `listed are ${listed}, must be ${must}`);
   }
 
   async #strangerWrites(id: string, item: StrangeItem): Promise<void> {
-    const { deadline, status, others, bytesLeft, detailsBytes } = item;
+    const { deadline, status, bytesLeft, kind } = item;
     const world = this.#world;
-    const attributes: Record<string, AttributeValue> = { ...others };
-    let booking: ModelBooking = { status: status === 'none' ? undefined : status.S, expiresAtMs: undefined };
-    if (status !== 'none') attributes.status = status;
+    const { make } = world;
+    const attributes = attributesOf(make, item, world.nowMs);
+    const word = attributes[make.shape.status.attribute]?.S;
+    let booking: ModelBooking = {
+      status: status === 'none' || word === undefined || kind !== undefined ? undefined : modelWord(make, word),
+      expiresAtMs: undefined,
+    };
     if (deadline !== 'none' && 'unusable' in deadline) {
-      attributes.expiresAtMs = deadline.unusable;
-      booking = { ...booking, isEndless: Number(deadline.unusable.N) > LATEST_DEADLINE_MS };
+      // Our own store takes what lies beyond all time for a hold that does not end.
+      booking = { ...booking, isEndless: isOurs(make) && Number(deadline.unusable.N) > LATEST_DEADLINE_MS };
     } else if (deadline !== 'none') {
       const wholeMs = world.nowMs + deadline.holdMs;
-      attributes.expiresAtMs = { N: `${wholeMs}${deadline.fraction}` };
       booking = { ...booking, expiresAtMs: wholeMs + (deadline.fraction === '' ? 0 : 1) };
     }
-    if (detailsBytes !== undefined) attributes.details = { M: { note: { S: 'x'.repeat(detailsBytes) } } };
     if (bytesLeft !== undefined) {
-      const left = MAX_ITEM_BYTES - bytesLeft - itemBytes({ ...attributes, bookingId: { S: id }, fill: { S: '' } });
+      const left = MAX_ITEM_BYTES - bytesLeft - itemBytes({ ...attributes, ...keyOf(make, id), fill: { S: '' } });
       attributes.fill = { S: 'x'.repeat(Math.max(0, left)) };
     }
     if (this.#bookings.has(id)) return;
     if (!(await world.put(id, attributes))) return;
     this.#bookings.set(id, booking);
-    this.#strange.add(id);
-    if (bytesLeft !== undefined) this.#nearlyFull.add(id);
+    this.#marks.strange.add(id);
+    if (kind !== undefined) this.#marks.ofAnotherKind.add(id);
+    if (bytesLeft !== undefined) this.#marks.nearlyFull.add(id);
+    if (bytesLeft !== undefined && bytesLeft < growthOf(make)) this.#marks.full.add(id);
   }
 
   /** Against every rule: no condition, and whatever it was before. The truth is what the stranger wrote. */
@@ -278,13 +371,16 @@ export class Play {
     const world = this.#world;
     const booking = this.#bookings.get(id);
     const expiresAtMs = world.nowMs + holdMs;
+    const { make } = world;
+    const { shape } = make;
     const isDone =
       status === undefined
-        ? await world.changeAgainstTheRules(id, 'expiresAtMs', { N: String(expiresAtMs) })
-        : await world.changeAgainstTheRules(id, 'status', { S: status });
+        ? await world.changeAgainstTheRules(id, shape.deadline.attribute, deadlineAttribute(make, expiresAtMs))
+        : await world.changeAgainstTheRules(id, shape.status.attribute, { S: wordOf(make, status, holdMs) });
     if (!isDone || booking === undefined) return;
-    this.#bookings.set(id, status === undefined ? { status: booking.status, expiresAtMs } : { ...booking, status });
-    this.#strange.add(id);
+    const word = status === undefined || this.#marks.ofAnotherKind.has(id) ? booking.status : statusBy(make, status);
+    this.#bookings.set(id, status === undefined ? { status: word, expiresAtMs } : { ...booking, status: word });
+    this.#marks.strange.add(id);
     this.#forget(id);
   }
 
@@ -301,7 +397,7 @@ export class Play {
       const booking = this.#bookings.get(id);
       let mayBe: (ModelBooking | undefined)[] = [booking];
       for (const { move, isDone } of late.filter((each) => each.id === id)) {
-        if (!isDone) mayBe = [...mayBe, ...mayBe.map((each) => moved(each, move)[1])];
+        if (!isDone) mayBe = [...mayBe, ...mayBe.map((each) => moved(each, move, this.#rules)[1])];
       }
       const is = mayBe.find((each) => same(world.stored(id), each));
       promise(is !== undefined || same(world.stored(id), booking), `${id} was changed by a request that came late`);
@@ -334,7 +430,7 @@ export class Play {
     const world = this.#world;
     for (const [id, { status, expiresAtMs = 0 }] of this.#bookings) {
       if (status !== 'PENDING' || expiresAtMs <= fromMs || expiresAtMs > world.nowMs) continue;
-      if (world.stored(id)?.status !== 'PENDING' || this.#nearlyFull.has(id)) continue;
+      if (world.stored(id)?.status !== 'PENDING' || this.#marks.nearlyFull.has(id)) continue;
       if (!this.#punctuality.hasRight(id, expiresAtMs) || (await world.undelivered('timers', id)) > 0) continue;
       promise(world.hasTimer(id, expiresAtMs), `${id} is late: its deadline came, and no timer`);
     }
@@ -345,10 +441,21 @@ export class Play {
     const handled = await world.stream(to, count, again, circumstances);
     if (to === 'events') return;
     const { fault, offMs = 0, settings } = circumstances;
-    for (const { bookingId, expiresAtMs } of handled) {
+    for (const { bookingId, expiresAtMs, isAdoption } of handled) {
+      // It changes nothing of what is on its way.
+      if (isAdoption) continue;
+      if (fault === undefined) await this.#expectIndexed(bookingId);
       if (fault === undefined && offMs === 0) this.#punctuality.handled(bookingId, expiresAtMs, world.nowMs, settings);
       else this.#punctuality.spoil(bookingId);
     }
+  }
+
+  /** What schedule-expiry has handled is where sweeps look, under its own deadline. */
+  async #expectIndexed(id: string): Promise<void> {
+    const { make, items } = this.#world;
+    const { status, expiresAtMs } = this.#world.stored(id) ?? {};
+    if (status !== 'PENDING' || expiresAtMs === undefined || this.#marks.nearlyFull.has(id)) return;
+    if (await this.#world.isUpToDate(id)) promise(isInIndex(make, items.get(id)), `${id} is not in the index`);
   }
 
   async #deliver(picks: readonly number[], twice: boolean, circumstances: Circumstances): Promise<void> {
@@ -361,7 +468,7 @@ export class Play {
     for (const { bookingId, expiresAtMs } of delivered) {
       if (offMs !== 0) this.#punctuality.spoil(bookingId);
       const { status, expiresAtMs: deadlineMs = Number.POSITIVE_INFINITY } = world.stored(bookingId) ?? {};
-      if (status !== 'PENDING' || deadlineMs > expiresAtMs || this.#nearlyFull.has(bookingId)) continue;
+      if (status !== 'PENDING' || deadlineMs > expiresAtMs || this.#marks.nearlyFull.has(bookingId)) continue;
       promise(world.awaits(bookingId), `${bookingId} did not expire by its timer, which does not come again`);
     }
     await this.#judgePunctuality(fromMs);
@@ -372,8 +479,9 @@ export class Play {
     const nowMs = this.#clockOf(circumstances);
     const { fault, offMs = 0, lagMs = 0, settings } = circumstances;
     const before = new Map(IDS.map((id) => [id, world.stored(id)]));
-    const isPatient = (by === 'schedule' || by === 'deployment') && lagMs === 0;
-    // In an older index it may find a deadline that has moved on since: then its write decides alone.
+    // In an older index, or where the index has a copy, it may find a deadline that has moved on: then its write decides alone.
+    const isExact = lagMs === 0 && !hasOwnIndexKey(world.make.shape);
+    const isPatient = (by === 'schedule' || by === 'deployment') && isExact;
     this.#markingMs.push(nowMs - (isPatient ? OVERDUE_AFTER_MS : 0));
     const { expired, hasFailed, isRefused } = await world.sweep(by, atOnce, circumstances);
     if (by === 'schedule') this.#lastScheduledMs = world.nowMs;
@@ -402,16 +510,20 @@ export class Play {
   /** By the runbook: nothing of the service runs, and what was settled since is brought to what is true. */
   async #restore(back: number, state: 'kept' | 'lost' | 'old'): Promise<void> {
     const world = this.#world;
-    const { bookings, moment } = this.#past.at(-1 - back) ?? {};
-    if (bookings === undefined || moment === undefined) return;
-    const settled = [...this.#bookings].filter(([, { status }]) => status === 'CONFIRMED' || status === 'CANCELLED');
+    const { bookings, marks, moment } = this.#past.at(-1 - back) ?? {};
+    if (bookings === undefined || marks === undefined || moment === undefined) return;
+    const settled = [...this.#bookings].filter(
+      ([, { status }]) => status === this.#rules.paid || status === this.#rules.cancelled,
+    );
     const reconciled = settled.flatMap(([id]) => found(world.items, id));
     await world.restore(moment, state, reconciled);
     this.#bookings = new Map([...bookings, ...settled]);
+    const isSettled = new Set(settled.map(([id]) => id));
+    this.#marks = restoredMarks(marks, this.#marks, isSettled);
     this.#punctuality.spoilAll();
     // The old table's stream is read no more, and its late requests find no table.
     this.#committed.clear();
-    this.#restoredExpiries = new Set(IDS.map((id) => `${id}:EXPIRED:${world.stored(id)?.expiredAtMs}`));
+    this.#lookedThrough = world.moments.length;
     this.#late = [];
     this.#lateMarkingMs = [];
   }
@@ -429,25 +541,88 @@ export class Play {
         promise(isRight, `${id} expired early: ${(wanted.expiresAtMs ?? 0) - world.nowMs} ms before its deadline`);
         wanted = { ...wanted, status: 'EXPIRED' };
         this.#bookings.set(id, wanted);
+        promise(
+          stored.expiredAtMs !== undefined || this.#marks.nearlyFull.has(id),
+          `${id} expired, and it is not said when`,
+        );
       }
       promise(stored.status === wanted.status, `${id} is ${stored.status}, must be ${wanted.status}`);
       promise(stored.expiresAtMs === wanted.expiresAtMs, `${id} has another deadline than it was given`);
-      // Strangers write none, or others. Only the store's own creation says when it was.
-      if (!this.#strange.has(id)) {
-        const details = stored.createdAtMs === undefined ? undefined : DETAILS;
-        promise(isDeepStrictEqual(stored.details, details), `${id} has other details than it was given`);
-      }
-      if (stored.status === 'EXPIRED' && !this.#strange.has(id)) {
+      // Strangers write none, or others.
+      if (this.#marks.strange.has(id)) continue;
+      this.#compareContent(id, stored);
+      if (stored.status === 'EXPIRED' && (stored.expiredAtMs !== undefined || !this.#rules.isOwners)) {
         const { expiredAtMs = 0, expiresAtMs } = stored;
         promise(expiresAtMs !== undefined, `${id} expired although it has no usable deadline`);
         promise(expiredAtMs >= (expiresAtMs ?? 0), `${id} expired ${(expiresAtMs ?? 0) - expiredAtMs} ms early`);
         promise(stored.pendingShard === undefined, `${id} expired and is still in the index`);
-        const eventId = `${id}:EXPIRED:${expiredAtMs}`;
-        if (!this.#restoredExpiries.has(eventId)) this.#committed.add(eventId);
       }
     }
+    this.#noteExpiries();
     const moment = world.moments.at(-1);
-    if (moment) this.#past.push({ bookings: new Map(this.#bookings), moment });
+    const marks = restoredMarks(this.#marks, noMarks(), new Set());
+    if (moment) this.#past.push({ bookings: new Map(this.#bookings), marks, moment });
+  }
+
+  /** What an item holds beside what it is: nothing of it was touched but what an expiry changes. */
+  #compareContent(id: string, { status, createdAtMs, details, expiredAtMs }: Booking): void {
+    const { make, items } = this.#world;
+    if (isOurs(make)) {
+      // Only the store's own creation says when it was.
+      const must = createdAtMs === undefined ? undefined : DETAILS;
+      promise(isDeepStrictEqual(details, must), `${id} has other details than it was given`);
+      return;
+    }
+    const item = items.get(id) ?? {};
+    const { set, remove } = make.shape.onExpire;
+    const isExpired = status === 'EXPIRED' && expiredAtMs !== undefined;
+    const given = { ...make.others };
+    if (status === 'EXPIRED') for (const name of remove) delete (given as Record<string, unknown>)[name];
+    const must = keptItem({
+      ...given,
+      ...(isExpired && Object.fromEntries(Object.entries(set).map(([name, value]) => [name, attributeOf(value)]))),
+    });
+    const names = [...Object.keys(make.others), ...remove, ...(isExpired ? Object.keys(set) : [])];
+    promise(isDeepStrictEqual(plainCopy(only(item, names)), plainCopy(must)), `${id} is not as its owner has it`);
+  }
+
+  /** Expiries since the last look: they are told, and nothing else is told as one. */
+  #noteExpiries(): void {
+    const { moments, make } = this.#world;
+    for (; this.#lookedThrough < moments.length; this.#lookedThrough += 1) {
+      const [before, after] = [moments[this.#lookedThrough - 1], moments[this.#lookedThrough]];
+      for (const id of IDS) {
+        const [was, is] = [before, after].map((moment) => readBooking(make.shape, moment?.items.get(id)));
+        if (was?.status !== 'PENDING' || is?.status !== 'EXPIRED' || is.expiredAtMs === undefined) continue;
+        // What had the word of an expired item, or the time of an expiry, by somebody else's doing.
+        if (is.expiredAtMs === was.expiredAtMs) continue;
+        const eventId = `${is.bookingId}:EXPIRED:${is.expiredAtMs}`;
+        this.#expiries.add(eventId);
+        this.#committed.add(eventId);
+      }
+    }
+  }
+
+  /** What the service does changes nothing that is its owner's, and nothing of an item that is none of its own. */
+  #expectOwnersPartsKept(before: ReadonlyMap<string, Item>): void {
+    const { make, items } = this.#world;
+    const { status, onExpire } = make.shape;
+    for (const [id, was] of before) {
+      const is = items.get(id) ?? {};
+      const hasExpired = !isDeepStrictEqual(
+        plainCopy(only(was, [status.attribute])),
+        plainCopy(only(is, [status.attribute])),
+      );
+      const mayChange = this.#marks.ofAnotherKind.has(id)
+        ? []
+        : [
+            ...serviceNames(make),
+            ...(hasExpired ? [status.attribute, ...onExpire.remove, ...Object.keys(onExpire.set)] : []),
+          ];
+      const kept = (item: Item) =>
+        plainCopy(Object.fromEntries(Object.entries(item).filter(([name]) => !mayChange.includes(name))));
+      promise(isDeepStrictEqual(kept(is), kept(was)), `${id} was changed where nothing is the service’s own`);
+    }
   }
 
   /**
@@ -464,7 +639,7 @@ export class Play {
       .map(({ expiresAtMs = 0 }) => expiresAtMs)
       .filter((expiresAtMs) => expiresAtMs <= LATEST_DEADLINE_MS);
     world.nowMs = Math.max(world.nowMs, ...deadlines) + OVERDUE_AFTER_MS + MAX_LAG_MS;
-    const indexed = new Set(IDS.filter((id) => world.stored(id)?.pendingShard !== undefined));
+    const indexed = new Set(IDS.filter((id) => isInIndex(world.make, world.items.get(id))));
     // An item is a page, and the last one is empty.
     for (let sweeps = 0; sweeps <= world.items.size; sweeps += 1) {
       this.#markingMs = [];
@@ -472,16 +647,26 @@ export class Play {
       this.#compare();
       for (const id of sweeps === 0 ? indexed : []) this.#promiseRest(id, 'the first sweep after it lapsed');
     }
-    for (const id of IDS) this.#promiseRest(id, 'all that sweeps can do');
+    for (const id of IDS) {
+      this.#promiseRest(id, 'all that sweeps can do');
+      const isLeft =
+        !this.#marks.ofAnotherKind.has(id) && isFoundBySweeps(world.make, world.items.get(id), world.nowMs);
+      const isHeld = effective(this.#bookings.get(id), world.nowMs) === 'PENDING';
+      promise(isHeld || !isLeft, `${id} is not held, and still in the index`);
+    }
     await this.#drainEvents();
     for (const eventId of this.#committed) promise(world.published.has(eventId), `nobody was told of ${eventId}`);
+    for (const eventId of world.published.keys()) {
+      const isRight = !eventId.includes(':EXPIRED:') || this.#expiries.has(eventId) || isOurs(world.make);
+      promise(isRight, `${eventId} was told, and it is no expiry`);
+    }
     for (const { eventId, details = {} } of world.published.values()) {
       const isObject = typeof details === 'object' && details !== null && !Array.isArray(details);
       promise(isObject, `the event ${eventId} has details that are no object`);
     }
     for (const { body } of world.letters) {
       const { bookingId, DDBStreamBatchInfo } = JSON.parse(body);
-      const isRight = DDBStreamBatchInfo !== undefined || this.#nearlyFull.has(bookingId);
+      const isRight = DDBStreamBatchInfo !== undefined || this.#marks.nearlyFull.has(world.nameOf(bookingId));
       promise(isRight, `${bookingId} is a dead letter, but nothing of it is beyond what AWS takes`);
     }
   }
@@ -489,6 +674,7 @@ export class Play {
   #promiseRest(id: string, after: string): void {
     const stored = this.#world.stored(id);
     const must = effective(this.#bookings.get(id), this.#world.nowMs);
+    if (this.#marks.full.has(id)) return;
     promise(stored?.status === must, `${id} is ${stored?.status} after ${after}, must be ${must}`);
   }
 
@@ -508,4 +694,30 @@ const same = (stored: Booking | undefined, wanted: ModelBooking | undefined): bo
     stored.expiresAtMs === wanted.expiresAtMs &&
     (stored.status === wanted.status || (stored.status === 'EXPIRED' && wanted.status === 'PENDING'))
   );
+};
+
+/** What the model calls a status that a stranger has set. */
+const statusBy = (make: TableOfAMake, status: string): string => modelWord(make, wordOf(make, status));
+
+/** As plain values, whatever prototypes they had and whatever members are undefined. */
+const plainCopy = (item: Item): unknown => structuredClone(item);
+
+/** How many bytes an expiry may need beside those that an item has: another table's words may differ in length. */
+const growthOf = ({ shape: { status, onExpire } }: TableOfAMake): number => {
+  const longer = status.pending.map((word) => Buffer.byteLength(status.expired) - Buffer.byteLength(word));
+  const set = Object.entries(onExpire.set).map(([name, value]): [string, Item[string]] => [name, attributeOf(value)]);
+  return Math.max(0, ...longer) + itemBytes(Object.fromEntries(set));
+};
+
+/** Whether a sweep finds an item in the index when its deadline has come. */
+const isInIndex = ({ shape }: TableOfAMake, item: Item | undefined): boolean => {
+  const seen = seenBooking(shape, item);
+  return seen?.booking.pendingShard !== undefined && seen.indexedAtMs === seen.booking.expiresAtMs;
+};
+
+/** Whether a sweep finds an item in the index now, whatever it is. */
+const isFoundBySweeps = ({ shape: { attributes } }: TableOfAMake, item: Item | undefined, nowMs: number): boolean => {
+  const deadlineMs = Number(item?.[attributes.expiresAtMs]?.N);
+  const isLegal = readShard(item?.[attributes.pendingShard]?.N) !== undefined;
+  return isLegal && deadlineMs >= EARLIEST_DEADLINE_MS && deadlineMs <= nowMs;
 };

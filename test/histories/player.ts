@@ -5,7 +5,9 @@ import { readAssembly } from '../../local/assembly.ts';
 import { type Engine, LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { openDynamoDb } from '../../local/open-engines.ts';
 import type { BatchAnswers } from '../support/batch-answers.ts';
+import { BOOKINGS, type TableOfAMake } from '../support/five-tables.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
+import type { Manners } from './application.ts';
 import { Play } from './play.ts';
 import type { Step } from './steps.ts';
 import { World } from './world.ts';
@@ -18,6 +20,12 @@ export class Player {
   #engine: Engine | undefined;
   #clients: ConstructorParameters<typeof World>[0] | undefined;
   #played = 0;
+  readonly #make: TableOfAMake;
+
+  /** @param make the table that its histories are about */
+  constructor(make: TableOfAMake = BOOKINGS) {
+    this.#make = make;
+  }
 
   /**
    * @param lambdasAheadMs how far the Lambdas' clocks are ahead without the model knowing
@@ -26,7 +34,9 @@ export class Player {
   readonly play = async (history: readonly Step[], lambdasAheadMs = 0): Promise<void> => {
     // Both answers are met, each history always with the same one.
     const batchAnswers = history.length % 2 === 0 ? 'with the item' : 'without the item';
-    const world = await this.world(lambdasAheadMs, batchAnswers);
+    // So are all manners.
+    const manners = { knowsShards: history.length % 4 < 2, isCareful: history.length % 3 === 0 };
+    const world = await this.world(lambdasAheadMs, batchAnswers, manners);
     const play = new Play(world);
     try {
       for (const step of history) await play.step(step);
@@ -37,8 +47,12 @@ export class Player {
   };
 
   /** A world of its own, which whoever asked for it ends. */
-  async world(lambdasAheadMs = 0, batchAnswers: BatchAnswers = 'with the item'): Promise<World> {
-    const world = new World(await this.#ready(), lambdasAheadMs, batchAnswers);
+  async world(
+    lambdasAheadMs = 0,
+    batchAnswers: BatchAnswers = 'with the item',
+    manners: Manners = { knowsShards: true, isCareful: true },
+  ): Promise<World> {
+    const world = new World(await this.#ready(), this.#make, manners, lambdasAheadMs, batchAnswers);
     await world.begin();
     return world;
   }

@@ -13,6 +13,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import type { PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import { GetQueueAttributesCommand, SendMessageBatchCommand } from '@aws-sdk/client-sqs';
+import { DynamoDBDocumentClient, type GetCommand } from '@aws-sdk/lib-dynamodb';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { DeadLetters } from '../../functions/adapters/dead-letters.ts';
 import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
@@ -22,9 +23,10 @@ import { PendingIndex } from '../../functions/adapters/pending-index.ts';
 import { sweepScheduling } from '../../functions/adapters/sweep-scheduling.ts';
 import { TimerSender } from '../../functions/adapters/timer-sender.ts';
 import type { TimerSettings } from '../../functions/core/hold-time.ts';
-import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
+import type { TableShape } from '../../functions/table/shape.ts';
 import { recordingTelemetry } from '../support/telemetry.ts';
 import type { UnreliableRequests } from '../support/unreliable-requests.ts';
+import type { Documents } from './application.ts';
 import type { Fault } from './faults.ts';
 import type { OldView } from './past.ts';
 
@@ -67,6 +69,8 @@ export interface Surroundings {
   readonly network: UnreliableRequests;
   readonly table: string;
   readonly stateTable: string;
+  /** What the table looks like. */
+  readonly shape: TableShape;
   /** What it sees without a consistent read. */
   readonly view: OldView;
   readonly send: (queueUrl: string, body: string, delaySeconds: number) => void;
@@ -75,7 +79,7 @@ export interface Surroundings {
 }
 
 export const startProcess = (surroundings: Surroundings, { fault, settings }: Circumstances) => {
-  const { client: dynamodb, network, table, stateTable, view, send, messagesIn, publish } = surroundings;
+  const { client: dynamodb, network, table, stateTable, shape, view, send, messagesIn, publish } = surroundings;
   let request = 0;
   let tries = 0;
   let crashed = false;
@@ -164,13 +168,20 @@ export const startProcess = (surroundings: Surroundings, { fault, settings }: Ci
         };
       }),
   };
+  // Numbers as they are stored: a deadline may have more digits than JavaScript's numbers.
+  const translation = { unmarshallOptions: { wrapNumbers: true } };
+  const documents: Documents = {
+    send: (command) =>
+      guarded<unknown>(() => DynamoDBDocumentClient.from(dynamodb, translation).send(command as GetCommand)),
+  };
   const bookings = new DynamoDbTable(client, table);
   const state = new DynamoDbTable(client, stateTable);
   const queue = new TimerSender(sqs as never, TIMERS);
   return {
+    documents,
     bookings: new BookingStore(bookings, settings.shardCount),
-    store: new HeldItems(bookings, BOOKINGS_SHAPE),
-    index: new PendingIndex(bookings, BOOKINGS_SHAPE, settings.shardCount),
+    store: new HeldItems(bookings, shape),
+    index: new PendingIndex(bookings, shape, settings.shardCount),
     scheduling: sweepScheduling(queue, state),
     notes: new PatrolNotes(state, sqs as never, STREAM_LETTERS),
     queue,

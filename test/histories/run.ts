@@ -5,13 +5,15 @@
 import fc from 'fast-check';
 import { synthesize } from '../../service/project.ts';
 import { endIfUsage, parseOptions, UsageError } from '../../terminal/usage.ts';
+import { FIVE_TABLES, type TableOfAMake } from '../support/five-tables.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 import { Player } from './player.ts';
 import { histories } from './random-histories.ts';
 
 const USAGE = `Usage: npm run test:histories -- [options]
 
-  --runs <n>     histories (default 10000)
+  --runs <n>     histories of each table (default 10000)
+  --table <name> tickets, orders, …: a table of test/support/five-tables.ts (default: all, in turn)
   --steps <n>    most steps of a history (default 40)
   --seed <n>     the seed to start from (default: the time)
   --path <path>  only the history that a failure named, with its seed
@@ -24,6 +26,7 @@ const readOptions = () => {
     const { values } = parseOptions({
       options: {
         runs: { type: 'string', default: '10000' },
+        table: { type: 'string' },
         steps: { type: 'string', default: '40' },
         seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
         path: { type: 'string' },
@@ -37,7 +40,13 @@ const readOptions = () => {
         throw new UsageError(`--${name} must be a whole number, got ${values[name]}`);
       }
     }
-    return values;
+    const makes = FIVE_TABLES.filter(({ name }) => values.table === undefined || name === values.table);
+    if (makes.length === 0) {
+      throw new UsageError(
+        `--table must be one of ${FIVE_TABLES.map(({ name }) => name).join(', ')}, got ${values.table}`,
+      );
+    }
+    return { ...values, makes };
   } catch (error) {
     return endIfUsage('test:histories', error);
   }
@@ -52,26 +61,38 @@ if (options.help) {
 const CHUNK = 1_000;
 if (!options.synthesized) await synthesize(TEST_ASSEMBLY);
 const runs = Number(options.runs);
-const player = new Player();
-const startedAt = performance.now();
 let failed = false;
-for (let done = 0; done < runs && !failed; done += CHUNK) {
-  const numRuns = Math.min(CHUNK, runs - done);
-  const seed = Number(options.seed) + done / CHUNK;
-  const property = fc.asyncProperty(histories(Number(options.steps)), (steps) => player.play(steps));
-  const found = await fc.check(property, {
-    numRuns,
-    seed,
-    endOnFailure: options.unshrunk,
-    ...(options.path && { path: options.path }),
-  });
-  failed = found.failed;
-  const perSecond = (done + numRuns) / ((performance.now() - startedAt) / 1_000);
-  console.log(
-    failed
-      ? `a promise was broken, seed ${seed}: ${found.errorInstance}\n${fc.defaultReportMessage(found)}`
-      : `${done + numRuns} of ${runs} histories, ${perSecond.toFixed(0)} a second, seed ${seed}: every promise held`,
-  );
+
+/** @returns whether every promise held */
+const playAll = async (make: TableOfAMake): Promise<boolean> => {
+  const player = new Player(make);
+  const startedAt = performance.now();
+  try {
+    for (let done = 0; done < runs; done += CHUNK) {
+      const numRuns = Math.min(CHUNK, runs - done);
+      const seed = Number(options.seed) + done / CHUNK;
+      const property = fc.asyncProperty(histories(Number(options.steps), make), (steps) => player.play(steps));
+      const found = await fc.check(property, {
+        numRuns,
+        seed,
+        endOnFailure: options.unshrunk,
+        ...(options.path && { path: options.path }),
+      });
+      const perSecond = (done + numRuns) / ((performance.now() - startedAt) / 1_000);
+      console.log(
+        found.failed
+          ? `a promise was broken, table ${make.name}, seed ${seed}: ${found.errorInstance}\n${fc.defaultReportMessage(found)}`
+          : `${make.name}: ${done + numRuns} of ${runs} histories, ${perSecond.toFixed(1)} a second, seed ${seed}: every promise held`,
+      );
+      if (found.failed) return false;
+    }
+    return true;
+  } finally {
+    await player.stop();
+  }
+};
+
+for (const make of options.makes) {
+  if (!failed) failed = !(await playAll(make));
 }
-await player.stop();
 process.exit(failed ? 1 : 0);

@@ -1,11 +1,13 @@
 /** What rarely comes together by chance: a few steps in a row, any of which may be left out. */
 import fc from 'fast-check';
 import { DAY_MS, MINUTE_MS } from '../../functions/core/hold-time.ts';
+import type { TableOfAMake } from '../support/five-tables.ts';
 import type { TryFault } from '../support/unreliable-requests.ts';
 import type { Fault } from './faults.ts';
+import { isOurs } from './owner.ts';
 import { holdMs, id, lagMs, offMs, settings } from './random-steps.ts';
 import { plain, STRANGE_ID, type Step, type What } from './steps.ts';
-import { type StrangeItem, strangeItem } from './strangers.ts';
+import { type StrangeItem, strangeItemOf } from './strangers.ts';
 
 type Scene = fc.Arbitrary<Step[]>;
 
@@ -83,31 +85,32 @@ const triedAgain: Scene = fc
   });
 
 /** An item that has no room left, and its neighbour in the stream. */
-const fullItem: Scene = fc
-  .record({
-    item: strangeItem,
-    bytesLeft: fc.integer({ min: 0, max: 60 }),
-    holdMs: fc.integer({ min: 2_000, max: DAY_MS }),
-    keep,
-  })
-  .map(({ item, bytesLeft, holdMs: hold, keep: keeping }) => {
-    const { pendingShard: _, ...others } = item.others;
-    const full: StrangeItem = {
-      ...item,
-      status: { S: 'PENDING' },
-      deadline: { holdMs: hold, fraction: '' },
-      others,
-      bytesLeft,
-    };
-    const steps: Step[] = [
-      plain({ do: 'stranger-writes', id: STRANGE_ID, item: full }),
-      plain({ do: 'foreign-create', id: 'bob', holdMs: DAY_MS }),
-      handled,
-      plain({ do: 'time-goes-to-deadline', id: STRANGE_ID, offsetMs: -500 }),
-      plain({ do: 'deliver', picks: [0, 1, 2, 3], twice: false }),
-    ];
-    return kept(steps, keeping);
-  });
+const fullItem = (make: TableOfAMake): Scene =>
+  fc
+    .record({
+      item: strangeItemOf(make),
+      bytesLeft: fc.integer({ min: 0, max: 60 }),
+      holdMs: fc.integer({ min: 2_000, max: DAY_MS }),
+      keep,
+    })
+    .map(({ item, bytesLeft, holdMs: hold, keep: keeping }) => {
+      const { pendingShard: _, ...others } = item.others;
+      const full: StrangeItem = {
+        ...item,
+        status: { S: 'PENDING' },
+        deadline: { holdMs: hold, fraction: '' },
+        others,
+        bytesLeft,
+      };
+      const steps: Step[] = [
+        plain({ do: 'stranger-writes', id: STRANGE_ID, item: full }),
+        plain({ do: 'foreign-create', id: 'bob', holdMs: DAY_MS }),
+        handled,
+        plain({ do: 'time-goes-to-deadline', id: STRANGE_ID, offsetMs: -500 }),
+        plain({ do: 'deliver', picks: [0, 1, 2, 3], twice: false }),
+      ];
+      return kept(steps, keeping);
+    });
 
 /** A timer that is under way while the booking that it was made for moves on. */
 const overtaken: Scene = fc
@@ -455,12 +458,195 @@ const restored: Scene = fc
     return kept(steps, keeping);
   });
 
+/** What expired, or was given back, is held again, and timers of its earlier holds still come. */
+const heldAgain: Scene = fc
+  .record({
+    id,
+    begins,
+    holds: fc.tuple(fc.integer({ min: 2_000, max: 9_000 }), fc.integer({ min: 2_000, max: 9_000 })),
+    ends: fc.constantFrom('timer' as const, 'sweep' as const, 'nobody' as const, 'cancel' as const, 'release' as const),
+    afterMs: fc.constantFrom(0, 1, 700, 31_000),
+    isHandled: fc.boolean(),
+    offsetMs: fc.constantFrom(-700, -1, 0, 31_000),
+    keep,
+  })
+  .map(({ id: one, begins: begin, holds: [first, second], ends, afterMs, isHandled, offsetMs, keep: keeping }) => {
+    const timers: What = { do: 'deliver', picks: allTimers, twice: true };
+    const ending: What[] =
+      ends === 'cancel' || ends === 'release'
+        ? [{ do: ends, id: one }]
+        : [
+            { do: 'time-goes-to-deadline', id: one, offsetMs: ends === 'timer' ? -500 : afterMs },
+            ...(ends === 'timer' ? [timers] : ends === 'sweep' ? [goodSweep.what] : []),
+          ];
+    const steps: What[] = [
+      { do: begin, id: one, holdMs: first },
+      handled.what,
+      ...ending,
+      { do: 'hold', id: one, holdMs: second, isCancelledFree: true },
+      timers,
+      ...(isHandled ? [handled.what] : []),
+      { do: 'time-goes-to-deadline', id: one, offsetMs },
+      timers,
+      { do: 'stream', records: 8, again: 0, to: 'events' },
+    ];
+    return kept(steps.map(plain), keeping);
+  });
+
+/** An expiry whose request arrives once more, when the item has been held again. */
+const lateExpiry: Scene = fc
+  .record({
+    id,
+    holds: fc.tuple(fc.integer({ min: 2_000, max: 9_000 }), fc.integer({ min: 2_000, max: 90_000 })),
+    bySweep: fc.boolean(),
+    befalls: fc.constantFrom<TryFault[]>('held-back', 'repeated', 'answer-lost'),
+    only: fc.constantFrom('UpdateItem', 'UpdateItem', 'BatchExecuteStatement'),
+    keep,
+  })
+  .map(({ id: one, holds: [first, second], bySweep, befalls, only, keep: keeping }) => {
+    const fault: Fault = { kind: 'network', befalls, afterTries: 0, times: 1, only };
+    const expires: What = bySweep ? goodSweep.what : { do: 'deliver', picks: allTimers, twice: false };
+    const steps: Step[] = [
+      plain({ do: 'create', id: one, holdMs: first }),
+      handled,
+      plain({ do: 'time-goes-to-deadline', id: one, offsetMs: bySweep ? 31_000 : -500 }),
+      { ...plain(expires), fault },
+      plain({ do: 'hold', id: one, holdMs: second, isCancelledFree: false }),
+      plain({ do: 'late-requests-land' }),
+    ];
+    return kept(steps, keeping);
+  });
+
+/** Its owner moves a deadline, or puts the whole item again, and whoever should hear of it may not. */
+const movedByHand: Scene = fc
+  .record({
+    id,
+    begins,
+    holds: fc.tuple(anyHoldMs, fc.integer({ min: -5_000, max: 20 * MINUTE_MS })),
+    act: fc.constantFrom('stranger-changes' as const, 'foreign-extend' as const, 'stranger-puts-again' as const),
+    isHeard: fc.constantFrom('handled' as const, 'given up' as const, 'not yet' as const),
+    sweeps: fc.nat(2),
+    offsetMs: fc.constantFrom(-500, 0, 31_000),
+    keep,
+  })
+  .map(({ id: one, begins: begin, holds: [first, second], act, isHeard, sweeps, offsetMs, keep: keeping }) => {
+    const acts: Record<typeof act, What> = {
+      'stranger-changes': { do: 'stranger-changes', id: one, status: undefined, holdMs: second },
+      'foreign-extend': { do: 'foreign-extend', id: one, holdMs: Math.abs(second) + 1_000 },
+      'stranger-puts-again': { do: 'stranger-puts-again', id: one },
+    };
+    const heard: Record<typeof isHeard, What[]> = {
+      handled: [handled.what],
+      'given up': [{ do: 'give-up', records: 8 }],
+      'not yet': [],
+    };
+    const steps: What[] = [
+      goodSweep.what,
+      { do: begin, id: one, holdMs: first },
+      handled.what,
+      acts[act],
+      ...heard[isHeard],
+      { do: 'time-goes-to-deadline', id: one, offsetMs },
+      { do: 'deliver', picks: allTimers, twice: false },
+      ...Array.from({ length: sweeps }, () => goodSweep.what),
+    ];
+    return kept(steps.map(plain), keeping);
+  });
+
+/** Its owner moves a deadline far away while the schedule goes on: the new one is met in time, as the old one would be. */
+const movedInTime: Scene = fc
+  .record({
+    id,
+    begins,
+    holds: fc.tuple(anyHoldMs, fc.integer({ min: 16 * MINUTE_MS, max: 90 * MINUTE_MS })),
+    pauseMs: fc.integer({ min: 1, max: 5 * MINUTE_MS }),
+    act: fc.constantFrom('stranger-changes' as const, 'foreign-extend' as const),
+    keep,
+  })
+  .map(({ id: one, begins: begin, holds: [first, second], pauseMs, act, keep: keeping }) => {
+    const steps: What[] = [
+      goodSweep.what,
+      { do: begin, id: one, holdMs: first },
+      handled.what,
+      { do: 'time-passes', ms: pauseMs, onSchedule: true },
+      act === 'foreign-extend'
+        ? { do: act, id: one, holdMs: second }
+        : { do: act, id: one, status: undefined, holdMs: second },
+      handled.what,
+      { do: 'time-goes-to-deadline', id: one, offsetMs: 0, onSchedule: true },
+    ];
+    return kept(steps.map(plain), keeping);
+  });
+
+/** Its owner gives an item the word of an expired one by hand, once or many times, beside one that expires. */
+const freedByHand: Scene = fc
+  .record({ id, holdMs: fc.integer({ min: 2_000, max: 9_000 }), again: fc.boolean(), keep })
+  .map(({ id: one, holdMs: hold, again, keep: keeping }) => {
+    const frees: What = { do: 'stranger-changes', id: one, status: 'EXPIRED', holdMs: 0 };
+    const expires: What[] = [
+      { do: 'hold', id: one, holdMs: hold, isCancelledFree: true },
+      { do: 'time-goes-to-deadline', id: one, offsetMs: 31_000 },
+      goodSweep.what,
+    ];
+    const steps: What[] = [
+      { do: 'create', id: one, holdMs: hold },
+      handled.what,
+      frees,
+      ...(again ? expires : []),
+      { do: 'stranger-changes', id: one, status: 'PENDING', holdMs: 0 },
+      frees,
+      { do: 'stream', records: 10, again: 0, to: 'events' },
+    ];
+    return kept(steps.map(plain), keeping);
+  });
+
+/** A strange item whose deadline comes: a timer for it, sweeps, and its record. */
+const strangeAndDue = (make: TableOfAMake): Scene =>
+  fc
+    .record({
+      item: strangeItemOf(make),
+      holdMs: fc.integer({ min: 2_000, max: 9_000 }),
+      offsetMs: fc.constantFrom(-500, 31_000),
+      keep,
+    })
+    .map(({ item, holdMs: hold, offsetMs, keep: keeping }) => {
+      const due: StrangeItem = {
+        ...item,
+        status: { S: 'PENDING' },
+        deadline:
+          item.deadline === 'none' || 'unusable' in item.deadline ? item.deadline : { ...item.deadline, holdMs: hold },
+        bytesLeft: undefined,
+      };
+      const steps: What[] = [
+        { do: 'stranger-writes', id: 'ann', item: due },
+        handled.what,
+        { do: 'time-goes-to-deadline', id: 'ann', offsetMs },
+        { do: 'deliver', picks: allTimers, twice: false },
+        goodSweep.what,
+        { do: 'hold', id: 'ann', holdMs: hold, isCancelledFree: false },
+        { do: 'stream', records: 8, again: 0, to: 'events' },
+      ];
+      return kept(steps.map(plain), keeping);
+    });
+
 /** A scene of any kind. */
-export const scene: Scene = fc.oneof(
+export const sceneOf = (make: TableOfAMake): Scene =>
+  fc.oneof(...scenesOf(make), ...(isOurs(make) ? [] : ownersScenesOf(make)));
+
+const ownersScenesOf = (make: TableOfAMake) => [
+  { weight: 5, arbitrary: heldAgain },
+  { weight: 2, arbitrary: lateExpiry },
+  { weight: 4, arbitrary: movedByHand },
+  { weight: 2, arbitrary: movedInTime },
+  { weight: 2, arbitrary: freedByHand },
+  { weight: 3, arbitrary: strangeAndDue(make) },
+];
+
+const scenesOf = (make: TableOfAMake) => [
   { weight: 2, arbitrary: overtaken },
   { weight: 3, arbitrary: heldBack },
   { weight: 1, arbitrary: unheard },
-  { weight: 1, arbitrary: fullItem },
+  { weight: 1, arbitrary: fullItem(make) },
   { weight: 2, arbitrary: onTime },
   { weight: 2, arbitrary: versions },
   { weight: 1, arbitrary: wrongSweep },
@@ -474,4 +660,4 @@ export const scene: Scene = fc.oneof(
   { weight: 1, arbitrary: restarted },
   { weight: 1, arbitrary: untold },
   { weight: 1, arbitrary: large },
-);
+];

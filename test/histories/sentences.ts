@@ -10,6 +10,12 @@ export const sentence = ({ what: step, fault: wrong, offMs, isOld }: Step): stri
         return `${step.id} is created with a hold of ${step.holdMs} ms`;
       case 'extend':
         return `${step.id} is extended by ${step.holdMs} ms from now`;
+      case 'hold':
+        return `${step.id} is held again for ${step.holdMs} ms${step.isCancelledFree ? ', even if it was cancelled' : ''}`;
+      case 'release':
+        return `${step.id} is given back with the word of an expired one`;
+      case 'stranger-puts-again':
+        return `a stranger puts ${step.id} again as it is, without what the service added`;
       case 'confirm':
         return `${step.id} is confirmed`;
       case 'cancel':

@@ -7,7 +7,12 @@ import type { SweptBy } from './world.ts';
 
 export type What =
   | { readonly do: 'create' | 'extend'; readonly id: string; readonly holdMs: number }
-  | { readonly do: 'confirm' | 'cancel' | 'read'; readonly id: string }
+  | { readonly do: 'confirm' | 'cancel'; readonly id: string }
+  | { readonly do: 'read'; readonly id: string }
+  /** What is free is held again, or what is left of a hold that has lapsed. Perhaps also what was given back. */
+  | { readonly do: 'hold'; readonly id: string; readonly holdMs: number; readonly isCancelledFree: boolean }
+  /** It is given back with the word that an expiry gives. */
+  | { readonly do: 'release'; readonly id: string }
   /** Somebody lists what is PENDING, in an index that is so old. */
   | { readonly do: 'list'; readonly lagMs?: number }
   | { readonly do: 'foreign-create' | 'foreign-extend'; readonly id: string; readonly holdMs: number }
@@ -19,6 +24,8 @@ export type What =
       readonly status: string | undefined;
       readonly holdMs: number;
     }
+  /** It puts the whole item as it is, without what the service added. */
+  | { readonly do: 'stranger-puts-again'; readonly id: string }
   /** It writes the booking as it is, and that its hold began now. */
   | { readonly do: 'stranger-restarts'; readonly id: string }
   | { readonly do: 'late-requests-land' }

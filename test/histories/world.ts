@@ -4,6 +4,7 @@
  */
 
 import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import {
   type AttributeValue,
   DeleteItemCommand,
@@ -21,6 +22,7 @@ import {
   GetShardIteratorCommand,
 } from '@aws-sdk/client-dynamodb-streams';
 import type { DynamoDBRecord } from 'aws-lambda';
+import { InvalidMoveError } from '../../client/index.ts';
 import { differenceOf, expectRightClock } from '../../commands/engine-clock.ts';
 import { EventBus } from '../../functions/adapters/event-bus.ts';
 import { isPermanent } from '../../functions/adapters/permanent-error.ts';
@@ -33,16 +35,19 @@ import { createHandler as createExpire } from '../../functions/expire-booking.ts
 import { createHandler as createPublish } from '../../functions/publish-events.ts';
 import { createHandler as createSchedule } from '../../functions/schedule-expiry.ts';
 import { createHandler as createSweep } from '../../functions/sweep.ts';
-import { type Item, readBooking } from '../../functions/table/item.ts';
-import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
+import { asStored, type Item, readBooking } from '../../functions/table/item.ts';
+import { keyText } from '../../functions/table/key-text.ts';
 import type { Assembly } from '../../local/assembly.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { References } from '../../local/references.ts';
 import { createTables } from '../../local/tables.ts';
 import { answerBatches, type BatchAnswers } from '../support/batch-answers.ts';
+import type { TableOfAMake } from '../support/five-tables.ts';
 import { timerMessage } from '../support/records.ts';
 import { UnreliableRequests } from '../support/unreliable-requests.ts';
+import { Application, type Manners, type OwnersMove } from './application.ts';
 import type { Answer } from './model.ts';
+import { bareItem, createOwnersTable, createStateTable, isOurs, keyOf, withoutServices } from './owner.ts';
 import { type Items, type Moment, viewOf } from './past.ts';
 import { type Circumstances, type Process, STREAM_LETTERS, startProcess, TIMERS } from './process.ts';
 
@@ -84,6 +89,8 @@ export interface Swept {
 export interface Handled {
   readonly bookingId: string;
   readonly expiresAtMs: number | undefined;
+  /** Whether it is what the service itself did to put the item into the index. */
+  readonly isAdoption: boolean;
 }
 
 export class World {
@@ -103,13 +110,29 @@ export class World {
   #iterator: string | undefined;
   readonly #lambdasAheadMs: number;
   readonly #batchAnswers: BatchAnswers;
+  readonly make: TableOfAMake;
+  /** How applications go about their moves, where they use the client. */
+  readonly manners: Manners;
+  /** Names of items by the texts of their keys. */
+  readonly #names = new Map<string, string>();
+  #tables = { items: '', state: '' };
 
   /**
+   * @param make the table that it is about
+   * @param manners how applications go about their moves, where they use the client
    * @param lambdasAheadMs how far the Lambdas' clocks are ahead without anybody knowing
    * @param batchAnswers what a failed condition of a batch tells
    */
-  constructor(clients: Clients, lambdasAheadMs: number, batchAnswers: BatchAnswers) {
+  constructor(
+    clients: Clients,
+    make: TableOfAMake,
+    manners: Manners,
+    lambdasAheadMs: number,
+    batchAnswers: BatchAnswers,
+  ) {
     this.#clients = clients;
+    this.make = make;
+    this.manners = manners;
     this.#lambdasAheadMs = lambdasAheadMs;
     this.#batchAnswers = batchAnswers;
     this.#client = new DynamoDBClient({
@@ -124,20 +147,54 @@ export class World {
     }
   }
 
-  readonly #nameOf = (logicalId: string): string => String(this.#references.resolve({ Ref: logicalId }));
-  readonly #table = (): string => this.#nameOf('BookingsTable');
-  readonly #stateTable = (): string => this.#nameOf('SweepStateTable');
+  readonly #table = (): string => this.#tables.items;
+  readonly #stateTable = (): string => this.#tables.state;
+
+  /** The key of an item, as the API has it. */
+  #keyOf(id: string): Item {
+    this.textOf(id);
+    return keyOf(this.make, id);
+  }
+
+  /** What logs, timers and events call an item. */
+  textOf(id: string): string {
+    const text = keyText(this.make.shape, keyOf(this.make, id)) ?? '';
+    this.#names.set(text, id);
+    return text;
+  }
+
+  /** The name of the item that timers and events call by this text. */
+  nameOf(text: string): string {
+    return this.#names.get(text) ?? text;
+  }
+
+  #nameIn(item: Item | undefined): string {
+    return this.nameOf(keyText(this.make.shape, item ?? {}) ?? '');
+  }
 
   #lambdaClock({ offMs = 0 }: Circumstances): () => number {
     return () => this.nowMs + this.#lambdasAheadMs + offMs;
   }
 
   async begin(): Promise<void> {
-    const { raw, assembly } = this.#clients;
-    // Names of its own: a table that is made again under its name goes on with the engine's old stream.
-    await createTables({ ...assembly, stackName: randomUUID() }, raw, this.#references);
-    answerBatches(this.#client, this.#batchAnswers, this.#table(), raw);
+    const { raw } = this.#clients;
+    await this.#createTables();
+    answerBatches(this.#client, this.#batchAnswers, this.#table(), raw, Object.keys(this.#keyOf('any')));
     await this.#remember();
+  }
+
+  /** Tables with names of their own: one that is made again under its name goes on with the engine's old stream. */
+  async #createTables(): Promise<void> {
+    const { raw, assembly } = this.#clients;
+    if (isOurs(this.make)) {
+      await createTables({ ...assembly, stackName: randomUUID() }, raw, this.#references);
+      const nameOf = (logicalId: string): string => String(this.#references.resolve({ Ref: logicalId }));
+      this.#tables = { items: nameOf('BookingsTable'), state: nameOf('SweepStateTable') };
+      return;
+    }
+    this.#tables = { items: `items-${randomUUID()}`, state: `state-${randomUUID()}` };
+    await raw.send(createOwnersTable(this.#tables.items, this.make));
+    await raw.send(createStateTable(this.#tables.state));
   }
 
   /** Before the oldest record of the table's stream. */
@@ -173,14 +230,14 @@ export class World {
   }
 
   stored(id: string): Booking | undefined {
-    return readBooking(BOOKINGS_SHAPE, this.items.get(id));
+    return readBooking(this.make.shape, this.items.get(id));
   }
 
   /** @param isSwept whether sweeps may have noted something */
   async #remember(isSwept = false): Promise<void> {
     const items = await this.#scan(this.#table());
     const state = isSwept ? await this.#scan(this.#stateTable()) : (this.moments.at(-1)?.state ?? []);
-    const byId = new Map(items.map((item) => [item.bookingId?.S ?? '', item]));
+    const byId = new Map(items.map((item) => [this.#nameIn(item), item]));
     this.moments.push({ atMs: this.nowMs, items: byId, state });
   }
 
@@ -211,7 +268,8 @@ export class World {
         network: this.#network,
         table: this.#table(),
         stateTable: this.#stateTable(),
-        view: viewOf(this.itemsOf(lagMs), lagMs > 0),
+        shape: this.make.shape,
+        view: viewOf(this.make.shape, this.itemsOf(lagMs), lagMs > 0),
         send: (queueUrl, body, delaySeconds) => {
           if (queueUrl === TIMERS) this.timers.push({ body, receives: 0, dueAtMs: this.nowMs + delaySeconds * 1_000 });
           else this.letters.push({ queueUrl, body });
@@ -235,44 +293,56 @@ export class World {
     await this.#remember(true);
   }
 
+  /** Whether schedule-expiry has handled all that was done to an item, but for what it did itself. */
+  async isUpToDate(id: string): Promise<boolean> {
+    await this.#readStream();
+    return this.#records
+      .slice(this.#delivered.timers)
+      .every(({ dynamodb }) => this.#nameIn(dynamodb?.Keys as Item) !== id || this.#isAdoption(dynamodb));
+  }
+
   /** How many records have not been worked off by a reader, of one booking or of all. */
   async undelivered(to: 'timers' | 'events', id?: string): Promise<number> {
     await this.#readStream();
     return this.#records
       .slice(this.#delivered[to])
-      .filter(({ dynamodb }) => id === undefined || dynamodb?.Keys?.bookingId?.S === id).length;
+      .filter(({ dynamodb }) => id === undefined || this.#nameIn(dynamodb?.Keys as Item) === id).length;
   }
 
   /** A move of an application. `unknown`: it never heard an answer. */
   async move(
-    kind: 'create' | 'confirm' | 'cancel' | 'extend',
+    kind: OwnersMove,
     id: string,
     holdMs: number,
     circumstances: Circumstances,
+    isCancelledFree = false,
   ): Promise<{ readonly answer: Answer | 'unknown'; readonly told?: string }> {
-    const { bookings } = this.#process(circumstances);
+    this.textOf(id);
+    const process = this.#process(circumstances);
     const nowMs = this.nowMs + (circumstances.offMs ?? 0);
     try {
-      if (kind === 'create') {
-        const outcome = await bookings.create({ bookingId: id, holdMs, details: DETAILS }, nowMs);
-        return { answer: outcome.kind === 'created' ? 'done' : 'unchanged' };
-      }
-      const outcome = kind === 'extend' ? await bookings.extend(id, holdMs, nowMs) : await bookings[kind](id, nowMs);
-      if (outcome.kind === 'refused') return { answer: 'refused', told: outcome.found };
-      return { answer: outcome.kind === 'moved' ? 'done' : outcome.kind };
-    } catch {
+      if (isOurs(this.make)) return await ourMove(process, kind, id, holdMs, nowMs);
+      return await this.#application(process, circumstances).move(kind, id, holdMs, nowMs, isCancelledFree);
+    } catch (error) {
+      // A mistake in what the client was given, or in what it made of it.
+      if (error instanceof InvalidMoveError || (!isOurs(this.make) && isMistake(error))) throw error;
       return { answer: 'unknown' };
     } finally {
       await this.#remember();
     }
   }
 
+  #application({ documents }: Process, { settings }: Circumstances): Application {
+    return new Application(this.make, documents, this.#table(), settings.shardCount, this.manners);
+  }
+
   /** Somebody reads a booking by its id. What it is told; `unheard` if that failed. */
   async read(id: string, circumstances: Circumstances): Promise<string | undefined | 'unheard'> {
-    const { bookings } = this.#process(circumstances);
+    const process = this.#process(circumstances);
     const nowMs = this.nowMs + (circumstances.offMs ?? 0);
     try {
-      const booking = await bookings.read(id, nowMs);
+      if (!isOurs(this.make)) return await this.#application(process, circumstances).read(id, nowMs);
+      const booking = await process.bookings.read(id, nowMs);
       return booking && effectiveStatus(booking, nowMs);
     } catch {
       return 'unheard';
@@ -287,7 +357,7 @@ export class World {
     const fromMs = this.nowMs + (circumstances.offMs ?? 0) + 1;
     try {
       const { bookings } = await index.listPending({ fromMs, throughMs: LATEST_DEADLINE_MS, limit: 100, after: {} });
-      return bookings.map(({ bookingId }) => bookingId);
+      return bookings.map(({ bookingId }) => this.nameOf(bookingId));
     } catch {
       return undefined;
     }
@@ -302,24 +372,41 @@ export class World {
     return this.#foreign(
       new PutItemCommand({
         TableName: this.#table(),
-        Item: { ...attributes, bookingId: { S: id } },
-        ConditionExpression: 'attribute_not_exists(bookingId)',
+        Item: { ...attributes, ...this.#keyOf(id) },
+        ConditionExpression: 'attribute_not_exists(#key)',
+        ExpressionAttributeNames: { '#key': this.make.shape.key.partition.name },
       }),
     );
   }
 
+  /** The same with nothing but what its owner has in it. */
+  async putBare(id: string, wholeMs: number): Promise<boolean> {
+    return this.put(id, bareItem(this.make, id, wholeMs));
+  }
+
+  /** Its owner writes an item again, as it is, without what the service added. */
+  async putAgain(id: string): Promise<boolean> {
+    const item = this.items.get(id);
+    if (item === undefined) return false;
+    return this.#foreign(new PutItemCommand({ TableName: this.#table(), Item: withoutServices(this.make, item) }));
+  }
+
   /** It changes one attribute, by the README's rules: only while the booking is held. */
-  async changeByTheRules(id: string, name: 'status' | 'expiresAtMs', value: AttributeValue): Promise<void> {
+  async changeByTheRules(id: string, name: string, value: AttributeValue): Promise<void> {
+    const { status, deadline } = this.make.shape;
+    const item = this.items.get(id);
+    const stored = this.stored(id);
+    if (item === undefined || stored?.status !== 'PENDING' || (stored.expiresAtMs ?? 0) <= this.nowMs) return;
     await this.#foreign(
       new UpdateItemCommand({
         TableName: this.#table(),
-        Key: { bookingId: { S: id } },
+        Key: this.#keyOf(id),
         UpdateExpression: 'SET #name = :value',
-        ConditionExpression: '#status = :pending AND expiresAtMs > :nowMs',
-        ExpressionAttributeNames: { '#status': 'status', '#name': name },
+        ConditionExpression: '#status = :status AND #deadline = :deadline',
+        ExpressionAttributeNames: { '#status': status.attribute, '#deadline': deadline.attribute, '#name': name },
         ExpressionAttributeValues: {
-          ':pending': { S: 'PENDING' },
-          ':nowMs': { N: String(this.nowMs) },
+          ':status': asStored(item, status.attribute)?.stored as AttributeValue,
+          ':deadline': asStored(item, deadline.attribute)?.stored as AttributeValue,
           ':value': value,
         },
       }),
@@ -331,17 +418,17 @@ export class World {
     return this.#foreign(
       new UpdateItemCommand({
         TableName: this.#table(),
-        Key: { bookingId: { S: id } },
+        Key: this.#keyOf(id),
         UpdateExpression: 'SET #name = :value',
-        ConditionExpression: 'attribute_exists(bookingId)',
-        ExpressionAttributeNames: { '#name': name },
+        ConditionExpression: 'attribute_exists(#key)',
+        ExpressionAttributeNames: { '#name': name, '#key': this.make.shape.key.partition.name },
         ExpressionAttributeValues: { ':value': value },
       }),
     );
   }
 
   async delete(id: string): Promise<void> {
-    await this.#foreign(new DeleteItemCommand({ TableName: this.#table(), Key: { bookingId: { S: id } } }));
+    await this.#foreign(new DeleteItemCommand({ TableName: this.#table(), Key: this.#keyOf(id) }));
   }
 
   async #foreign(command: { input: object }): Promise<boolean> {
@@ -377,10 +464,14 @@ export class World {
     const { store, queue, streamLetters: deadLetters, telemetry } = process;
     const { settings } = circumstances;
     const { shardCount } = settings;
+    const { shape } = this.make;
     const failed = new Set<string>();
     try {
       // The template's filter: only what is PENDING after the write.
-      const pending = Records.filter(({ dynamodb }) => dynamodb?.NewImage?.status?.S === 'PENDING');
+      const { status } = shape;
+      const pending = Records.filter(({ dynamodb }) =>
+        status.pending.includes(dynamodb?.NewImage?.[status.attribute]?.S ?? ''),
+      );
       const clock = this.#lambdaClock(circumstances);
       const bus = new EventBus(process.eventBridge as never, 'bookings');
       const { batchItemFailures } =
@@ -391,13 +482,13 @@ export class World {
               deadLetters,
               telemetry,
               clock,
-              shape: BOOKINGS_SHAPE,
+              shape,
               shardCount,
               settings,
             })({
               Records: pending,
             })
-          : await createPublish({ bus, deadLetters, telemetry, shape: BOOKINGS_SHAPE })({ Records });
+          : await createPublish({ bus, deadLetters, telemetry, shape })({ Records });
       for (const { itemIdentifier } of batchItemFailures) failed.add(itemIdentifier);
     } catch {
       return [];
@@ -410,9 +501,21 @@ export class World {
     const deliveredBefore = this.#delivered[to];
     this.#delivered[to] = Math.max(deliveredBefore, firstFailed < 0 ? through : from + firstFailed);
     return this.#records.slice(deliveredBefore, this.#delivered[to]).map(({ dynamodb }) => ({
-      bookingId: dynamodb?.Keys?.bookingId?.S ?? '',
-      expiresAtMs: readBooking(BOOKINGS_SHAPE, dynamodb?.NewImage as Item | undefined)?.expiresAtMs,
+      bookingId: this.#nameIn(dynamodb?.Keys as Item),
+      expiresAtMs: readBooking(shape, dynamodb?.NewImage as Item | undefined)?.expiresAtMs,
+      isAdoption: this.#isAdoption(dynamodb),
     }));
+  }
+
+  #isAdoption({ OldImage, NewImage }: NonNullable<DynamoDBRecord['dynamodb']> = {}): boolean {
+    if (OldImage === undefined || NewImage === undefined) return false;
+    const [before, after] = [OldImage as Item, NewImage as Item];
+    const { pendingShard, expiresAtMs } = this.make.shape.attributes;
+    const isSet = (name: string) => after[name] !== undefined && !isDeepStrictEqual(after[name], before[name]);
+    const [kept, was] = [after, before].map((image) => withoutServices(this.make, image));
+    // The embedded engine streams a write that changes nothing, as when the patrol was there before.
+    const isNothing = isDeepStrictEqual(after, before);
+    return isNothing || ((isSet(pendingShard) || isSet(expiresAtMs)) && isDeepStrictEqual(kept, was));
   }
 
   /**
@@ -426,7 +529,7 @@ export class World {
     if (given.length === 0) return [];
     this.#delivered.timers += given.length;
     this.letters.push({ queueUrl: STREAM_LETTERS, body: JSON.stringify({ DDBStreamBatchInfo: {} }) });
-    return given.map(({ dynamodb }) => dynamodb?.Keys?.bookingId?.S ?? '');
+    return given.map(({ dynamodb }) => this.#nameIn(dynamodb?.Keys as Item));
   }
 
   async #readStream(): Promise<void> {
@@ -481,7 +584,7 @@ export class World {
         this.nowMs = Math.max(this.nowMs, this.nowMs + timeMs - clock());
       },
       timerLeadMs: circumstances.settings.timerLeadMs,
-      shape: BOOKINGS_SHAPE,
+      shape: this.make.shape,
     });
     let failed = new Set(records.map(({ record }) => record.messageId));
     try {
@@ -494,24 +597,30 @@ export class World {
     for (const { message, record } of process.hasCrashed() || twice ? [] : records) {
       if (!failed.has(record.messageId)) this.timers.splice(this.timers.indexOf(message), 1);
     }
-    return picked.map(({ body }) => decodeTimer(body));
+    return picked.map(({ body }) => this.#timerIn(body));
+  }
+
+  /** A timer, with the name of the item that it is for. */
+  #timerIn(body: string): ExpiryTimer {
+    const { bookingId, expiresAtMs } = decodeTimer(body);
+    return { bookingId: this.nameOf(bookingId), expiresAtMs };
   }
 
   /** @returns the booking whose timer it was */
   lose(pick: number): string | undefined {
     const [lost] = this.timers.splice(pick, 1);
-    return lost && decodeTimer(lost.body).bookingId;
+    return lost && this.#timerIn(lost.body).bookingId;
   }
 
   /** Whether any timer of this booking is in the queue, and will come or come again. */
   awaits(id: string): boolean {
-    return this.timers.some(({ body }) => decodeTimer(body).bookingId === id);
+    return this.timers.some(({ body }) => this.#timerIn(body).bookingId === id);
   }
 
   /** Whether a timer for this deadline is in the queue that has come when the deadline does. */
   hasTimer(id: string, expiresAtMs: number): boolean {
     return this.timers.some(({ body, dueAtMs }) => {
-      const timer = decodeTimer(body);
+      const timer = this.#timerIn(body);
       return timer.bookingId === id && timer.expiresAtMs === expiresAtMs && dueAtMs <= expiresAtMs;
     });
   }
@@ -574,3 +683,27 @@ export class World {
     await this.#remember(true);
   }
 }
+
+/** A move by this service's own store. */
+const ourMove = async (
+  { bookings }: Process,
+  kind: OwnersMove,
+  id: string,
+  holdMs: number,
+  nowMs: number,
+): Promise<{ readonly answer: Answer; readonly told?: string }> => {
+  if (kind === 'hold' || kind === 'release') throw new Error(`our own store has no move ${kind}`);
+  if (kind === 'create') {
+    const outcome = await bookings.create({ bookingId: id, holdMs, details: DETAILS }, nowMs);
+    return { answer: outcome.kind === 'created' ? 'done' : 'unchanged' };
+  }
+  const outcome = kind === 'extend' ? await bookings.extend(id, holdMs, nowMs) : await bookings[kind](id, nowMs);
+  if (outcome.kind === 'refused') return { answer: 'refused', told: outcome.found };
+  return { answer: outcome.kind === 'moved' ? 'done' : outcome.kind };
+};
+
+/** Whether DynamoDB refused a request for what it says, and not because an item is full. */
+const isMistake = (error: unknown): boolean =>
+  error instanceof Error &&
+  ['ValidationException', 'SerializationException'].includes(error.name) &&
+  !error.message.includes('size');

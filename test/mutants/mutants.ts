@@ -9,6 +9,8 @@ export interface Replacement {
 
 export interface Mutant extends Replacement {
   readonly name: string;
+  /** The table of test/support/five-tables.ts whose histories are to find it. @default - our own bookings */
+  readonly table?: string;
 }
 
 /** A mutant that the explorer is to find. */

@@ -10,6 +10,7 @@ import { endIfUsage, parseOptions, UsageError } from '../../terminal/usage.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 import { EXPLORER_MUTANTS } from './explorer-mutants.ts';
 import { type ExplorerMutant, MUTANTS, type Mutant, type Replacement } from './mutants.ts';
+import { TABLE_MUTANTS } from './table-mutants.ts';
 
 const USAGE = `Usage: npm run test:mutants -- [options]
 
@@ -47,6 +48,7 @@ if (options.help) {
 /** What a copy needs of the project to play histories. */
 const COPIED = [
   'bin',
+  'client',
   'commands',
   'functions',
   'local',
@@ -102,12 +104,17 @@ const run = (
 
 /** Plays histories on a mutant until one breaks a promise. @returns what is to be said of it, and whether one did */
 const findByHistories = async (mutant: Mutant): Promise<[string, boolean]> => {
-  const given = ['--runs', options.runs, '--seed', options.seed, '--steps', '25', '--unshrunk', '--synthesized'];
-  const { isFound, printed } = await run(makeCopy([mutant]), 'test/histories/run.ts', given);
+  const { table = 'bookings' } = mutant;
+  const given = ['--table', table, '--runs', options.runs, '--seed', options.seed, '--steps', '25'];
+  const { isFound, printed } = await run(makeCopy([mutant]), 'test/histories/run.ts', [
+    ...given,
+    '--unshrunk',
+    '--synthesized',
+  ]);
   const [, histories = '?'] = /Property failed after (\d+) tests/.exec(printed) ?? [];
-  const [, reason = ''] = /a promise was broken, seed \d+: (.*)/.exec(printed) ?? [];
-  if (isFound) return [`found after ${histories.padStart(3)} histories  ${mutant.name}: ${reason}`, true];
-  return [`NOT FOUND within ${options.runs}  ${mutant.name}\n${printed.slice(-2_000)}`, false];
+  const [, reason = ''] = /a promise was broken, table \S+, seed \d+: (.*)/.exec(printed) ?? [];
+  if (isFound) return [`found after ${histories.padStart(3)} histories of ${table}  ${mutant.name}: ${reason}`, true];
+  return [`NOT FOUND within ${options.runs} of ${table}  ${mutant.name}\n${printed.slice(-2_000)}`, false];
 };
 
 /** Searches a mutant's small worlds. @returns what is to be said of it, and whether it broke a promise */
@@ -121,7 +128,7 @@ const findByExplorer = async (mutant: ExplorerMutant): Promise<[string, boolean]
 };
 
 const isChosen = ({ name }: Mutant): boolean => name.includes(options.only);
-const forHistories = options.by === 'explorer' ? [] : MUTANTS.filter(isChosen);
+const forHistories = options.by === 'explorer' ? [] : [...MUTANTS, ...TABLE_MUTANTS].filter(isChosen);
 const forExplorer = options.by === 'histories' ? [] : EXPLORER_MUTANTS.filter(isChosen);
 if (forHistories.length > 0) await synthesize(TEST_ASSEMBLY);
 let found = 0;

@@ -17,18 +17,20 @@ export type BatchAnswers = (typeof BATCH_ANSWERS)[number];
  * Lets a client get these answers from now on.
  *
  * @param table where the item is read, by `engine`, which must be another client
+ * @param keyNames names of the table's key
  */
 export const answerBatches = (
   client: DynamoDBClient,
   answers: BatchAnswers,
   table: string,
   engine: DynamoDBClient,
+  keyNames: readonly string[] = ['bookingId'],
 ): void => {
   const found = async ({ Statement = '', Parameters = [] }: BatchStatementRequest) => {
     // Parameters have no names: as many come before the key's as there are question marks before it.
-    const before = Statement.slice(0, Statement.indexOf('"bookingId" = ?')).split('?').length - 1;
-    const bookingId = Parameters[before] ?? { S: '' };
-    const Key = { bookingId };
+    const parameterOf = (name: string) =>
+      Parameters[Statement.slice(0, Statement.indexOf(`"${name}" = ?`)).split('?').length - 1] ?? { S: '' };
+    const Key = Object.fromEntries(keyNames.map((name) => [name, parameterOf(name)]));
     return (await engine.send(new GetItemCommand({ TableName: table, Key, ConsistentRead: true }))).Item;
   };
   client.middlewareStack.add(
