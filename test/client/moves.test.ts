@@ -343,7 +343,7 @@ describe.each(SCENES)('of $name', (scene: Scene) => {
 
 describe('in a table of many kinds', () => {
   test('items of other kinds are never touched, whatever their status', async () => {
-    const table = await openScene(sceneOf('a table of many kinds'), raw);
+    const table = await openScene(sceneOf('single-table'), raw);
     const key = table.newKey();
     const invoice = { ...strangersItem(table, key, NOW + MINUTE), entity: 'Invoice' };
     await table.write(invoice);
@@ -357,19 +357,19 @@ describe('in a table of many kinds', () => {
     }
     expect(await table.read(key)).toEqual(invoice);
     expect(table.client.effectiveStatus(invoice, NOW + 2 * MINUTE)).toBe('HELD');
-    await table.write({ ...invoice, order: 'OPEN' });
+    await table.write({ ...invoice, orderStatus: 'OPEN' });
     const hold = () => table.update(table.client.hold({ key, holdMs: MINUTE }, NOW));
     expect(await refusal(table, hold)).toMatchObject({ kind: 'other-kind' });
   });
 });
 
 test('a deadline of more digits than JavaScript holds is extended, if it was read with all of them', async () => {
-  const table = await openScene(sceneOf('tickets in seconds'), raw);
+  const table = await openScene(sceneOf('tickets'), raw);
   const key = table.newKey();
   const digits = '1790000060.1234567890123456789';
-  const item = { ...strangersItem(table, key, NOW + MINUTE), held_until: NumberValueImpl.from(digits) };
+  const item = { ...strangersItem(table, key, NOW + MINUTE), expires_at: NumberValueImpl.from(digits) };
   await table.write(item);
-  const rounded = { ...item, held_until: Number(digits) };
+  const rounded = { ...item, expires_at: Number(digits) };
   const inexact = () => table.update(table.client.extend({ key, holdMs: 5 * MINUTE, seen: rounded }, NOW));
   expect(await refusal(table, inexact)).toMatchObject({ kind: 'held', expiresAtMs: 1_790_000_060_124 });
   await table.update(table.client.extend({ key, holdMs: 5 * MINUTE, seen: item }, NOW));
@@ -377,11 +377,11 @@ test('a deadline of more digits than JavaScript holds is extended, if it was rea
 });
 
 test('where deadlines are text, no move is made without having seen one', () => {
-  const client = tableClient(sceneOf('day passes in ISO text').description, { shardCount: SHARD_COUNT });
+  const client = tableClient(sceneOf('day-passes').description, { shardCount: SHARD_COUNT });
   const key = { pass: 'monday' };
   const moves = [
     () => client.confirm({ key, status: 'paid' }, NOW),
-    () => client.cancel({ key, status: 'free' }, NOW),
+    () => client.cancel({ key, status: 'lapsed' }, NOW),
     () => client.hold({ key, holdMs: MINUTE }, NOW),
     () => client.extend({ key, holdMs: MINUTE } as never, NOW),
   ];
