@@ -9,7 +9,7 @@ import { hasOwnIndexKey } from '../../functions/table/shape.ts';
 import { keptItem, only } from '../memory/attribute-value.ts';
 import { itemBytes, MAX_ITEM_BYTES } from '../memory/item-size.ts';
 import type { TableOfAMake } from '../support/five-tables.ts';
-import type { OwnersMove } from './application.ts';
+import { LAST_MOVE, type OwnersMove } from './application.ts';
 import { deadlineAfter, effective, type ModelBooking, type ModelMove, type ModelRules, moved, told } from './model.ts';
 import { deadlineAttribute, isOurs, keyOf, modelWord, rulesOf, serviceNames, wordOf } from './owner.ts';
 import { found, type Moment } from './past.ts';
@@ -102,8 +102,11 @@ export class Play {
   #markingMs: number[] = [];
   /** The same of requests that have not arrived yet. */
   #lateMarkingMs: number[] = [];
-  /** Moves some of whose tries have not arrived yet. Only those that were not answered as done may still do something. */
-  #late: { readonly id: string; readonly move: ModelMove; isDone: boolean }[] = [];
+  /**
+   * Moves some of whose tries have not arrived yet. Only those that were not answered as done may still do something, and those
+   * that are not bound to what they saw, once the booking has another life.
+   */
+  #late: { readonly id: string; readonly move: ModelMove; isBound: boolean; isDone: boolean }[] = [];
   #settings = FIRST_SETTINGS;
   /** While two versions run: those of the one before. */
   #settingsBefore: Settings | undefined;
@@ -240,8 +243,8 @@ export class Play {
   }
 
   /** Another booking begins under this id, or another life of it: what is late may meet it. */
-  #forget(id: string, except?: ModelMove['kind']): void {
-    for (const late of this.#late) if (late.id === id && late.move.kind !== except) late.isDone = false;
+  #forget(id: string, evenBound = true): void {
+    for (const late of this.#late) if (late.id === id && (evenBound || !late.isBound)) late.isDone = false;
   }
 
   async #move(what: Extract<Step['what'], { readonly do: OwnersMove }>, circumstances: Circumstances): Promise<void> {
@@ -253,6 +256,8 @@ export class Play {
     const isCancelledFree = what.do === 'hold' && what.isCancelledFree;
     const move = { kind, expiresAtMs, nowMs, isCancelledFree } as ModelMove;
     const lateBefore = world.lateRequests;
+    const isNoted = world.items.get(id)?.[LAST_MOVE] !== undefined;
+    const isBound = kind === 'extend' || (world.manners.isCareful && isNoted);
     const twin = `${id}:${kind}:${nowMs}`;
     // A refusal by our own store, and a creation that finds the booking, make what they say true.
     if (!this.#rules.isOwners) this.#markingMs.push(nowMs);
@@ -280,11 +285,11 @@ export class Play {
     }
     this.#made.add(twin);
     if (answer === 'done') this.#expectDone(kind, id);
-    // A hold that was made begins another life, which whoever did not look before may meet. It is made again if it comes
-    // again and finds the booking free.
-    const begins = kind === 'hold' && answer === 'done' && !world.manners.isCareful;
-    if (begins) this.#forget(id, 'extend');
-    if (world.lateRequests > lateBefore) this.#late.push({ id, move, isDone: answer === 'done' && !begins });
+    // A hold begins another life of the booking. It is made again itself if it comes again and finds the booking free.
+    const begins = kind === 'hold' && answer === 'done';
+    if (begins) this.#forget(id, false);
+    const isDone = answer === 'done' && (isBound || !begins);
+    if (world.lateRequests > lateBefore) this.#late.push({ id, move, isBound, isDone });
   }
 
   /** What an application has held or settled itself is as the next one must find it. */
