@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { SQSClient } from '@aws-sdk/client-sqs';
+import pMap from 'p-map';
 import { LOCAL_ACCOUNT_ID, LOCAL_CREDENTIALS, REGION } from './account.ts';
 import { noteNames } from './arns.ts';
 import type { Assembly } from './assembly.ts';
@@ -245,6 +246,9 @@ const outputsOf = ({ template, leftAside }: Assembly, references: References): R
     }),
   );
 
+/** Lambdas that are loaded at the same time. Many at once on few processors would each take longer than Lambda allows. */
+const LOADED_AT_ONCE = 4;
+
 /** Only what something brings events to: of the rest nobody would notice. A strict Lambda that cannot be loaded is an error. */
 const warmUp = async (
   lambdas: ReadonlyMap<string, LambdaHost>,
@@ -253,15 +257,17 @@ const warmUp = async (
   onProblem: (problem: string) => void,
 ): Promise<void> => {
   const wanted = [...lambdas].filter(([, lambda]) => leftAside === undefined || wiring.driven.has(lambda));
-  await Promise.all(
-    wanted.map(async ([logicalId, lambda]) => {
+  await pMap(
+    wanted,
+    async ([logicalId, lambda]) => {
       try {
         await lambda.warmUp(wiring.environmentsAtFirst(lambda));
       } catch (error) {
         if (leftAside?.isStrict(logicalId) !== false) throw error;
         onProblem(`${error instanceof Error ? error.message : error}`);
       }
-    }),
+    },
+    { concurrency: LOADED_AT_ONCE },
   );
 };
 

@@ -87,6 +87,8 @@ export class Play {
   readonly #past: { readonly bookings: Bookings; readonly marks: Marks; readonly moment: Moment }[] = [];
   /** What is known of single bookings. */
   #marks: Marks = noMarks();
+  /** Bookings that were nearly full at any time: their dead letters outlive a deletion and a restore. */
+  readonly #onceNearlyFull = new Set<string>();
   /** Moves that may have been made, with their millisecond. */
   readonly #made = new Set<string>();
   /** The milliseconds of sweeps, by their own clocks. */
@@ -367,7 +369,10 @@ export class Play {
     this.#bookings.set(id, booking);
     this.#marks.strange.add(id);
     if (kind !== undefined) this.#marks.ofAnotherKind.add(id);
-    if (bytesLeft !== undefined) this.#marks.nearlyFull.add(id);
+    if (bytesLeft !== undefined) {
+      this.#marks.nearlyFull.add(id);
+      this.#onceNearlyFull.add(id);
+    }
     if (bytesLeft !== undefined && bytesLeft < growthOf(make)) this.#marks.full.add(id);
   }
 
@@ -404,8 +409,12 @@ export class Play {
       for (const { move, isDone } of late.filter((each) => each.id === id)) {
         if (!isDone) mayBe = [...mayBe, ...mayBe.map((each) => moved(each, move, this.#rules)[1])];
       }
-      const is = mayBe.find((each) => same(world.stored(id), each));
-      promise(is !== undefined || same(world.stored(id), booking), `${id} was changed by a request that came late`);
+      const stored = world.stored(id);
+      // An item that its owner gave back late has the word of one that lapsed, and has not lapsed.
+      const is =
+        mayBe.find((each) => each?.status === stored?.status && same(stored, each)) ??
+        mayBe.find((each) => same(stored, each));
+      promise(is !== undefined || same(stored, booking), `${id} was changed by a request that came late`);
       if (is) this.#bookings.set(id, is);
     }
   }
@@ -671,7 +680,7 @@ export class Play {
     }
     for (const { body } of world.letters) {
       const { bookingId, DDBStreamBatchInfo } = JSON.parse(body);
-      const isRight = DDBStreamBatchInfo !== undefined || this.#marks.nearlyFull.has(world.nameOf(bookingId));
+      const isRight = DDBStreamBatchInfo !== undefined || this.#onceNearlyFull.has(world.nameOf(bookingId));
       promise(isRight, `${bookingId} is a dead letter, but nothing of it is beyond what AWS takes`);
     }
   }
