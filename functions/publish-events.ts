@@ -13,7 +13,7 @@ import { type RecordFailure, settleFailures } from './runtime/record-failures.ts
 import type { Telemetry } from './runtime/telemetry.ts';
 import { type Item, readBooking, readStatus } from './table/item.ts';
 import { keyText } from './table/key-text.ts';
-import { BOOKINGS_SHAPE, type TableShape } from './table/shape.ts';
+import { mayBeHeldAgain, type TableShape } from './table/shape.ts';
 
 /** Publishes events. */
 export interface EventPublisher {
@@ -82,7 +82,7 @@ const eventOfChange = (shape: TableShape, change: DynamoDBRecord['dynamodb']): B
  * give it too, such as `available`: then the service's own mark decides.
  */
 const isExpiry = (shape: TableShape, statusBefore: string | undefined, before?: Item, after?: Item): boolean => {
-  if (shape.status.expired === BOOKINGS_SHAPE.status.expired) return true;
+  if (!mayBeHeldAgain(shape)) return true;
   const { expiredAtMs } = shape.attributes;
   return (
     statusBefore === 'PENDING' &&

@@ -64,7 +64,7 @@ export const decideOnWrite = (
 const isSameHold = (before: Booking, after: Booking, shardCount: number): boolean => {
   if (before.expiresAtMs !== after.expiresAtMs) return false;
   const isAdoption =
-    lacksStart(before) &&
+    before.holdStartedAtMs === undefined &&
     !isCountedShard(before.pendingShard, shardCount) &&
     after.pendingShard === shardOf(after.bookingId, shardCount);
   return before.holdStartedAtMs === after.holdStartedAtMs || isAdoption;

@@ -255,3 +255,6 @@ export const OWN_ATTRIBUTES = {
 /** The bookings table of this service. */
 export const BOOKINGS_TABLE: TableDescription = { eventDetails: OWN_ATTRIBUTES.details };
 export const BOOKINGS_SHAPE: TableShape = tableShape(BOOKINGS_TABLE);
+
+/** Whether an expired item may be held again, and others than the service may give it the word: a word of its owner's own. */
+export const mayBeHeldAgain = ({ status }: TableShape): boolean => status.expired !== BOOKINGS_SHAPE.status.expired;

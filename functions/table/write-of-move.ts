@@ -4,7 +4,7 @@ import { MAX_SHARDS } from '../core/pending-shard.ts';
 import type { Clause, ConditionalWrite, Value } from './conditional-write.ts';
 import { isAsSeen } from './conditional-write.ts';
 import { deadlineBounds, writtenDeadline } from './deadline.ts';
-import { hasOwnIndexKey, OWN_ATTRIBUTES, type TableShape } from './shape.ts';
+import { hasOwnIndexKey, mayBeHeldAgain, OWN_ATTRIBUTES, type TableShape } from './shape.ts';
 
 /**
  * What a move writes in a table of this shape, and on what condition.
@@ -19,6 +19,8 @@ export const writeOfMove = (shape: TableShape, { set, leavesIndex, condition }: 
     remove: [
       ...(leavesIndex ? [attributes.pendingShard] : []),
       ...(leavesIndex && hasOwnIndexKey(shape) ? [attributes.expiresAtMs] : []),
+      // The next hold has a start of its own.
+      ...(isExpiry && mayBeHeldAgain(shape) ? [attributes.holdStartedAtMs] : []),
       ...(isExpiry ? onExpire.remove : []),
     ],
     condition: condition.flatMap((each) => clausesOf(shape, each)),

@@ -16,7 +16,8 @@ import { patientClient } from '../support/store.ts';
 
 /** FUZZ=10 tries ten times as many items. */
 const ITEMS = 150 * Number(process.env.FUZZ ?? 1);
-const SEED = Date.now() % 2 ** 31;
+/** SEED=1 repeats the items of a run. */
+const SEED = Number(process.env.SEED ?? Date.now() % 2 ** 31);
 const LONG_ENOUGH_MS = 120_000;
 let runtime: OwnRuntime;
 let client: DynamoDBClient;
