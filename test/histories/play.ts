@@ -290,6 +290,8 @@ export class Play {
     // A hold begins another life of the booking. It is made again itself if it comes again and finds the booking free.
     const begins = kind === 'hold' && answer === 'done';
     if (begins) this.#forget(id, false);
+    // A hold is known by its deadline and its start. Two that begin at the same millisecond may be the same to what is late.
+    for (const late of this.#late) if (late.id === id && late.move.nowMs === nowMs) late.isDone = false;
     const isDone = answer === 'done' && (isBound || !begins);
     if (world.lateRequests > lateBefore) this.#late.push({ id, move, isBound, isDone });
   }
@@ -373,7 +375,8 @@ export class Play {
       this.#marks.nearlyFull.add(id);
       this.#onceNearlyFull.add(id);
     }
-    if (bytesLeft !== undefined && bytesLeft < growthOf(make)) this.#marks.full.add(id);
+    if (bytesLeft !== undefined && bytesLeft < growthOf(make) + (isOurs(make) ? 0 : MISCOUNTED_BYTES))
+      this.#marks.full.add(id);
   }
 
   /** Against every rule: no condition, and whatever it was before. The truth is what the stranger wrote. */
@@ -715,6 +718,9 @@ const statusBy = (make: TableOfAMake, status: string): string => modelWord(make,
 
 /** As plain values, whatever prototypes they had and whatever members are undefined. */
 const plainCopy = (item: Item): unknown => structuredClone(item);
+
+/** The embedded engine counts an update of an item whose key is a number higher than it is. */
+const MISCOUNTED_BYTES = 8;
 
 /** How many bytes an expiry may need beside those that an item has: another table's words may differ in length. */
 const growthOf = ({ shape: { status, onExpire } }: TableOfAMake): number => {
