@@ -6,11 +6,14 @@ import { BookingStore } from './adapters/booking-store.ts';
 import { cronTokenCheck } from './adapters/cron-token.ts';
 import { DynamoDbTable } from './adapters/dynamodb-table.ts';
 import { HeldItems } from './adapters/held-items.ts';
+import { KeyRecords } from './adapters/key-records.ts';
 import { PendingIndex } from './adapters/pending-index.ts';
 import { isPermanent } from './adapters/permanent-error.ts';
 import { sweepScheduling } from './adapters/sweep-scheduling.ts';
 import { TimerSender } from './adapters/timer-sender.ts';
 import { createBookingsApi } from './api/bookings-api.ts';
+import { callerOf } from './api/caller.ts';
+import { IDEMPOTENCY_KEY } from './api/idempotency.ts';
 import { Problem } from './api/problem.ts';
 import type { RequestBindings } from './api/request.ts';
 import { PATIENCE, queueClient, tableClient } from './runtime/clients.ts';
@@ -18,6 +21,7 @@ import { systemClock } from './runtime/clock.ts';
 import {
   bookingsTableFromEnvironment,
   cronTokenSecretFromEnvironment,
+  idempotencyTableFromEnvironment,
   shardCountFromEnvironment,
   sweepStateTableFromEnvironment,
   timerQueueUrlFromEnvironment,
@@ -43,6 +47,7 @@ const api = createBookingsApi({
     clock: systemClock,
     isPermanent,
   },
+  idempotency: new KeyRecords(new DynamoDbTable(client, idempotencyTableFromEnvironment())),
   isCronToken: cronTokenCheck(new SecretsManagerClient(PATIENCE), cronTokenSecretFromEnvironment(), systemClock),
   clock: systemClock,
   telemetry: lambdaTelemetry('bookings-api', []),
@@ -52,21 +57,16 @@ const api = createBookingsApi({
 /** An event of an HTTP API, payload format 2.0. */
 type GatewayEvent = Extract<LambdaEvent, { readonly rawPath: string }>;
 
-/** Who the gateway's authorizer found the caller to be: the IAM identity, or the JWT's subject. */
-const callerOf = ({ requestContext }: GatewayEvent): string => {
-  // Absent on a route without an authorizer, whatever the type says.
-  const { iam, jwt } = requestContext.authorizer ?? {};
-  const { iss = '', sub } = jwt?.claims ?? {};
-  return sub === undefined ? (iam?.userArn ?? '') : `${iss}#${sub}`;
-};
-
 /** The API behind the gateway: what the gateway and Lambda know beside the request goes with it. */
 const behindGateway = new Hono<{ Bindings: { readonly event: GatewayEvent; readonly lambdaContext: LambdaContext } }>();
 behindGateway.all('*', ({ req, env: { event, lambdaContext } }) => {
   const bindings: RequestBindings = {
-    caller: callerOf(event),
+    // Absent on a route without an authorizer, whatever the type says.
+    caller: callerOf(event.requestContext.authorizer ?? {}),
     remainingMs: () => lambdaContext.getRemainingTimeInMillis(),
   };
+  // Hono leaves out headers without a value; an empty idempotency key is to be refused, not ignored.
+  if (event.headers[IDEMPOTENCY_KEY] === '') req.raw.headers.set(IDEMPOTENCY_KEY, '');
   return api.fetch(req.raw, bindings);
 });
 const answer = handle(behindGateway);

@@ -14,12 +14,20 @@ export const SWEEP_STATE_ATTRIBUTES = {
 export const SWEEP_STATE_ID = 'sweep';
 export const PATROL_STATE_ID = 'patrol';
 
+/** Attributes of the table of idempotency keys that the template names. */
+export const IDEMPOTENCY_ATTRIBUTES = {
+  recordId: 'recordId',
+  /** When DynamoDB may delete the record, epoch seconds: the table's time to live. */
+  purgeAt: 'purgeAt',
+} as const;
+
 /** Environment variables of the Lambdas. Lambda asks for names of at least two characters. */
 export const ENV = {
   bookingsTable: 'BOOKINGS_TABLE',
   /** The table's shape as JSON (functions/table/shape.ts). Absent for the bookings table of this service. */
   tableShape: 'TABLE_SHAPE',
   sweepStateTable: 'SWEEP_STATE_TABLE',
+  idempotencyTable: 'IDEMPOTENCY_TABLE',
   timerQueueUrl: 'TIMER_QUEUE_URL',
   shardCount: 'SHARD_COUNT',
   timerLeadMs: 'TIMER_LEAD_MS',

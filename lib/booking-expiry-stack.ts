@@ -62,6 +62,7 @@ const keepLogicalIds = (bookings: BookingTable, expiry: BookingExpiry, api: Book
   const kept: Record<string, IConstruct | undefined> = {
     BookingsTable: bookings.table,
     SweepStateTable: expiry.sweepStateTable,
+    IdempotencyTable: api.idempotencyTable,
     TimerQueue: expiry.timerQueue,
     TimerDeadLetterQueue: expiry.deadLetterQueues.timer,
     ScheduleExpiryDeadLetterQueue: expiry.deadLetterQueues['schedule-expiry'],

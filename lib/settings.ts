@@ -32,10 +32,12 @@ export interface BookingExpirySettings {
   readonly alarmEmail?: string;
   /** A customer-managed KMS key for the tables, the queues and the secret, by ARN. @default - keys that AWS owns */
   readonly kmsKeyArn?: string;
-  /** Issuer of the JWTs that the HTTP API takes, an https URL; only together with `jwtAudience`. @default - IAM (SigV4) */
+  /** Issuer of the JWTs that the HTTP API takes, an https URL; only together with the two below. @default - IAM (SigV4) */
   readonly jwtIssuer?: string;
   /** Audiences of those JWTs, separated by commas. @default - IAM (SigV4) */
   readonly jwtAudience?: readonly string[];
+  /** The scope that each of those JWTs must have: one that only back ends get. @default - IAM (SigV4) */
+  readonly jwtScope?: string;
 }
 
 const SETTING_NAMES: (keyof BookingExpirySettings)[] = [
@@ -50,6 +52,7 @@ const SETTING_NAMES: (keyof BookingExpirySettings)[] = [
   'kmsKeyArn',
   'jwtIssuer',
   'jwtAudience',
+  'jwtScope',
 ];
 
 const DEFAULT_STAGE = 'dev';
@@ -84,9 +87,16 @@ export const bookingExpirySettings = (
   if (jwtIssuer !== undefined && (typeof jwtIssuer !== 'string' || !/^https:\/\/[^\s]+$/.test(jwtIssuer))) {
     throw refused('jwtIssuer', 'be an https URL', jwtIssuer);
   }
-  if ((jwtIssuer === undefined) !== (jwtAudience === undefined)) {
-    throw new InvalidSettingError('jwtIssuer and jwtAudience must be given together, got only one of them');
+  const { jwtScope } = given;
+  // A scope of RFC 6749, 3.3; API Gateway takes them one by one.
+  if (jwtScope !== undefined && (typeof jwtScope !== 'string' || !/^[\x21\x23-\x5b\x5d-\x7e]{1,64}$/.test(jwtScope))) {
+    throw refused(
+      'jwtScope',
+      'be one scope of 1 to 64 characters, without spaces, quotation marks and backslashes',
+      jwtScope,
+    );
   }
+  requireTogether({ jwtIssuer, jwtAudience, jwtScope });
   return {
     stage,
     sweepIntervalMinutes: wholeNumber('sweepIntervalMinutes', given.sweepIntervalMinutes, SWEEP_INTERVAL_MINUTES),
@@ -99,7 +109,18 @@ export const bookingExpirySettings = (
     ...(alarmEmail !== undefined && { alarmEmail }),
     ...(jwtIssuer !== undefined && { jwtIssuer }),
     ...(jwtAudience && { jwtAudience }),
+    ...(jwtScope !== undefined && { jwtScope }),
   };
+};
+
+/** @throws InvalidSettingError if some of these are given and others are not */
+const requireTogether = (settings: Readonly<Record<string, unknown>>): void => {
+  const names = Object.keys(settings);
+  const got = names.filter((name) => settings[name] !== undefined);
+  if (got.length === 0 || got.length === names.length) return;
+  throw new InvalidSettingError(
+    `${names.slice(0, -1).join(', ')} and ${names.at(-1)} must be given together, got only ${got.join(' and ')}`,
+  );
 };
 
 const list = (name: string, given: unknown, item: RegExp, rule: string): string[] | undefined => {

@@ -1,7 +1,7 @@
 /** What the HTTP API answers on each of its routes (routes.ts). Requests are read in request.ts, errors are in problem.ts. */
 import { randomUUID } from 'node:crypto';
 import { Hono } from 'hono';
-import type { MoveOutcome } from '../core/booking-status.ts';
+import type { Booking } from '../core/booking-status.ts';
 import { EARLIEST_DEADLINE_MS, LATEST_DEADLINE_MS, type TimerSettings } from '../core/hold-time.ts';
 import type { Clock } from '../core/ports.ts';
 import { type SweepPorts, sweep } from '../core/sweep.ts';
@@ -9,13 +9,24 @@ import { iso } from '../runtime/clock.ts';
 import type { Telemetry } from '../runtime/telemetry.ts';
 import { bookingJson } from './booking-json.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
+import { etagOf, ifMatchOf } from './etag.ts';
+import { answerOnce, keyOf, keyReused } from './idempotency.ts';
 import { openApiDocument } from './openapi.ts';
-import type { CustomerBookings, PendingList } from './ports.ts';
+import type { CustomerBookings, ExtendOutcome, IdempotencyRecords, PendingList } from './ports.ts';
 import { invalidRequest, Problem, problemOf } from './problem.ts';
-import { type ApiContext, expectNoBody, holdMsOf, idOf, parse, type RequestBindings, readJson } from './request.ts';
+import {
+  type ApiContext,
+  expectNoBody,
+  expectNoIfMatch,
+  holdMsOf,
+  idOf,
+  parse,
+  type RequestBindings,
+  readJson,
+} from './request.ts';
 import { bookingIdFor, requestHash } from './request-hash.ts';
 import { BOOKINGS_PATH, type RouteName, routes } from './routes.ts';
-import { CURSOR_RULE, createRequest, DEFAULT_PAGE_SIZE, extendRequest, idempotencyKey, listQuery } from './schemas.ts';
+import { CURSOR_RULE, createRequest, DEFAULT_PAGE_SIZE, extendRequest, listQuery } from './schemas.ts';
 
 /** Time that a sweep by webhook leaves for its answer, ms. */
 const TIME_TO_ANSWER_MS = 5_000;
@@ -23,6 +34,7 @@ const TIME_TO_ANSWER_MS = 5_000;
 export interface BookingsApiPorts {
   readonly store: CustomerBookings;
   readonly index: PendingList;
+  readonly idempotency: IdempotencyRecords;
   readonly sweepPorts: SweepPorts;
   /** Whether this is the cron token; compares in constant time. */
   readonly isCronToken: (token: string) => Promise<boolean>;
@@ -45,24 +57,11 @@ export const createBookingsApi = (ports: BookingsApiPorts): Hono<{ Bindings: Req
       const booking = await store.read(idOf(context), nowMs);
       if (booking === undefined) throw noSuchBooking();
       // As of the clock that decided whether it was to be expired: a later one would say more than was made sure.
-      return context.json(bookingJson(booking, nowMs));
+      return bookingAnswer(context, booking, nowMs);
     },
-    confirmBooking: async (context) => {
-      await expectNoBody(context);
-      const nowMs = clock();
-      return answerMove(context, await store.confirm(idOf(context), nowMs), nowMs);
-    },
-    cancelBooking: async (context) => {
-      await expectNoBody(context);
-      const nowMs = clock();
-      return answerMove(context, await store.cancel(idOf(context), nowMs), nowMs);
-    },
-    extendBooking: async (context) => {
-      const bookingId = idOf(context);
-      const request = parse(extendRequest, await readJson(context));
-      const nowMs = clock();
-      return answerMove(context, await store.extend(bookingId, holdMsOf(request, nowMs), nowMs), nowMs);
-    },
+    confirmBooking: (context) => settle(context, ports, 'confirmBooking', store.confirm.bind(store)),
+    cancelBooking: (context) => settle(context, ports, 'cancelBooking', store.cancel.bind(store)),
+    extendBooking: (context) => extendBooking(context, ports),
     expireBookings: (context) => expireBookings(context, ports),
     health: (context) => context.json({ status: 'ok', time: iso(clock()) }),
     openApi: (context) => {
@@ -97,28 +96,74 @@ export const createBookingsApi = (ports: BookingsApiPorts): Hono<{ Bindings: Req
 
 const noSuchBooking = (): Problem => new Problem('notFound', 'there is no booking with this id');
 
-const createBooking = async (context: ApiContext, { store, clock }: BookingsApiPorts): Promise<Response> => {
+/** A booking with the entity tag that a later request may require. */
+const bookingAnswer = (
+  context: ApiContext,
+  booking: Booking,
+  nowMs: number,
+  status: 200 | 201 = 200,
+  headers: Readonly<Record<string, string>> = {},
+): Response => context.json(bookingJson(booking, nowMs), status, { ...headers, etag: etagOf(booking) });
+
+const createBooking = async (context: ApiContext, ports: BookingsApiPorts): Promise<Response> => {
+  const { store } = ports;
+  expectNoIfMatch(context);
   const request = parse(createRequest, await readJson(context));
-  const key = context.req.header('idempotency-key');
-  if (key !== undefined) parse(idempotencyKey, key, 'Idempotency-Key');
-  const bookingId = request.bookingId ?? (key === undefined ? randomUUID() : bookingIdFor(context.env.caller, key));
-  const hash = requestHash(request);
-  const nowMs = clock();
-  const outcome = await store.create(
-    {
-      bookingId,
-      holdMs: holdMsOf(request, nowMs),
-      requestHash: hash,
-      ...(request.details && { details: request.details }),
-    },
-    nowMs,
-  );
+  const key = keyOf(context);
+  const ownId = request.bookingId ?? (key === undefined ? undefined : bookingIdFor(context.env.caller, key));
+  const bookingId = ownId ?? randomUUID();
+  const requested = requestHash(request);
   const headers = { location: `${BOOKINGS_PATH}/${encodeURIComponent(bookingId)}` };
-  if (outcome.kind === 'created') return context.json(bookingJson(outcome.booking, nowMs), 201, headers);
-  if (outcome.booking?.requestHash === hash) {
-    return context.json(bookingJson(outcome.booking, nowMs), 200, headers);
-  }
-  throw new Problem('bookingExists', 'a booking with this id was created by a different request', { bookingId });
+  return answerOnce(context, ports, ['createBooking', request], async ({ nowMs, firstTriedAtMs }) => {
+    const holdMs = holdMsOf(request, nowMs, firstTriedAtMs);
+    if (typeof holdMs !== 'number') {
+      // Before its time is judged: an earlier try may have created it, when the time was right.
+      const found = ownId === undefined ? undefined : await store.read(bookingId, nowMs);
+      if (found?.requestHash !== requested) throw holdMs;
+      return bookingAnswer(context, found, nowMs, 200, headers);
+    }
+    const outcome = await store.create(
+      { bookingId, holdMs, requestHash: requested, ...(request.details && { details: request.details }) },
+      nowMs,
+    );
+    if (outcome.kind === 'created') return bookingAnswer(context, outcome.booking, nowMs, 201, headers);
+    if (outcome.booking?.requestHash === requested) return bookingAnswer(context, outcome.booking, nowMs, 200, headers);
+    // Its id was made of the key, before this table of keys was there or a day and more ago.
+    if (request.bookingId === undefined) throw keyReused();
+    throw new Problem('bookingExists', 'a booking with this id was created by a different request', { bookingId });
+  });
+};
+
+/** To confirm or to cancel: moves that take nothing but the booking's id. */
+const settle = async (
+  context: ApiContext,
+  ports: BookingsApiPorts,
+  route: 'confirmBooking' | 'cancelBooking',
+  move: BookingsApiPorts['store']['confirm'],
+): Promise<Response> => {
+  expectNoIfMatch(context);
+  const bookingId = idOf(context);
+  await expectNoBody(context);
+  return answerOnce(context, ports, [route, { bookingId }], async () => {
+    // Not the time at which the key was looked up: the deadline may have passed since.
+    const nowMs = ports.clock();
+    return answerMove(context, await move(bookingId, nowMs), nowMs);
+  });
+};
+
+const extendBooking = async (context: ApiContext, ports: BookingsApiPorts): Promise<Response> => {
+  const bookingId = idOf(context);
+  const isAsSeen = ifMatchOf(context);
+  const request = parse(extendRequest, await readJson(context));
+  return answerOnce(context, ports, ['extendBooking', { bookingId, ...request }], async ({ nowMs, firstTriedAtMs }) => {
+    const holdMs = holdMsOf(request, nowMs, firstTriedAtMs);
+    if (typeof holdMs !== 'number') throw holdMs;
+    const outcome = await ports.store.extendOnlyIf(bookingId, holdMs, nowMs, {
+      firstTriedAtMs,
+      ...(isAsSeen && { isAsSeen }),
+    });
+    return answerMove(context, outcome, nowMs);
+  });
 };
 
 const listBookings = async (context: ApiContext, { index, clock }: BookingsApiPorts): Promise<Response> => {
@@ -160,11 +205,18 @@ const expireBookings = async (context: ApiContext, ports: BookingsApiPorts): Pro
 };
 
 /** @param nowMs the clock by which the move was made: a later one would say of the booking what nothing has made sure */
-const answerMove = (context: ApiContext, outcome: MoveOutcome, nowMs: number): Response => {
+const answerMove = (context: ApiContext, outcome: ExtendOutcome, nowMs: number): Response => {
   switch (outcome.kind) {
     case 'moved':
     case 'unchanged':
-      return context.json(bookingJson(outcome.booking, nowMs));
+      return bookingAnswer(context, outcome.booking, nowMs);
+    case 'changed':
+      throw new Problem(
+        'changed',
+        'the booking is not the one of If-Match any more: read it again',
+        {},
+        { etag: etagOf(outcome.booking) },
+      );
     case 'missing':
       throw noSuchBooking();
     case 'refused': {

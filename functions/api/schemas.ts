@@ -133,8 +133,14 @@ export const listQuery = v.strictObject({
   cursor: v.optional(v.pipe(v.string(), v.regex(CURSOR_PATTERN, CURSOR_RULE))),
 });
 
-const IDEMPOTENCY_KEY_RULE = 'must be 1 to 255 printable ASCII characters';
-export const idempotencyKey = v.pipe(v.string(), v.regex(/^[\x20-\x7e]{1,255}$/, IDEMPOTENCY_KEY_RULE));
+const IDEMPOTENCY_KEY_RULE = 'must be 1 to 255 printable ASCII characters, bare or in quotation marks';
+/**
+ * A String of RFC 8941, as the IETF draft asks for it, or the bare text that version 0.1.0 took. What begins with a quotation
+ * mark ends with one, and holds others only behind a backslash. The text is the key as it came.
+ */
+export const IDEMPOTENCY_KEY_PATTERN =
+  /^(?:"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,253}"|(?![" ])[\x20-\x7e]{0,254}[\x21-\x7e])$/;
+export const idempotencyKey = v.pipe(v.string(), v.regex(IDEMPOTENCY_KEY_PATTERN, IDEMPOTENCY_KEY_RULE));
 
 const timestamp = v.pipe(v.string(), v.isoTimestamp());
 const optionalTimestamp = v.optional(timestamp);

@@ -17,6 +17,7 @@ const wholeNumber = (name: string): number => {
 
 export const bookingsTableFromEnvironment = (): string => text(ENV.bookingsTable);
 export const sweepStateTableFromEnvironment = (): string => text(ENV.sweepStateTable);
+export const idempotencyTableFromEnvironment = (): string => text(ENV.idempotencyTable);
 export const timerQueueUrlFromEnvironment = (): string => text(ENV.timerQueueUrl);
 export const cronTokenSecretFromEnvironment = (): string => text(ENV.cronTokenSecret);
 export const eventBusFromEnvironment = (): string => text(ENV.eventBus);

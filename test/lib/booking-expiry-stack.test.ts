@@ -188,14 +188,24 @@ describe('the rights of each Lambda', () => {
     expect(grantsBesideLogs('BookingsApiFunction')).toEqual({
       'dynamodb:BatchGetItem': arnOf('BookingsTable'),
       'dynamodb:PartiQLUpdate': arnOf('BookingsTable'),
-      'dynamodb:PutItem': arnOf('BookingsTable'),
+      'dynamodb:PutItem': [arnOf('BookingsTable'), arnOf('IdempotencyTable')],
       'dynamodb:Query': index,
       'dynamodb:GetItem': [arnOf('SweepStateTable'), arnOf('BookingsTable')],
-      'dynamodb:UpdateItem': [arnOf('BookingsTable'), arnOf('SweepStateTable')],
+      'dynamodb:UpdateItem': [arnOf('BookingsTable'), arnOf('SweepStateTable'), arnOf('IdempotencyTable')],
       'sqs:SendMessage': arnOf('TimerQueue'),
       'secretsmanager:GetSecretValue': { Ref: 'CronTokenSecret' },
     });
   });
+});
+
+test('the table of idempotency keys forgets by itself, and is deleted with the stack', () => {
+  const { Properties, DeletionPolicy } = synth({ stage: 'prod' }).toJSON().Resources.IdempotencyTable;
+  expect(Properties).toMatchObject({
+    KeySchema: [{ AttributeName: 'recordId', KeyType: 'HASH' }],
+    BillingMode: 'PAY_PER_REQUEST',
+    TimeToLiveSpecification: { AttributeName: 'purgeAt', Enabled: true },
+  });
+  expect(DeletionPolicy).toBe('Delete');
 });
 
 test('a key of the customer’s own encrypts tables, queues and secret, and the Lambdas may use it', () => {
@@ -239,13 +249,27 @@ describe('the HTTP API', () => {
     expect(routesOf(template)).toMatchObject({ [key]: openBecause === undefined ? 'AWS_IAM' : 'NONE' });
   });
 
-  test('takes JWTs when an issuer and an audience are given', () => {
-    const withJwt = synth({ jwtIssuer: 'https://login.example.com/', jwtAudience: 'web,app' });
+  test('takes JWTs with a scope when an issuer, an audience and that scope are given', () => {
+    const withJwt = synth({
+      jwtIssuer: 'https://login.example.com/',
+      jwtAudience: 'web,app',
+      jwtScope: 'bookings/manage',
+    });
     expect(routesOf(withJwt)).toMatchObject({ 'ANY /api/v1/bookings': 'JWT', 'ANY /api/v1/health': 'NONE' });
     withJwt.hasResourceProperties('AWS::ApiGatewayV2::Authorizer', {
       AuthorizerType: 'JWT',
       JwtConfiguration: { Issuer: 'https://login.example.com/', Audience: ['web', 'app'] },
     });
+    const scopes = Object.values(withJwt.findResources('AWS::ApiGatewayV2::Route')).map(({ Properties }) => [
+      Properties.AuthorizationType,
+      Properties.AuthorizationScopes,
+    ]);
+    // No token without it reaches a booking.
+    expect(scopes.filter(([type]) => type === 'JWT')).toEqual([
+      ['JWT', ['bookings/manage']],
+      ['JWT', ['bookings/manage']],
+    ]);
+    expect(scopes.filter(([type]) => type !== 'JWT').every(([, scope]) => scope === undefined)).toBe(true);
     expect(() => checkSupport(withJwt.toJSON() as LocalTemplate)).not.toThrow();
   });
 

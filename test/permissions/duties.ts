@@ -133,7 +133,8 @@ export const startDuties = async (assemblyDirectory: string): Promise<Duties> =>
 
     'bookings-api': async () => {
       assert.equal((await api('/bookings', 'POST', { bookingId: 'seat', holdSeconds: 600 })).status, 201);
-      assert.equal((await api('/bookings/seat/confirm', 'POST')).status, 200);
+      const key = { 'idempotency-key': 'seat' };
+      assert.equal((await api('/bookings/seat/confirm', 'POST', undefined, key)).status, 200);
       assert.equal((await api('/bookings/seat')).status, 200);
       assert.equal((await api('/bookings?status=PENDING')).status, 200);
       await putOverdue('lost-3');

@@ -11,12 +11,13 @@ import { recordingTelemetry } from './telemetry.ts';
 
 /** What the API needs, with the defaults of the settings. The webhook's token is `right`. */
 export const bookingsApiPorts = (
-  { store, held, index }: Pick<Engines, 'store' | 'held' | 'index'>,
+  { store, held, index, idempotency }: Pick<Engines, 'store' | 'held' | 'index' | 'idempotency'>,
   clock: Clock,
   overrides: Partial<BookingsApiPorts> = {},
 ): BookingsApiPorts => ({
   store,
   index,
+  idempotency,
   sweepPorts: { store: held, index, clock, isPermanent },
   isCronToken: async (token) => token === 'right',
   clock,

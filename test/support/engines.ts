@@ -6,6 +6,7 @@ import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { DeadLetters } from '../../functions/adapters/dead-letters.ts';
 import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
 import { HeldItems } from '../../functions/adapters/held-items.ts';
+import { KeyRecords } from '../../functions/adapters/key-records.ts';
 import { PatrolNotes } from '../../functions/adapters/patrol-notes.ts';
 import { PendingIndex } from '../../functions/adapters/pending-index.ts';
 import { TimerSender } from '../../functions/adapters/timer-sender.ts';
@@ -40,6 +41,7 @@ export const startEngines = async () => {
     deadLetterQueueUrl,
     bookings,
     sweepState,
+    idempotency: new KeyRecords(new DynamoDbTable(rawClient, nameOf('IdempotencyTable'))),
     store: new BookingStore(bookings, SHARD_COUNT),
     held: new HeldItems(bookings, BOOKINGS_SHAPE),
     index: new PendingIndex(bookings, BOOKINGS_SHAPE, SHARD_COUNT),

@@ -17,6 +17,7 @@ import type { DynamoDBRecord } from 'aws-lambda';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
 import { HeldItems } from '../../functions/adapters/held-items.ts';
+import { KeyRecords } from '../../functions/adapters/key-records.ts';
 import { PatrolNotes } from '../../functions/adapters/patrol-notes.ts';
 import { PendingIndex } from '../../functions/adapters/pending-index.ts';
 import { isPermanent } from '../../functions/adapters/permanent-error.ts';
@@ -76,6 +77,7 @@ const record = async (): Promise<void> => {
   const api = createBookingsApi({
     store,
     index,
+    idempotency: new KeyRecords(new DynamoDbTable(raw, nameOf('IdempotencyTable'))),
     sweepPorts: { store: held, index, clock, isPermanent },
     isCronToken: async () => false,
     clock,
