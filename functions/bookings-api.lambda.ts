@@ -2,6 +2,8 @@
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { Hono } from 'hono';
 import { handle, type LambdaContext, type LambdaEvent } from 'hono/aws-lambda';
+import { BookingErasure } from './adapters/booking-erasure.ts';
+import { bookingLists } from './adapters/booking-lists.ts';
 import { BookingStore } from './adapters/booking-store.ts';
 import { cronTokenCheck } from './adapters/cron-token.ts';
 import { DynamoDbTable } from './adapters/dynamodb-table.ts';
@@ -24,24 +26,27 @@ import {
   idempotencyTableFromEnvironment,
   shardCountFromEnvironment,
   sweepStateTableFromEnvironment,
+  tableShapeFromEnvironment,
   timerQueueUrlFromEnvironment,
   timerSettingsFromEnvironment,
 } from './runtime/environment.ts';
 import { lambdaTelemetry } from './runtime/telemetry.ts';
-import { BOOKINGS_SHAPE } from './table/shape.ts';
 
 const client = tableClient();
 const bookings = new DynamoDbTable(client, bookingsTableFromEnvironment());
 const sweepState = new DynamoDbTable(client, sweepStateTableFromEnvironment());
 const shardCount = shardCountFromEnvironment();
-const store = new BookingStore(bookings, shardCount);
-const index = new PendingIndex(bookings, BOOKINGS_SHAPE, shardCount);
+const shape = tableShapeFromEnvironment();
+const store = new BookingStore(bookings, shardCount, shape);
+const index = new PendingIndex(bookings, shape, shardCount);
 
 const api = createBookingsApi({
   store,
   index,
+  newestFirst: bookingLists(bookings, shape),
+  deletion: new BookingErasure(bookings, store, shape),
   sweepPorts: {
-    store: new HeldItems(bookings, BOOKINGS_SHAPE),
+    store: new HeldItems(bookings, shape),
     index,
     scheduling: sweepScheduling(new TimerSender(queueClient(), timerQueueUrlFromEnvironment()), sweepState),
     clock: systemClock,
@@ -81,7 +86,7 @@ export const handler = async (event: GatewayEvent, context: LambdaContext) => {
       'methodNotAllowed',
       `${method} is not allowed anywhere`,
       {},
-      { allow: 'GET, POST' },
+      { allow: 'GET, POST, DELETE' },
     ).toResponse();
     return { statusCode: refusal.status, headers: Object.fromEntries(refusal.headers), body: await refusal.text() };
   }

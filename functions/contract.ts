@@ -49,6 +49,10 @@ export const TABLE_TAGS = {
   timerQueueUrl: 'booking-expiry:timer-queue-url',
   sweepStateTable: 'booking-expiry:sweep-state-table',
   alarmPrefix: 'booking-expiry:alarm-prefix',
+  /** Present where bookings are deleted some time after they were settled or expired. */
+  retentionDays: 'booking-expiry:retention-days',
+  /** Present where there is a list of settled and expired bookings. */
+  listSettled: 'booking-expiry:list-settled',
 } as const;
 
 /** Begins the tag of each dead-letter queue; what follows is the name that its alarm and the runbook use. */

@@ -108,7 +108,7 @@ export class BookingsApi extends Construct {
     });
     this.lambda = lambda;
     expiry.grantSweep(lambda);
-    allow(lambda, bookings.tableArn, 'dynamodb:GetItem', 'dynamodb:PutItem');
+    allow(lambda, bookings.tableArn, 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem');
     idempotency.grantKeep(lambda);
     expiry.grantSchedule(lambda);
     allow(lambda, cronToken.secretArn, 'secretsmanager:GetSecretValue');

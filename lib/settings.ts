@@ -26,6 +26,13 @@ export interface BookingExpirySettings {
   readonly removalPolicy: BookingRemovalPolicy;
   /** Whether BookingConfirmed and BookingCancelled are published too, beside BookingExpired. @default false */
   readonly publishSettled: boolean;
+  /**
+   * Whether settled and expired bookings can be listed by status too. Each of them costs a write unit more for it.
+   * @default false
+   */
+  readonly listSettled: boolean;
+  /** Whole days after which a booking that is settled or expired is deleted, 1 to 3650. @default - never */
+  readonly retentionDays?: number;
   /** Whether there is a dashboard, for 3 USD a month. @default false */
   readonly dashboard: boolean;
   /** Who gets the alarms by e-mail. @default - nobody, until somebody subscribes to the topic */
@@ -47,6 +54,8 @@ const SETTING_NAMES: (keyof BookingExpirySettings)[] = [
   'shardCount',
   'removalPolicy',
   'publishSettled',
+  'listSettled',
+  'retentionDays',
   'dashboard',
   'alarmEmail',
   'kmsKeyArn',
@@ -56,6 +65,9 @@ const SETTING_NAMES: (keyof BookingExpirySettings)[] = [
 ];
 
 const DEFAULT_STAGE = 'dev';
+
+/** Days that a booking may be kept for. It has no default: without the setting it is kept for good. */
+const RETENTION_DAYS: Pick<Limit, 'min' | 'max'> = { min: 1, max: 3_650 };
 
 /**
  * Checks settings and fills in defaults. Numbers may come as text, as `-c` gives them.
@@ -104,6 +116,10 @@ export const bookingExpirySettings = (
     shardCount: wholeNumber('shardCount', given.shardCount, SHARD_COUNT),
     removalPolicy,
     publishSettled: flag('publishSettled', given.publishSettled),
+    listSettled: flag('listSettled', given.listSettled),
+    ...(given.retentionDays !== undefined && {
+      retentionDays: wholeNumber('retentionDays', given.retentionDays, RETENTION_DAYS),
+    }),
     dashboard: flag('dashboard', given.dashboard),
     ...(kmsKeyArn !== undefined && { kmsKeyArn }),
     ...(alarmEmail !== undefined && { alarmEmail }),
@@ -149,8 +165,8 @@ export const settingsFromContext = (scope: IConstruct): BookingExpirySettings =>
   return bookingExpirySettings(Object.fromEntries(SETTING_NAMES.map((name) => [name, given[name]])));
 };
 
-const wholeNumber = (name: string, given: unknown, limit: Limit): number => {
-  if (given === undefined) return limit.default;
+const wholeNumber = (name: string, given: unknown, limit: Pick<Limit, 'min' | 'max'> & Partial<Limit>): number => {
+  if (given === undefined && limit.default !== undefined) return limit.default;
   const value = typeof given === 'string' && /^\d+$/.test(given) ? Number(given) : given;
   if (!isWithin(value, limit)) throw refused(name, `be a whole number from ${limit.min} to ${limit.max}`, given);
   return value;

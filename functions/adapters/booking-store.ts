@@ -13,7 +13,7 @@ import {
 } from '../core/moves.ts';
 import { shardOf } from '../core/pending-shard.ts';
 import { asStored, type Item, type Json, jsonAttribute, readBooking, readStatus, seenHold } from '../table/item.ts';
-import { BOOKINGS_SHAPE, OWN_ATTRIBUTES } from '../table/shape.ts';
+import { BOOKINGS_SHAPE, OWN_ATTRIBUTES, type TableShape } from '../table/shape.ts';
 import type { Table, WriteAnswer } from '../table/table.ts';
 import { writeOfMove } from '../table/write-of-move.ts';
 import { isPermanent } from './permanent-error.ts';
@@ -24,17 +24,23 @@ const LOOKS = 5;
 export class BookingStore implements CustomerBookings {
   readonly #table: Table;
   readonly #shardCount: number;
+  readonly #shape: TableShape;
 
   /**
    * @param table the bookings table
    * @param shardCount number of shards of the index that bookings are spread over
+   * @param shape the bookings table's, with what its deployment has it keep of bookings that are settled or expired
    */
-  constructor(table: Table, shardCount: number) {
+  constructor(table: Table, shardCount: number, shape: TableShape = BOOKINGS_SHAPE) {
     this.#table = table;
     this.#shardCount = shardCount;
+    this.#shape = shape;
   }
 
-  async create({ bookingId, holdMs, requestHash, details }: NewBooking, nowMs: number): Promise<CreateOutcome> {
+  async create(
+    { bookingId, holdMs, requestHash, customerId, details }: NewBooking,
+    nowMs: number,
+  ): Promise<CreateOutcome> {
     const { status, deadline, attributes } = BOOKINGS_SHAPE;
     const item: Item = {
       ...keyOf(bookingId),
@@ -44,6 +50,10 @@ export class BookingStore implements CustomerBookings {
       [attributes.pendingShard]: { N: String(shardOf(bookingId, this.#shardCount)) },
       [OWN_ATTRIBUTES.createdAtMs]: { N: String(nowMs) },
       ...(requestHash && { [OWN_ATTRIBUTES.requestHash]: { S: requestHash } }),
+      ...(customerId !== undefined && {
+        [OWN_ATTRIBUTES.listedFor]: { S: customerId },
+        [OWN_ATTRIBUTES.listedAtMs]: { N: String(nowMs) },
+      }),
       ...(details && { [OWN_ATTRIBUTES.details]: jsonAttribute(details as Json) }),
     };
     const answer = await this.#table.create(item, KEY_ATTRIBUTE);
@@ -148,7 +158,7 @@ export class BookingStore implements CustomerBookings {
   }
 
   #write(bookingId: string, move: Move): Promise<WriteAnswer> {
-    return this.#table.write(keyOf(bookingId), writeOfMove(BOOKINGS_SHAPE, move));
+    return this.#table.write(keyOf(bookingId), writeOfMove(this.#shape, move));
   }
 }
 

@@ -1,18 +1,25 @@
 /** What the HTTP API answers on each of its routes (routes.ts). Requests are read in request.ts, errors are in problem.ts. */
 import { randomUUID } from 'node:crypto';
 import { Hono } from 'hono';
-import type { Booking } from '../core/booking-status.ts';
+import { type Booking, effectiveStatus } from '../core/booking-status.ts';
 import { EARLIEST_DEADLINE_MS, LATEST_DEADLINE_MS, type TimerSettings } from '../core/hold-time.ts';
 import type { Clock } from '../core/ports.ts';
 import { type SweepPorts, sweep } from '../core/sweep.ts';
 import { iso } from '../runtime/clock.ts';
 import type { Telemetry } from '../runtime/telemetry.ts';
 import { bookingJson } from './booking-json.ts';
-import { decodeCursor, encodeCursor } from './cursor.ts';
+import { decodeCursor, decodeCustomerCursor, encodeCursor, encodeCustomerCursor } from './cursor.ts';
 import { etagOf, ifMatchOf } from './etag.ts';
 import { answerOnce, keyOf, keyReused } from './idempotency.ts';
 import { openApiDocument } from './openapi.ts';
-import type { CustomerBookings, ExtendOutcome, IdempotencyRecords, PendingList } from './ports.ts';
+import type {
+  BookingDeletion,
+  CustomerBookings,
+  ExtendOutcome,
+  IdempotencyRecords,
+  NewestFirst,
+  PendingList,
+} from './ports.ts';
 import { invalidRequest, Problem, problemOf } from './problem.ts';
 import {
   type ApiContext,
@@ -26,7 +33,15 @@ import {
 } from './request.ts';
 import { bookingIdFor, requestHash } from './request-hash.ts';
 import { BOOKINGS_PATH, type RouteName, routes } from './routes.ts';
-import { CURSOR_RULE, createRequest, DEFAULT_PAGE_SIZE, extendRequest, listQuery } from './schemas.ts';
+import {
+  CURSOR_RULE,
+  createRequest,
+  DEFAULT_PAGE_SIZE,
+  extendRequest,
+  type ListedStatus,
+  type ListQuery,
+  listQuery,
+} from './schemas.ts';
 
 /** Time that a sweep by webhook leaves for its answer, ms. */
 const TIME_TO_ANSWER_MS = 5_000;
@@ -34,6 +49,8 @@ const TIME_TO_ANSWER_MS = 5_000;
 export interface BookingsApiPorts {
   readonly store: CustomerBookings;
   readonly index: PendingList;
+  readonly newestFirst: NewestFirst;
+  readonly deletion: BookingDeletion;
   readonly idempotency: IdempotencyRecords;
   readonly sweepPorts: SweepPorts;
   /** Whether this is the cron token; compares in constant time. */
@@ -62,6 +79,7 @@ export const createBookingsApi = (ports: BookingsApiPorts): Hono<{ Bindings: Req
     confirmBooking: (context) => settle(context, ports, 'confirmBooking', store.confirm.bind(store)),
     cancelBooking: (context) => settle(context, ports, 'cancelBooking', store.cancel.bind(store)),
     extendBooking: (context) => extendBooking(context, ports),
+    deleteBooking: (context) => deleteBooking(context, ports),
     expireBookings: (context) => expireBookings(context, ports),
     health: (context) => context.json({ status: 'ok', time: iso(clock()) }),
     openApi: (context) => {
@@ -123,7 +141,13 @@ const createBooking = async (context: ApiContext, ports: BookingsApiPorts): Prom
       return bookingAnswer(context, found, nowMs, 200, headers);
     }
     const outcome = await store.create(
-      { bookingId, holdMs, requestHash: requested, ...(request.details && { details: request.details }) },
+      {
+        bookingId,
+        holdMs,
+        requestHash: requested,
+        ...(request.customerId !== undefined && { customerId: request.customerId }),
+        ...(request.details && { details: request.details }),
+      },
       nowMs,
     );
     if (outcome.kind === 'created') return bookingAnswer(context, outcome.booking, nowMs, 201, headers);
@@ -166,21 +190,84 @@ const extendBooking = async (context: ApiContext, ports: BookingsApiPorts): Prom
   });
 };
 
-const listBookings = async (context: ApiContext, { index, clock }: BookingsApiPorts): Promise<Response> => {
-  const query = parse(listQuery, context.req.query(), 'query');
+/** Needs no idempotency key: what is deleted stays so, and a repetition says that it is gone. */
+const deleteBooking = async (context: ApiContext, { deletion, clock }: BookingsApiPorts): Promise<Response> => {
+  expectNoIfMatch(context);
+  const bookingId = idOf(context);
+  await expectNoBody(context);
   const nowMs = clock();
-  const after = query.cursor === undefined ? {} : decodeCursor(query.cursor, query.status);
-  if (after === undefined) throw invalidRequest([{ pointer: 'cursor', detail: CURSOR_RULE, received: query.cursor }]);
-  const range =
-    query.status === 'PENDING'
-      ? { fromMs: nowMs + 1, throughMs: LATEST_DEADLINE_MS }
-      : { fromMs: EARLIEST_DEADLINE_MS, throughMs: nowMs };
-  const page = await index.listPending({ ...range, limit: query.limit ?? DEFAULT_PAGE_SIZE, after });
-  return context.json({
-    asOf: iso(nowMs),
-    bookings: page.bookings.map((booking) => bookingJson(booking, nowMs)),
-    cursor: page.after ? encodeCursor(page.after, query.status) : null,
-  });
+  const outcome = await deletion.delete(bookingId, nowMs);
+  if (outcome.kind === 'deleted') return context.body(null, 204);
+  if (outcome.kind === 'missing') throw noSuchBooking();
+  const { booking } = outcome;
+  return answerMove(
+    context,
+    { kind: 'refused', found: effectiveStatus(booking, nowMs), booking, judgedAtMs: nowMs },
+    nowMs,
+  );
+};
+
+const listBookings = async (context: ApiContext, ports: BookingsApiPorts): Promise<Response> => {
+  const query = parse(listQuery, context.req.query(), 'query');
+  const nowMs = ports.clock();
+  const { bookings, cursor } = await pageOf(query, ports, nowMs);
+  return context.json({ asOf: iso(nowMs), bookings: bookings.map((booking) => bookingJson(booking, nowMs)), cursor });
+};
+
+interface Page {
+  readonly bookings: readonly Booking[];
+  /** Null on the last page. */
+  readonly cursor: string | null;
+}
+
+const pageOf = async (query: ListQuery, { index, newestFirst }: BookingsApiPorts, nowMs: number): Promise<Page> => {
+  const { customerId, status, limit = DEFAULT_PAGE_SIZE } = query;
+  if (customerId !== undefined) {
+    const after = positionIn(query.cursor, (text) => decodeCustomerCursor(text, customerId, status));
+    const page = await newestFirst.listOfCustomer(customerId, { limit, after });
+    return {
+      bookings: page.bookings.filter((booking) => status === undefined || isListedAs(status, booking, nowMs)),
+      cursor: page.after ? encodeCustomerCursor(page.after, customerId, status) : null,
+    };
+  }
+  const listed = status ?? 'PENDING';
+  const after = positionIn(query.cursor, (text) => decodeCursor(text, listed)) ?? {};
+  const page = isByDeadline(listed)
+    ? await index.listPending({ ...deadlinesOf(listed, nowMs), limit, after })
+    : await (newestFirst.listSettled ?? noSuchList(listed))(listed, { limit, after });
+  return { bookings: page.bookings, cursor: page.after ? encodeCursor(page.after, listed) : null };
+};
+
+const isByDeadline = (status: ListedStatus): status is 'PENDING' | 'OVERDUE' =>
+  status === 'PENDING' || status === 'OVERDUE';
+
+const deadlinesOf = (status: 'PENDING' | 'OVERDUE', nowMs: number) =>
+  status === 'PENDING'
+    ? { fromMs: nowMs + 1, throughMs: LATEST_DEADLINE_MS }
+    : { fromMs: EARLIEST_DEADLINE_MS, throughMs: nowMs };
+
+/** OVERDUE is what lapsed and is not marked; EXPIRED is what is reported as that, marked or not. */
+const isListedAs = (status: ListedStatus, booking: Booking, nowMs: number): boolean => {
+  const effective = effectiveStatus(booking, nowMs);
+  return status === 'OVERDUE' ? effective === 'EXPIRED' && booking.status === 'PENDING' : effective === status;
+};
+
+/** @throws Problem for a cursor that is none of this list */
+const positionIn = <Position>(
+  cursor: string | undefined,
+  decode: (text: string) => Position | undefined,
+): Position | undefined => {
+  if (cursor === undefined) return undefined;
+  const position = decode(cursor);
+  if (position === undefined) throw invalidRequest([{ pointer: 'cursor', detail: CURSOR_RULE, received: cursor }]);
+  return position;
+};
+
+const noSuchList = (status: ListedStatus): never => {
+  const detail =
+    'must be PENDING or OVERDUE here, or stand beside customerId: this deployment keeps no list of settled and expired ' +
+    'bookings, which -c listSettled=true adds';
+  throw invalidRequest([{ pointer: 'status', detail, received: status }]);
 };
 
 const expireBookings = async (context: ApiContext, ports: BookingsApiPorts): Promise<Response> => {

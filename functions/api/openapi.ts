@@ -118,6 +118,7 @@ const OPERATIONS: Readonly<Record<RouteName, object>> = {
   extendBooking: moveOf('Give a PENDING booking a new deadline', {
     requestBody: { required: true, content: json('ExtendBooking') },
   }),
+  deleteBooking: { summary: 'Delete a booking that is settled or expired' },
   expireBookings: {
     summary: 'Sweep now: the webhook for an external scheduler',
     security: [{ cronToken: [] }],

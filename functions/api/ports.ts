@@ -7,6 +7,8 @@ export interface NewBooking {
   /** Length of the hold, ms: 1 second to 366 days. */
   readonly holdMs: number;
   readonly requestHash?: string;
+  /** Whose booking it is: lists go by it. */
+  readonly customerId?: string;
   /** The caller's own data, as JSON. */
   readonly details?: Record<string, unknown>;
 }
@@ -41,6 +43,22 @@ export interface CustomerBookings {
    * @throws InvalidHoldError if the hold is too short or too long
    */
   extendOnlyIf(bookingId: string, holdMs: number, nowMs: number, onlyIf: ExtendOnlyIf): Promise<ExtendOutcome>;
+}
+
+/** refused: it is held. missing: there is no such booking. */
+export type DeleteOutcome =
+  | { readonly kind: 'deleted' }
+  | { readonly kind: 'refused'; readonly booking: Booking }
+  | { readonly kind: 'missing' };
+
+/** Deletes bookings that are over. */
+export interface BookingDeletion {
+  /**
+   * Deletes a booking that is settled or expired. One that has lapsed and is PENDING is expired first, as by a read.
+   *
+   * @throws Error of the engine; Error if it changed each time between being looked at and being deleted
+   */
+  delete(bookingId: string, nowMs: number): Promise<DeleteOutcome>;
 }
 
 /** What an extension may require of the booking beside that it is PENDING and has not lapsed. */
@@ -127,4 +145,31 @@ export interface ListPage {
 export interface PendingList {
   /** One page of all counted shards' PENDING bookings with deadlines in a range, soonest first. */
   listPending(range: ListRange): Promise<ListPage>;
+}
+
+/** How far a list of a customer's bookings has come: when the last one that was listed was created, and its id. */
+export type CustomerPosition = readonly [listedAtMs: string, bookingId: string];
+
+/** One page of a customer's bookings. */
+export interface CustomerPage {
+  readonly bookings: readonly Booking[];
+  /** Absent on the last page. */
+  readonly after?: CustomerPosition;
+}
+
+/** Bookings that are listed newest first. */
+export interface NewestFirst {
+  /** One page of a customer's bookings of any status, by when they were created. */
+  listOfCustomer(
+    customerId: string,
+    page: { readonly limit: number; readonly after: CustomerPosition | undefined },
+  ): Promise<CustomerPage>;
+  /**
+   * One page of the bookings that are CONFIRMED, CANCELLED or EXPIRED, by when they became so. Absent where the deployment
+   * keeps no such list.
+   */
+  readonly listSettled?: (
+    status: string,
+    page: { readonly limit: number; readonly after: ShardPositions },
+  ) => Promise<ListPage>;
 }

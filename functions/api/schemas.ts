@@ -87,10 +87,20 @@ const details = v.pipe(
   v.description(`Your own data, kept with the booking: at most ${MAX_DETAILS_BYTES} bytes of JSON.`),
 );
 
+const CUSTOMER_RULE = 'must be 1 to 128 characters of well-formed Unicode, without control characters';
+const customerIdText = v.pipe(
+  v.string(CUSTOMER_RULE),
+  v.regex(/^[^\p{Cc}\p{Cs}]{1,128}$/u, CUSTOMER_RULE),
+  v.description('Whose booking it is, in your own words: bookings can be listed by it.'),
+);
+
 const EITHER_RULE = 'must have either holdSeconds or expiresAt';
 const hold = { holdSeconds: v.optional(holdSeconds), expiresAt: v.optional(time) };
 export const createRequest = v.pipe(
-  v.strictObject({ ...hold, bookingId: v.optional(bookingId), details: v.optional(details) }, 'must be a JSON object'),
+  v.strictObject(
+    { ...hold, bookingId: v.optional(bookingId), customerId: v.optional(customerIdText), details: v.optional(details) },
+    'must be a JSON object',
+  ),
   v.check(({ holdSeconds, expiresAt }) => (holdSeconds === undefined) !== (expiresAt === undefined), EITHER_RULE),
 );
 export const extendRequest = v.pipe(
@@ -116,12 +126,14 @@ export const bookingIdInPath = v.pipe(
   v.check((id) => id.isWellFormed(), ID_IN_PATH_RULE),
 );
 
-export const LISTED_STATUSES = ['PENDING', 'OVERDUE'] as const;
+/** PENDING and OVERDUE by their deadlines, soonest first; the others by when they came to that status, newest first. */
+export const LISTED_STATUSES = ['PENDING', 'OVERDUE', 'CONFIRMED', 'CANCELLED', 'EXPIRED'] as const;
 export const CURSOR_RULE = 'must be a cursor of an earlier page of the same list';
 export const CURSOR_PATTERN = /^[A-Za-z0-9_-]{1,8000}$/;
 const LIMIT_RULE = `must be a whole number from 1 to ${MAX_PAGE_SIZE}`;
 export const listQuery = v.strictObject({
-  status: v.optional(v.picklist(LISTED_STATUSES, `must be ${LISTED_STATUSES.join(' or ')}`), 'PENDING'),
+  status: v.optional(v.picklist(LISTED_STATUSES, `must be one of ${LISTED_STATUSES.join(', ')}`)),
+  customerId: v.optional(customerIdText),
   limit: v.optional(
     v.pipe(
       v.string(LIMIT_RULE),
@@ -132,6 +144,9 @@ export const listQuery = v.strictObject({
   ),
   cursor: v.optional(v.pipe(v.string(), v.regex(CURSOR_PATTERN, CURSOR_RULE))),
 });
+
+export type ListedStatus = (typeof LISTED_STATUSES)[number];
+export type ListQuery = v.InferOutput<typeof listQuery>;
 
 const IDEMPOTENCY_KEY_RULE = 'must be 1 to 255 printable ASCII characters, bare or in quotation marks';
 /**
@@ -162,6 +177,7 @@ export const bookingResponse = v.object({
   cancelledAt: optionalTimestamp,
   expiredAt: optionalTimestamp,
   expiredBy: v.optional(v.picklist(EXPIRED_BY)),
+  customerId: v.optional(v.string()),
   details: v.optional(v.record(v.string(), v.unknown())),
 });
 export const bookingPage = v.object({

@@ -93,7 +93,9 @@ export const runProcess = async (
           ...common,
           store,
           index,
-          // Nobody in a small world sends a key.
+          // Nobody in a small world sends a key, deletes, or lists what is over.
+          newestFirst: { listOfCustomer: unasked },
+          deletion: { delete: unasked },
           idempotency: { claim: unasked, keep: unasked, release: unasked },
           sweepPorts,
           isCronToken: async () => false,

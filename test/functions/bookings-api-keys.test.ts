@@ -224,7 +224,11 @@ describe('an idempotency key', () => {
     for (const { status, body } of answers) {
       expect(status).toBe(400);
       expect(body.errors).toEqual([
-        { pointer: 'Idempotency-Key', detail: expect.stringContaining('1 to 255 printable ASCII'), received: expect.stringContaining(key.slice(0, 100)) },
+        {
+          pointer: 'Idempotency-Key',
+          detail: expect.stringContaining('1 to 255 printable ASCII'),
+          received: expect.stringContaining(key.slice(0, 100)),
+        },
       ]);
     }
     expect(await engines().store.get(`bad-key-${sequence()}`)).toEqual(before);

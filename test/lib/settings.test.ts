@@ -25,6 +25,11 @@ describe('a setting', () => {
     ['jwtScope', 'two scopes', 'jwtScope must be one scope of 1 to 64 characters'],
     ['jwtScope', '', 'jwtScope must be one scope'],
     ['jwtIssuer', 'login', 'jwtIssuer must be an https URL, got "login"'],
+    ['retentionDays', 0, 'retentionDays must be a whole number from 1 to 3650, got 0'],
+    ['retentionDays', '3651', 'got "3651"'],
+    ['retentionDays', 1.5, 'got 1.5'],
+    ['retentionDays', 'never', 'got "never"'],
+    ['listSettled', 'all', 'listSettled must be true or false, got "all"'],
     ['dashboard', '1', 'dashboard must be true or false, got "1"'],
     ['kmsKeyArn', 'alias/mine', 'kmsKeyArn must be the ARN of a KMS key, got "alias/mine"'],
     ['alarmEmail', 'nobody', 'alarmEmail must be an e-mail address, got "nobody"'],
@@ -44,7 +49,7 @@ describe('a setting', () => {
   test('with a name that does not exist fails, with the names that do', () => {
     const app = new App({ context: { sweepInterval: '5' } });
     expect(() => settingsFromContext(app)).toThrow(
-      '-c must set one of stage, sweepIntervalMinutes, timerLeadMs, shardCount, removalPolicy, publishSettled, dashboard, alarmEmail, kmsKeyArn, jwtIssuer, jwtAudience, jwtScope, got "sweepInterval"',
+      '-c must set one of stage, sweepIntervalMinutes, timerLeadMs, shardCount, removalPolicy, publishSettled, listSettled, retentionDays, dashboard, alarmEmail, kmsKeyArn, jwtIssuer, jwtAudience, jwtScope, got "sweepInterval"',
     );
   });
 
@@ -57,6 +62,7 @@ describe('a setting', () => {
       shardCount: 10,
       removalPolicy: 'retain',
       publishSettled: false,
+      listSettled: false,
       dashboard: false,
     });
   });

@@ -136,7 +136,10 @@ export const startDuties = async (assemblyDirectory: string): Promise<Duties> =>
       const key = { 'idempotency-key': 'seat' };
       assert.equal((await api('/bookings/seat/confirm', 'POST', undefined, key)).status, 200);
       assert.equal((await api('/bookings/seat')).status, 200);
-      assert.equal((await api('/bookings?status=PENDING')).status, 200);
+      for (const list of ['status=PENDING', 'status=CONFIRMED', 'customerId=somebody']) {
+        assert.equal((await api(`/bookings?${list}`)).status, 200);
+      }
+      assert.equal((await api('/bookings/seat', 'DELETE')).status, 204);
       await putOverdue('lost-3');
       await putOverdue('settled too', { status: { S: 'CONFIRMED' } });
       await putComingNear('far too');

@@ -11,12 +11,21 @@ import { recordingTelemetry } from './telemetry.ts';
 
 /** What the API needs, with the defaults of the settings. The webhook's token is `right`. */
 export const bookingsApiPorts = (
-  { store, held, index, idempotency }: Pick<Engines, 'store' | 'held' | 'index' | 'idempotency'>,
+  {
+    store,
+    held,
+    index,
+    newestFirst,
+    deletion,
+    idempotency,
+  }: Pick<Engines, 'store' | 'held' | 'index' | 'newestFirst' | 'deletion' | 'idempotency'>,
   clock: Clock,
   overrides: Partial<BookingsApiPorts> = {},
 ): BookingsApiPorts => ({
   store,
   index,
+  newestFirst,
+  deletion,
   idempotency,
   sweepPorts: { store: held, index, clock, isPermanent },
   isCronToken: async (token) => token === 'right',

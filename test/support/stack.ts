@@ -51,6 +51,8 @@ export const SETTINGS_TO_WALK: readonly Parameters<typeof bookingExpirySettings>
   { sweepIntervalMinutes: 180, timerLeadMs: 10_000, shardCount: 200 },
   { publishSettled: true },
   { dashboard: true },
+  { retentionDays: 3_650 },
+  { listSettled: true },
   {
     stage: 'a-stage-of-20-letter',
     kmsKeyArn: KEY,
@@ -61,5 +63,7 @@ export const SETTINGS_TO_WALK: readonly Parameters<typeof bookingExpirySettings>
     sweepIntervalMinutes: 60,
     publishSettled: true,
     dashboard: true,
+    retentionDays: 30,
+    listSettled: true,
   },
 ];

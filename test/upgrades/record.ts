@@ -14,6 +14,8 @@ import {
 } from '@aws-sdk/client-dynamodb-streams';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import type { DynamoDBRecord } from 'aws-lambda';
+import { BookingErasure } from '../../functions/adapters/booking-erasure.ts';
+import { bookingLists } from '../../functions/adapters/booking-lists.ts';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
 import { HeldItems } from '../../functions/adapters/held-items.ts';
@@ -77,6 +79,8 @@ const record = async (): Promise<void> => {
   const api = createBookingsApi({
     store,
     index,
+    newestFirst: bookingLists(bookings, BOOKINGS_SHAPE),
+    deletion: new BookingErasure(bookings, store, BOOKINGS_SHAPE),
     idempotency: new KeyRecords(new DynamoDbTable(raw, nameOf('IdempotencyTable'))),
     sweepPorts: { store: held, index, clock, isPermanent },
     isCronToken: async () => false,
