@@ -21,6 +21,7 @@ import type { RequestBindings } from './api/request.ts';
 import { PATIENCE, queueClient, tableClient } from './runtime/clients.ts';
 import { systemClock } from './runtime/clock.ts';
 import {
+  authorizationFromEnvironment,
   bookingsTableFromEnvironment,
   cronTokenSecretFromEnvironment,
   idempotencyTableFromEnvironment,
@@ -56,6 +57,7 @@ const api = createBookingsApi({
   isCronToken: cronTokenCheck(new SecretsManagerClient(PATIENCE), cronTokenSecretFromEnvironment(), systemClock),
   clock: systemClock,
   telemetry: lambdaTelemetry('bookings-api', []),
+  authorization: authorizationFromEnvironment(),
   settings: timerSettingsFromEnvironment(),
 });
 

@@ -33,6 +33,9 @@ export const ENV = {
   timerLeadMs: 'TIMER_LEAD_MS',
   sweepIntervalMinutes: 'SWEEP_INTERVAL_MINUTES',
   cronTokenSecret: 'CRON_TOKEN_SECRET',
+  /** Absent where the HTTP API takes signed requests. */
+  jwtIssuer: 'JWT_ISSUER',
+  jwtScope: 'JWT_SCOPE',
   eventBus: 'EVENT_BUS_NAME',
   deadLetterQueueUrl: 'DEAD_LETTER_QUEUE_URL',
   givenUpQueueUrl: 'GIVEN_UP_QUEUE_URL',

@@ -102,6 +102,8 @@ export class BookingsApi extends Construct {
         ...expiry.sweepEnvironment,
         ...idempotency.environment,
         [ENV.cronTokenSecret]: cronToken.secretArn,
+        ...(settings.jwtIssuer !== undefined && { [ENV.jwtIssuer]: settings.jwtIssuer }),
+        ...(settings.jwtScope !== undefined && { [ENV.jwtScope]: settings.jwtScope }),
       },
       serviceName,
       key,

@@ -11,7 +11,7 @@ import { bookingJson } from './booking-json.ts';
 import { decodeCursor, decodeCustomerCursor, encodeCursor, encodeCustomerCursor } from './cursor.ts';
 import { etagOf, ifMatchOf } from './etag.ts';
 import { answerOnce, keyOf, keyReused } from './idempotency.ts';
-import { openApiDocument } from './openapi.ts';
+import { type Authorization, deploymentAt, openApiDocument } from './openapi.ts';
 import type {
   BookingDeletion,
   CustomerBookings,
@@ -58,13 +58,14 @@ export interface BookingsApiPorts {
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   readonly settings: TimerSettings;
+  /** What the gateway asks of callers: the document says so. */
+  readonly authorization: Authorization;
 }
 
 /** The API as a Hono app. Its handlers throw Problems; nothing else reaches a client. */
 export const createBookingsApi = (ports: BookingsApiPorts): Hono<{ Bindings: RequestBindings }> => {
   const { store, clock, telemetry } = ports;
   const app = new Hono<{ Bindings: RequestBindings }>();
-  let document: ReturnType<typeof openApiDocument> | undefined;
 
   const handlers: Readonly<Record<RouteName, (context: ApiContext) => Promise<Response> | Response>> = {
     createBooking: (context) => createBooking(context, ports),
@@ -83,8 +84,8 @@ export const createBookingsApi = (ports: BookingsApiPorts): Hono<{ Bindings: Req
     expireBookings: (context) => expireBookings(context, ports),
     health: (context) => context.json({ status: 'ok', time: iso(clock()) }),
     openApi: (context) => {
-      document ??= openApiDocument();
-      return context.json(document);
+      const { origin, hostname } = new URL(context.req.url);
+      return context.json(openApiDocument(deploymentAt(origin, hostname, ports.authorization)));
     },
   };
   const methodsOf = new Map<string, string[]>();
@@ -264,10 +265,10 @@ const positionIn = <Position>(
 };
 
 const noSuchList = (status: ListedStatus): never => {
-  const detail =
-    'must be PENDING or OVERDUE here, or stand beside customerId: this deployment keeps no list of settled and expired ' +
-    'bookings, which -c listSettled=true adds';
-  throw invalidRequest([{ pointer: 'status', detail, received: status }]);
+  throw new Problem(
+    'notFound',
+    `this deployment keeps no list of ${status} bookings: give customerId too, or deploy with -c listSettled=true`,
+  );
 };
 
 const expireBookings = async (context: ApiContext, ports: BookingsApiPorts): Promise<Response> => {

@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import { BOOKING_STATUSES, EXPIRED_BY } from '../core/booking-status.ts';
 import { MAX_HOLD_MS, MIN_HOLD_MS, SECOND_MS } from '../core/hold-time.ts';
+import { PROBLEM_TYPES } from './problem.ts';
 
 /** Largest body, in bytes: details and what is around them. */
 export const MAX_BODY_BYTES = 16_384;
@@ -19,7 +20,7 @@ const MAX_HOLD_SECONDS = MAX_HOLD_MS / SECOND_MS;
 const HOLD_RULE = `must be a whole number from ${MIN_HOLD_SECONDS} to ${MAX_HOLD_SECONDS}`;
 const TIME_RULE = 'must be an ISO 8601 time with Z or an offset, such as 2026-12-01T10:00:00Z';
 const ID_RULE = 'must be 1 to 128 of the characters A-Z a-z 0-9 . _ : ~ -';
-const TIME_PATTERN = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/;
+export const TIME_PATTERN = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/;
 
 const holdSeconds = v.pipe(
   v.number(HOLD_RULE),
@@ -154,8 +155,12 @@ const IDEMPOTENCY_KEY_RULE = 'must be 1 to 255 printable ASCII characters, bare 
  * mark ends with one, and holds others only behind a backslash. The text is the key as it came.
  */
 export const IDEMPOTENCY_KEY_PATTERN =
-  /^(?:"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,253}"|(?![" ])[\x20-\x7e]{0,254}[\x21-\x7e])$/;
-export const idempotencyKey = v.pipe(v.string(), v.regex(IDEMPOTENCY_KEY_PATTERN, IDEMPOTENCY_KEY_RULE));
+  /^(?:"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,253}"|[\x21\x23-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?)$/;
+export const MAX_KEY_LENGTH = 255;
+export const idempotencyKey = v.pipe(
+  v.string(),
+  v.check((key) => key.length <= MAX_KEY_LENGTH && IDEMPOTENCY_KEY_PATTERN.test(key), IDEMPOTENCY_KEY_RULE),
+);
 
 const timestamp = v.pipe(v.string(), v.isoTimestamp());
 const optionalTimestamp = v.optional(timestamp);
@@ -191,9 +196,46 @@ export const bookingPage = v.object({
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 export const sweepResponse = v.object({ expired: count, scheduled: count, remaining: v.boolean() });
 export const healthResponse = v.object({ status: v.literal('ok'), time: timestamp });
-export const problemResponse = v.looseObject({
-  type: v.string(),
+
+/** A problem's members (RFC 9457), with what a problem of one kind says beside them. */
+const problemOf = <Members extends v.ObjectEntries>(type: string, status: number, members: Members) =>
+  v.object({
+    type: v.literal(type),
+    title: v.string(),
+    status: v.literal(status),
+    detail: v.string(),
+    ...members,
+  });
+
+export const fieldError = v.object({
+  pointer: v.pipe(
+    v.string(),
+    v.description('JSON Pointer into the body (RFC 6901), or the name of a header, path or query parameter.'),
+  ),
+  detail: v.pipe(v.string(), v.description('What is allowed.')),
+  received: v.optional(v.pipe(v.unknown(), v.description('What came, cut if it is long.'))),
+});
+
+const { invalidRequest, moveRefused, bookingExists, requestInFlight, sweepFailed } = PROBLEM_TYPES;
+export const invalidRequestProblem = problemOf(invalidRequest, 400, { errors: v.array(fieldError) });
+export const moveRefusedProblem = problemOf(moveRefused, 409, {
+  found: v.pipe(v.string(), v.description('The effective status.')),
+  expiresAt: v.nullable(timestamp),
+  judgedAt: v.pipe(timestamp, v.description('By which time it was judged whether the hold had lapsed.')),
+});
+export const bookingExistsProblem = problemOf(bookingExists, 409, { bookingId: v.string() });
+export const requestInFlightProblem = problemOf(requestInFlight, 409, {});
+export const sweepFailedProblem = problemOf(sweepFailed, 500, {
+  expired: count,
+  scheduled: count,
+  remaining: v.boolean(),
+});
+/** Any problem, by the members that each has. */
+export const problemResponse = v.object({
+  type: v.pipe(v.string(), v.description('What kind of problem it is. It is stable: programs may switch on it.')),
   title: v.string(),
   status: v.pipe(v.number(), v.integer()),
   detail: v.string(),
 });
+/** What API Gateway answers by itself. */
+export const gatewayResponse = v.object({ message: v.string() });

@@ -99,6 +99,7 @@ export const runProcess = async (
           idempotency: { claim: unasked, keep: unasked, release: unasked },
           sweepPorts,
           isCronToken: async () => false,
+          authorization: { kind: 'iam' },
         });
         const answer = await api.fetch(requestOf(task), { caller: 'a customer', remainingMs: () => REMAINING_MS });
         return { kind: 'answered', status: answer.status, json: (await answer.json()) as Record<string, unknown> };

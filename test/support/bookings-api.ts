@@ -30,6 +30,7 @@ export const bookingsApiPorts = (
   sweepPorts: { store: held, index, clock, isPermanent },
   isCronToken: async (token) => token === 'right',
   clock,
+  authorization: { kind: 'iam' },
   telemetry: recordingTelemetry().telemetry,
   settings: { timerLeadMs: 1_000, sweepIntervalMs: 5 * MINUTE_MS },
   ...overrides,

@@ -87,6 +87,7 @@ const record = async (): Promise<void> => {
     clock,
     telemetry,
     settings: SETTINGS,
+    authorization: { kind: 'iam' },
   });
   const ask = async (path: string, init: RequestInit) => {
     const response = await api.request(`/api/v1${path}`, init, { caller: 'customer', remainingMs: () => 25_000 });
