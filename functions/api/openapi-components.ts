@@ -13,7 +13,6 @@ import {
   invalidRequestProblem,
   MAX_BODY_BYTES,
   MAX_ID_LENGTH_IN_PATH,
-  MAX_KEY_LENGTH,
   moveRefusedProblem,
   problemResponse,
   requestInFlightProblem,
@@ -154,7 +153,8 @@ const parameters = {
       'A name for this request, of your choice: 1 to 255 printable ASCII characters, bare or in quotation marks. Repeated ' +
       'within 24 hours by the same caller with the same body, the request is answered as it was first, and nothing is done ' +
       'again. It is refused with 422 for another body, booking or route, and with 409 while the first try is being worked on.',
-    schema: { type: 'string', minLength: 1, maxLength: MAX_KEY_LENGTH, pattern: IDEMPOTENCY_KEY_PATTERN.source },
+    // HTTP takes away the blanks around a header's value.
+    schema: { type: 'string', pattern: IDEMPOTENCY_KEY_PATTERN.source.replace(/^\^(.*)\$$/, '^ *$1 *$') },
   },
   IfMatch: {
     name: 'If-Match',
@@ -162,7 +162,7 @@ const parameters = {
     required: false,
     description:
       'The `ETag` of an earlier answer: the deadline is moved only if the booking is still that one. `*` is any booking.',
-    schema: { type: 'string', minLength: 1, maxLength: 255, pattern: String.raw`^(\*|"[!#-~]*")$` },
+    schema: { type: 'string', pattern: String.raw`^(?:\*|"[!#-~]{0,253}")$` },
   },
 };
 

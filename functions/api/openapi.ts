@@ -1,7 +1,7 @@
 /** The OpenAPI 3.1 document of a deployment. */
 import { components, parameterRef, responseRef, schemaRef } from './openapi-components.ts';
 import { type RouteName, routes } from './routes.ts';
-import { CURSOR_PATTERN, DEFAULT_PAGE_SIZE, LISTED_STATUSES, MAX_PAGE_SIZE } from './schemas.ts';
+import { CURSOR_PATTERN, DEFAULT_PAGE_SIZE, LISTED_STATUSES, MAX_CUSTOMER_LENGTH, MAX_PAGE_SIZE } from './schemas.ts';
 
 /** What the gateway asks of callers. */
 export type Authorization =
@@ -118,7 +118,7 @@ const OPERATIONS: Readonly<Record<RouteName, object>> = {
         name: 'customerId',
         in: 'query',
         description: 'The `customerId` that bookings were created with.',
-        schema: { type: 'string', minLength: 1, maxLength: 128 },
+        schema: { type: 'string', minLength: 1, maxLength: MAX_CUSTOMER_LENGTH },
       },
       {
         name: 'limit',

@@ -88,10 +88,13 @@ const details = v.pipe(
   v.description(`Your own data, kept with the booking: at most ${MAX_DETAILS_BYTES} bytes of JSON.`),
 );
 
-const CUSTOMER_RULE = 'must be 1 to 128 characters of well-formed Unicode, without control characters';
+export const MAX_CUSTOMER_LENGTH = 128;
+const CUSTOMER_RULE = `must be 1 to ${MAX_CUSTOMER_LENGTH} characters of well-formed Unicode`;
 const customerIdText = v.pipe(
   v.string(CUSTOMER_RULE),
-  v.regex(/^[^\p{Cc}\p{Cs}]{1,128}$/u, CUSTOMER_RULE),
+  v.minLength(1, CUSTOMER_RULE),
+  v.maxLength(MAX_CUSTOMER_LENGTH, CUSTOMER_RULE),
+  v.check((text) => text.isWellFormed(), CUSTOMER_RULE),
   v.description('Whose booking it is, in your own words: bookings can be listed by it.'),
 );
 

@@ -164,7 +164,7 @@ describe('lists of a customer’s bookings', () => {
     expect((await of('ann', `&cursor=${pending}`)).status).toBe(400);
   });
 
-  test.each([[''], ['x'.repeat(129)], ['a\u0000b'], [7], [null]])('refuse %j as a customer', async (customerId) => {
+  test.each([[''], ['x'.repeat(129)], ['\ud800'], [7], [null]])('refuse %j as a customer', async (customerId) => {
     const { status, body } = await call('POST', '/bookings', { holdSeconds: 60, customerId });
     expect([status, body.errors[0].pointer]).toEqual([400, '/customerId']);
   });
