@@ -52,11 +52,30 @@ const schemas = (): Record<string, object> => {
     overrideSchema: ({ valibotSchema, jsonSchema }) =>
       valibotSchema.type === 'custom' ? { ...jsonSchema, type: 'object', additionalProperties: true } : undefined,
   });
-  const either = { oneOf: [{ required: ['holdSeconds'] }, { required: ['expiresAt'] }] };
+  const plain = Object.fromEntries(
+    Object.entries(made).map(([name, schema]) => [name, plainer(schema) as ObjectSchema]),
+  );
+  return { ...plain, ...eitherOf('CreateBooking', plain), ...eitherOf('ExtendBooking', plain) };
+};
+
+interface ObjectSchema {
+  readonly properties: Readonly<Record<string, object>>;
+}
+
+/**
+ * A request that has either `holdSeconds` or `expiresAt`, as two schemas of their own: generated clients then have a type for each,
+ * and one for both.
+ */
+const eitherOf = (name: string, { [name]: schema }: Readonly<Record<string, ObjectSchema>>): Record<string, object> => {
+  const having = (kept: string, left: string): object => {
+    const { [left]: _, ...properties } = schema?.properties ?? {};
+    return { ...schema, properties, required: [kept] };
+  };
+  const [forSeconds, untilTime] = [`${name}ForSeconds`, `${name}UntilTime`];
   return {
-    ...Object.fromEntries(Object.entries(made).map(([name, schema]) => [name, plainer(schema)])),
-    CreateBooking: { ...(plainer(made.CreateBooking) as object), ...either },
-    ExtendBooking: { ...(plainer(made.ExtendBooking) as object), ...either },
+    [forSeconds]: having('holdSeconds', 'expiresAt'),
+    [untilTime]: having('expiresAt', 'holdSeconds'),
+    [name]: { oneOf: [schemaRef(forSeconds), schemaRef(untilTime)] },
   };
 };
 

@@ -268,7 +268,8 @@ const securityOf = (authorization: Authorization) => {
             description: `A token of ${authorization.issuer} with the scope ${authorization.scope}.`,
           },
         },
-        security: [{ jwt: [authorization.scope] }],
+        // Not every tool knows yet that OpenAPI 3.1 lets a bearer scheme name what it requires: the description does.
+        security: [{ jwt: [] }],
       };
     case 'none':
       return { securitySchemes: { cronToken }, security: [] };

@@ -3,6 +3,7 @@
 import datetime
 import sys
 from http import HTTPStatus
+from typing import TypeVar
 
 from generated import Client
 from generated.api.bookings import (
@@ -16,24 +17,28 @@ from generated.api.bookings import (
 from generated.models import (
     Booking,
     BookingPage,
-    CreateBooking,
-    CreateBookingDetails,
-    ExtendBooking,
+    CreateBookingForSeconds,
+    CreateBookingForSecondsDetails,
+    CreateBookingUntilTime,
+    ExtendBookingForSeconds,
     InvalidRequest,
     MoveRefused,
 )
 from generated.types import Response
 
 
-def etag_of(response: Response[object]) -> str:
+T = TypeVar("T")
+
+
+def etag_of(response: Response[T]) -> str:
     return response.headers["etag"]
 
 
 def main(url: str, prefix: str) -> None:
     client = Client(base_url=url)
-    details = CreateBookingDetails()
+    details = CreateBookingForSecondsDetails()
     details["seat"] = "7A"
-    body = CreateBooking(booking_id=f"{prefix}-1", hold_seconds=600, customer_id=prefix, details=details)
+    body = CreateBookingForSeconds(booking_id=f"{prefix}-1", hold_seconds=600, customer_id=prefix, details=details)
     created = create_booking.sync_detailed(client=client, body=body, idempotency_key=f"{prefix}-create")
     assert created.status_code == HTTPStatus.CREATED, created
     booking = created.parsed
@@ -42,16 +47,20 @@ def main(url: str, prefix: str) -> None:
     again = create_booking.sync_detailed(client=client, body=body, idempotency_key=f"{prefix}-create")
     assert again.content == created.content
 
-    invalid = create_booking.sync(client=client, body=CreateBooking(hold_seconds=0))
+    invalid = create_booking.sync(client=client, body=CreateBookingForSeconds(hold_seconds=0))
     assert isinstance(invalid, InvalidRequest), invalid
     assert invalid.errors[0].pointer == "/holdSeconds"
 
+    in_an_hour = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)
+    until = create_booking.sync(client=client, body=CreateBookingUntilTime(expires_at=in_an_hour))
+    assert isinstance(until, Booking) and until.status == "PENDING", until
+
     extended = extend_booking.sync_detailed(
-        booking.booking_id, client=client, body=ExtendBooking(hold_seconds=900), if_match=etag_of(created)
+        booking.booking_id, client=client, body=ExtendBookingForSeconds(hold_seconds=900), if_match=etag_of(created)
     )
     assert extended.status_code == HTTPStatus.OK, extended
     stale = extend_booking.sync_detailed(
-        booking.booking_id, client=client, body=ExtendBooking(hold_seconds=999), if_match=etag_of(created)
+        booking.booking_id, client=client, body=ExtendBookingForSeconds(hold_seconds=999), if_match=etag_of(created)
     )
     assert stale.status_code == HTTPStatus.PRECONDITION_FAILED, stale
 
