@@ -1,6 +1,6 @@
 /** Finds imports that the rules forbid. */
 import { globSync, readFileSync } from 'node:fs';
-import { dirname, join, matchesGlob, normalize } from 'node:path';
+import { dirname, join, matchesGlob, normalize, sep } from 'node:path';
 
 export type Rules = Readonly<Record<string, readonly string[]>>;
 
@@ -18,6 +18,8 @@ export const sourceFiles = (projectDirectory: string): string[] => {
         ? [each]
         : globSync('**/*.ts', { cwd: join(projectDirectory, each) }).map((file) => join(each, file)),
     )
+    // Tools that some tests bring with them are nobody's source.
+    .filter((file) => !file.split(sep).includes('node_modules'))
     .filter((file) => !(exclude as string[]).some((each) => file.startsWith(`${each}/`)));
 };
 
