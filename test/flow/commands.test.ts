@@ -228,13 +228,17 @@ describe('npm run bookings', () => {
     expect((await bookings('list')).out).toContain('by-hand');
     expect((await bookings('confirm', 'by-hand')).out).toContain('CONFIRMED');
     expect((await bookings('cancel', 'by-hand')).out).toContain('CANCELLED');
+    const deleted = JSON.parse((await bookings('delete', 'by-hand', '--json')).out);
+    expect(deleted).toMatchObject({ bookingId: 'by-hand', deleted: true });
+    const again = await bookings('delete', 'by-hand');
+    expect([again.code, again.err]).toEqual([1, expect.stringContaining('there is no booking by-hand')]);
     const refused = await bookings('confirm', 'by-hand');
     expect(refused.err).toContain('refused: the booking is CANCELLED');
     expect(refused.code).toBe(1);
   });
 
   test.each([
-    [['fly'], 'the command must be one of create, get, list, confirm, cancel, extend, got "fly"'],
+    [['fly'], 'the command must be one of create, get, list, confirm, cancel, extend, delete, got "fly"'],
     [['get'], 'get needs the id of a booking'],
     [['create', '--hold-seconds', '0'], '--hold-seconds must be a whole number from 1 to 31622400, got 0'],
     [['create', '--hold-seconds', 'ten'], '--hold-seconds must be a whole number from 1 to 31622400, got "ten"'],
