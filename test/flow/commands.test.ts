@@ -220,7 +220,7 @@ describe('npm run expire-bookings -- --every', () => {
 describe('npm run bookings', () => {
   const bookings = (...args: string[]) => run('commands/bookings.ts', [...args, ...onTable()]);
 
-  test('creates, shows, extends, lists, confirms and cancels', async () => {
+  test('creates, shows, extends, lists, confirms, cancels and deletes', async () => {
     const created = await bookings('create', 'by-hand', '--hold-seconds', '600', '--details', '{"seat":1}', '--json');
     expect(JSON.parse(created.out)).toMatchObject({ bookingId: 'by-hand', status: 'PENDING', details: { seat: 1 } });
     expect((await bookings('get', 'by-hand')).out).toMatch(/^PENDING {4}\S+Z {2}by-hand {2}59\d\.\d{3} s left\n$/);
@@ -228,13 +228,13 @@ describe('npm run bookings', () => {
     expect((await bookings('list')).out).toContain('by-hand');
     expect((await bookings('confirm', 'by-hand')).out).toContain('CONFIRMED');
     expect((await bookings('cancel', 'by-hand')).out).toContain('CANCELLED');
+    const refused = await bookings('confirm', 'by-hand');
+    expect(refused.err).toContain('refused: the booking is CANCELLED');
+    expect(refused.code).toBe(1);
     const deleted = JSON.parse((await bookings('delete', 'by-hand', '--json')).out);
     expect(deleted).toMatchObject({ bookingId: 'by-hand', deleted: true });
     const again = await bookings('delete', 'by-hand');
     expect([again.code, again.err]).toEqual([1, expect.stringContaining('there is no booking by-hand')]);
-    const refused = await bookings('confirm', 'by-hand');
-    expect(refused.err).toContain('refused: the booking is CANCELLED');
-    expect(refused.code).toBe(1);
   });
 
   test.each([
