@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import * as v from 'valibot';
 import { type BookingJson, bookingJson } from '../functions/api/booking-json.ts';
 import { createRequest, extendRequest, requestedDeadlineMs } from '../functions/api/schemas.ts';
-import type { MoveOutcome } from '../functions/core/booking-status.ts';
+import { effectiveStatus, type MoveOutcome } from '../functions/core/booking-status.ts';
 import { EARLIEST_DEADLINE_MS, LATEST_DEADLINE_MS, MAX_HOLD_MS, MIN_HOLD_MS } from '../functions/core/hold-time.ts';
 import { iso, systemClock } from '../functions/runtime/clock.ts';
 import { parseOptions, UsageError } from '../terminal/usage.ts';
@@ -18,6 +18,7 @@ const USAGE = `Usage: npm run bookings -- <command> [options]
   confirm <id>           it was paid
   cancel <id>
   extend <id>            a new deadline, with --hold-seconds or --expires-at
+  delete <id>            a booking that is settled or expired
 
   --hold-seconds <n>     length of the hold from now on: 1 to 31622400
   --expires-at <time>    the deadline, ISO 8601 with Z or an offset
@@ -192,6 +193,21 @@ const COMMANDS: Record<string, { readonly takesId: 'always' | 'maybe' | 'never';
         const extend = (nowMs: number) => connection.store.extend(bookingId, holdMsOf(request, nowMs), nowMs);
         await makeMove(extend, bookingId, options, connection);
       };
+    },
+  },
+  delete: {
+    takesId: 'always',
+    command: (bookingId, options) => async (connection) => {
+      const nowMs = systemClock();
+      const outcome = await connection.deletion.delete(bookingId, nowMs);
+      if (outcome.kind === 'missing') throw new Error(`there is no booking ${bookingId}`);
+      if (outcome.kind === 'refused') {
+        show(bookingJson(outcome.booking, nowMs), options, connection);
+        throw new Error(`refused: the booking is ${effectiveStatus(outcome.booking, nowMs)}, and may still be paid`);
+      }
+      console.log(
+        options.json ? JSON.stringify({ bookingId, deleted: true, ...connection.place }) : `deleted    ${bookingId}`,
+      );
     },
   },
 };

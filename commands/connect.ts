@@ -7,6 +7,7 @@ import {
   ListTagsOfResourceCommand,
 } from '@aws-sdk/client-dynamodb';
 import type { SQSClient, SQSClientConfig } from '@aws-sdk/client-sqs';
+import { BookingErasure } from '../functions/adapters/booking-erasure.ts';
 import { BookingStore } from '../functions/adapters/booking-store.ts';
 import { DynamoDbTable } from '../functions/adapters/dynamodb-table.ts';
 import { HeldItems } from '../functions/adapters/held-items.ts';
@@ -18,7 +19,7 @@ import { MINUTE_MS, SECOND_MS, type TimerSettings } from '../functions/core/hold
 import { MAX_SHARDS } from '../functions/core/pending-shard.ts';
 import type { SweepScheduling } from '../functions/core/ports.ts';
 import { queueClient, tableClient } from '../functions/runtime/clients.ts';
-import { BOOKINGS_SHAPE } from '../functions/table/shape.ts';
+import { type Afterwards, bookingsTable, tableShape } from '../functions/table/shape.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../local/account.ts';
 import { readServiceFile, shownServiceFile } from '../service/runtime-file.ts';
 import { seeHelp, UsageError, WRONG_USAGE } from '../terminal/usage.ts';
@@ -50,6 +51,7 @@ export interface ConnectOptions {
 
 export interface Connection {
   readonly store: BookingStore;
+  readonly deletion: BookingErasure;
   readonly held: HeldItems;
   readonly index: PendingIndex;
   readonly place: Place;
@@ -100,15 +102,18 @@ export const connect = async (options: ConnectOptions, purpose: 'write' | 'look'
   }
   const client = tableClient(dynamodb);
   const bookings = new DynamoDbTable(client, table);
+  const shape = tableShape(bookingsTable(afterwardsIn(tags, shardCount)));
+  const store = new BookingStore(bookings, shardCount, shape);
   const sqsClient = queueClient(sqs);
   const stateTable = tags.get(TABLE_TAGS.sweepStateTable);
   const queueUrl = tags.get(TABLE_TAGS.timerQueueUrl);
   const queue = queueUrl === undefined ? undefined : new TimerSender(sqsClient, queueUrl);
   return {
-    store: new BookingStore(bookings, shardCount),
-    held: new HeldItems(bookings, BOOKINGS_SHAPE),
+    store,
+    deletion: new BookingErasure(bookings, store, shape),
+    held: new HeldItems(bookings, shape),
     // All that are legal: the count may have been lowered since a booking was written.
-    index: new PendingIndex(bookings, BOOKINGS_SHAPE, MAX_SHARDS),
+    index: new PendingIndex(bookings, shape, MAX_SHARDS),
     shardCount,
     settings: {
       timerLeadMs: Number(tags.get(TABLE_TAGS.timerLeadMs) ?? SECOND_MS),
@@ -129,6 +134,15 @@ export const connect = async (options: ConnectOptions, purpose: 'write' | 'look'
         .filter(([name]) => name.startsWith(DEAD_LETTERS_TAG_PREFIX))
         .map(([name, url]) => [name.slice(DEAD_LETTERS_TAG_PREFIX.length), url]),
     ),
+  };
+};
+
+/** What the table's stack has it keep of bookings that are settled or expired. */
+const afterwardsIn = (tags: ReadonlyMap<string, string>, shardCount: number): Afterwards => {
+  const days = tags.get(TABLE_TAGS.retentionDays);
+  return {
+    ...(days !== undefined && { purgeAfterDays: Number(days) }),
+    ...(tags.has(TABLE_TAGS.listSettled) && { listShards: shardCount }),
   };
 };
 

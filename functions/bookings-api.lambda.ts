@@ -2,71 +2,78 @@
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { Hono } from 'hono';
 import { handle, type LambdaContext, type LambdaEvent } from 'hono/aws-lambda';
+import { BookingErasure } from './adapters/booking-erasure.ts';
+import { bookingLists } from './adapters/booking-lists.ts';
 import { BookingStore } from './adapters/booking-store.ts';
 import { cronTokenCheck } from './adapters/cron-token.ts';
 import { DynamoDbTable } from './adapters/dynamodb-table.ts';
 import { HeldItems } from './adapters/held-items.ts';
+import { KeyRecords } from './adapters/key-records.ts';
 import { PendingIndex } from './adapters/pending-index.ts';
 import { isPermanent } from './adapters/permanent-error.ts';
 import { sweepScheduling } from './adapters/sweep-scheduling.ts';
 import { TimerSender } from './adapters/timer-sender.ts';
 import { createBookingsApi } from './api/bookings-api.ts';
+import { callerOf } from './api/caller.ts';
+import { IDEMPOTENCY_KEY } from './api/idempotency.ts';
 import { Problem } from './api/problem.ts';
 import type { RequestBindings } from './api/request.ts';
 import { PATIENCE, queueClient, tableClient } from './runtime/clients.ts';
 import { systemClock } from './runtime/clock.ts';
 import {
+  authorizationFromEnvironment,
   bookingsTableFromEnvironment,
   cronTokenSecretFromEnvironment,
+  idempotencyTableFromEnvironment,
   shardCountFromEnvironment,
   sweepStateTableFromEnvironment,
+  tableShapeFromEnvironment,
   timerQueueUrlFromEnvironment,
   timerSettingsFromEnvironment,
 } from './runtime/environment.ts';
 import { lambdaTelemetry } from './runtime/telemetry.ts';
-import { BOOKINGS_SHAPE } from './table/shape.ts';
 
 const client = tableClient();
 const bookings = new DynamoDbTable(client, bookingsTableFromEnvironment());
 const sweepState = new DynamoDbTable(client, sweepStateTableFromEnvironment());
 const shardCount = shardCountFromEnvironment();
-const store = new BookingStore(bookings, shardCount);
-const index = new PendingIndex(bookings, BOOKINGS_SHAPE, shardCount);
+const shape = tableShapeFromEnvironment();
+const store = new BookingStore(bookings, shardCount, shape);
+const index = new PendingIndex(bookings, shape, shardCount);
 
 const api = createBookingsApi({
   store,
   index,
+  newestFirst: bookingLists(bookings, shape),
+  deletion: new BookingErasure(bookings, store, shape),
   sweepPorts: {
-    store: new HeldItems(bookings, BOOKINGS_SHAPE),
+    store: new HeldItems(bookings, shape),
     index,
     scheduling: sweepScheduling(new TimerSender(queueClient(), timerQueueUrlFromEnvironment()), sweepState),
     clock: systemClock,
     isPermanent,
   },
+  idempotency: new KeyRecords(new DynamoDbTable(client, idempotencyTableFromEnvironment())),
   isCronToken: cronTokenCheck(new SecretsManagerClient(PATIENCE), cronTokenSecretFromEnvironment(), systemClock),
   clock: systemClock,
   telemetry: lambdaTelemetry('bookings-api', []),
+  authorization: authorizationFromEnvironment(),
   settings: timerSettingsFromEnvironment(),
 });
 
 /** An event of an HTTP API, payload format 2.0. */
 type GatewayEvent = Extract<LambdaEvent, { readonly rawPath: string }>;
 
-/** Who the gateway's authorizer found the caller to be: the IAM identity, or the JWT's subject. */
-const callerOf = ({ requestContext }: GatewayEvent): string => {
-  // Absent on a route without an authorizer, whatever the type says.
-  const { iam, jwt } = requestContext.authorizer ?? {};
-  const { iss = '', sub } = jwt?.claims ?? {};
-  return sub === undefined ? (iam?.userArn ?? '') : `${iss}#${sub}`;
-};
-
 /** The API behind the gateway: what the gateway and Lambda know beside the request goes with it. */
 const behindGateway = new Hono<{ Bindings: { readonly event: GatewayEvent; readonly lambdaContext: LambdaContext } }>();
 behindGateway.all('*', ({ req, env: { event, lambdaContext } }) => {
   const bindings: RequestBindings = {
-    caller: callerOf(event),
+    // Absent on a route without an authorizer, whatever the type says.
+    caller: callerOf(event.requestContext.authorizer ?? {}),
     remainingMs: () => lambdaContext.getRemainingTimeInMillis(),
   };
+  // Hono leaves out headers without a value; an empty idempotency key is to be refused, not ignored.
+  if (event.headers[IDEMPOTENCY_KEY] === '') req.raw.headers.set(IDEMPOTENCY_KEY, '');
   return api.fetch(req.raw, bindings);
 });
 const answer = handle(behindGateway);
@@ -81,7 +88,7 @@ export const handler = async (event: GatewayEvent, context: LambdaContext) => {
       'methodNotAllowed',
       `${method} is not allowed anywhere`,
       {},
-      { allow: 'GET, POST' },
+      { allow: 'GET, POST, DELETE' },
     ).toResponse();
     return { statusCode: refusal.status, headers: Object.fromEntries(refusal.headers), body: await refusal.text() };
   }

@@ -14,17 +14,28 @@ export const SWEEP_STATE_ATTRIBUTES = {
 export const SWEEP_STATE_ID = 'sweep';
 export const PATROL_STATE_ID = 'patrol';
 
+/** Attributes of the table of idempotency keys that the template names. */
+export const IDEMPOTENCY_ATTRIBUTES = {
+  recordId: 'recordId',
+  /** When DynamoDB may delete the record, epoch seconds: the table's time to live. */
+  purgeAt: 'purgeAt',
+} as const;
+
 /** Environment variables of the Lambdas. Lambda asks for names of at least two characters. */
 export const ENV = {
   bookingsTable: 'BOOKINGS_TABLE',
   /** The table's shape as JSON (functions/table/shape.ts). Absent for the bookings table of this service. */
   tableShape: 'TABLE_SHAPE',
   sweepStateTable: 'SWEEP_STATE_TABLE',
+  idempotencyTable: 'IDEMPOTENCY_TABLE',
   timerQueueUrl: 'TIMER_QUEUE_URL',
   shardCount: 'SHARD_COUNT',
   timerLeadMs: 'TIMER_LEAD_MS',
   sweepIntervalMinutes: 'SWEEP_INTERVAL_MINUTES',
   cronTokenSecret: 'CRON_TOKEN_SECRET',
+  /** Absent where the HTTP API takes signed requests. */
+  jwtIssuer: 'JWT_ISSUER',
+  jwtScope: 'JWT_SCOPE',
   eventBus: 'EVENT_BUS_NAME',
   deadLetterQueueUrl: 'DEAD_LETTER_QUEUE_URL',
   givenUpQueueUrl: 'GIVEN_UP_QUEUE_URL',
@@ -41,6 +52,10 @@ export const TABLE_TAGS = {
   timerQueueUrl: 'booking-expiry:timer-queue-url',
   sweepStateTable: 'booking-expiry:sweep-state-table',
   alarmPrefix: 'booking-expiry:alarm-prefix',
+  /** Present where bookings are deleted some time after they were settled or expired. */
+  retentionDays: 'booking-expiry:retention-days',
+  /** Present where there is a list of settled and expired bookings. */
+  listSettled: 'booking-expiry:list-settled',
 } as const;
 
 /** Begins the tag of each dead-letter queue; what follows is the name that its alarm and the runbook use. */

@@ -2,7 +2,7 @@ import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps, Tags } from
 import { Key } from 'aws-cdk-lib/aws-kms';
 import type { Construct, IConstruct } from 'constructs';
 import { DEAD_LETTERS_TAG_PREFIX, TABLE_TAGS } from '../functions/contract.ts';
-import { BOOKINGS_TABLE } from '../functions/table/shape.ts';
+import { type Afterwards, bookingsTable } from '../functions/table/shape.ts';
 import { BookingExpiry } from './booking-expiry.ts';
 import { BookingTable } from './booking-table.ts';
 import { BookingsApi } from './bookings-api.ts';
@@ -27,10 +27,14 @@ export class BookingExpiryStack extends Stack {
       settings.removalPolicy === 'destroy' ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE;
     const serviceName = this.stackName;
 
-    const bookings = new BookingTable(this, 'Bookings', { removalPolicy, key });
+    const bookings = new BookingTable(this, 'Bookings', {
+      removalPolicy,
+      forgets: settings.retentionDays !== undefined,
+      key,
+    });
     // By this id what is below it has the logical ids that it would have here: those that were deployed before it was there.
     const expiry = new BookingExpiry(this, 'Default', {
-      ...BOOKINGS_TABLE,
+      ...bookingsTable(afterwardsOf(settings)),
       table: bookings.table,
       events: { settled: settings.publishSettled },
       alarms: { ...(settings.alarmEmail !== undefined && { email: settings.alarmEmail }) },
@@ -42,7 +46,9 @@ export class BookingExpiryStack extends Stack {
       removalPolicy,
       serviceName,
     });
+    bookings.addLists(settings.listSettled);
     const api = new BookingsApi(this, 'BookingsApi', { bookings: bookings.table, expiry, settings, serviceName, key });
+    bookings.grantLists(api.lambda, settings.listSettled);
     expiry.alarms?.add({
       name: 'api-errors',
       description: 'The HTTP API answers requests with 500 or 503, for ten minutes on end.',
@@ -57,11 +63,18 @@ export class BookingExpiryStack extends Stack {
   }
 }
 
+/** What bookings get when they are settled or expire. */
+const afterwardsOf = ({ retentionDays, listSettled, shardCount }: BookingExpirySettings): Afterwards => ({
+  ...(retentionDays !== undefined && { purgeAfterDays: retentionDays }),
+  ...(listSettled && { listShards: shardCount }),
+});
+
 /** For what carries data or is named by operators. */
 const keepLogicalIds = (bookings: BookingTable, expiry: BookingExpiry, api: BookingsApi): void => {
   const kept: Record<string, IConstruct | undefined> = {
     BookingsTable: bookings.table,
     SweepStateTable: expiry.sweepStateTable,
+    IdempotencyTable: api.idempotencyTable,
     TimerQueue: expiry.timerQueue,
     TimerDeadLetterQueue: expiry.deadLetterQueues.timer,
     ScheduleExpiryDeadLetterQueue: expiry.deadLetterQueues['schedule-expiry'],
@@ -89,6 +102,8 @@ const noteInTags = ({ table }: BookingTable, expiry: BookingExpiry, settings: Bo
     [TABLE_TAGS.timerQueueUrl]: expiry.timerQueue.queueUrl,
     [TABLE_TAGS.sweepStateTable]: expiry.sweepStateTable.tableName,
     [TABLE_TAGS.alarmPrefix]: expiry.alarms?.prefix,
+    [TABLE_TAGS.retentionDays]: settings.retentionDays?.toString(),
+    [TABLE_TAGS.listSettled]: settings.listSettled ? 'true' : undefined,
   };
   for (const [name, queue] of Object.entries(expiry.deadLetterQueues)) {
     notes[`${DEAD_LETTERS_TAG_PREFIX}${name}`] = queue.queueUrl;

@@ -22,6 +22,7 @@ import { ENV } from '../functions/contract.ts';
 import type { BookingExpiry } from './booking-expiry.ts';
 import { acceptFinding } from './findings.ts';
 import { allow } from './grants.ts';
+import { IdempotencyTable } from './idempotency-table.ts';
 import { NodeFunction, type NodeFunctionProps } from './node-function.ts';
 import type { BookingExpirySettings } from './settings.ts';
 
@@ -70,6 +71,8 @@ export class BookingsApi extends Construct {
   readonly api: HttpApi;
   /** Made by the stack, read by the Lambda when it is used: rotated without a deployment. */
   readonly cronToken: Secret;
+  /** Answers to requests with an idempotency key. */
+  readonly idempotencyTable: Table;
   /** Requests that were answered with 500 or more: the Lambda itself counts no error for them. */
   readonly serverErrors: Metric;
 
@@ -88,18 +91,27 @@ export class BookingsApi extends Construct {
     );
     this.cronToken = cronToken;
 
+    const idempotency = new IdempotencyTable(this, 'Idempotency', { key });
+    this.idempotencyTable = idempotency.table;
     const lambda = new NodeFunction(this, 'BookingsApiFunction', {
       entry: 'bookings-api',
       // API Gateway gives up after 30 seconds (Amazon API Gateway Developer Guide, HTTP API quotas).
       timeout: Duration.seconds(29),
       memorySize: 512,
-      environment: { ...expiry.sweepEnvironment, [ENV.cronTokenSecret]: cronToken.secretArn },
+      environment: {
+        ...expiry.sweepEnvironment,
+        ...idempotency.environment,
+        [ENV.cronTokenSecret]: cronToken.secretArn,
+        ...(settings.jwtIssuer !== undefined && { [ENV.jwtIssuer]: settings.jwtIssuer }),
+        ...(settings.jwtScope !== undefined && { [ENV.jwtScope]: settings.jwtScope }),
+      },
       serviceName,
       key,
     });
     this.lambda = lambda;
     expiry.grantSweep(lambda);
-    allow(lambda, bookings.tableArn, 'dynamodb:GetItem', 'dynamodb:PutItem');
+    allow(lambda, bookings.tableArn, 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem');
+    idempotency.grantKeep(lambda);
     expiry.grantSchedule(lambda);
     allow(lambda, cronToken.secretArn, 'secretsmanager:GetSecretValue');
 
@@ -130,7 +142,14 @@ export class BookingsApi extends Construct {
     // ANY, so that a wrong method gets the API's own answer. Browsers are not served: nobody has to answer a preflight.
     const methods = [HttpMethod.ANY];
     for (const path of [BOOKINGS_PATH, `${BOOKINGS_PATH}/{proxy+}`]) {
-      api.addRoutes({ path, methods, integration, authorizer });
+      api.addRoutes({
+        path,
+        methods,
+        integration,
+        authorizer,
+        // Without a scope, every token of the issuer would do, a customer's too.
+        ...(settings.jwtScope !== undefined && { authorizationScopes: [settings.jwtScope] }),
+      });
     }
     const open = OPEN_PATHS.flatMap(([path, reason]) => {
       const routes = api.addRoutes({ path, methods, integration });

@@ -24,5 +24,5 @@ export class InvalidSettingError extends Error {
   override readonly name = 'InvalidSettingError';
 }
 
-export const isWithin = (value: unknown, { min, max }: Limit): value is number =>
+export const isWithin = (value: unknown, { min, max }: Pick<Limit, 'min' | 'max'>): value is number =>
   typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max;

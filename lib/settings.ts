@@ -26,16 +26,25 @@ export interface BookingExpirySettings {
   readonly removalPolicy: BookingRemovalPolicy;
   /** Whether BookingConfirmed and BookingCancelled are published too, beside BookingExpired. @default false */
   readonly publishSettled: boolean;
+  /**
+   * Whether settled and expired bookings can be listed by status too. Each of them costs a write unit more for it.
+   * @default false
+   */
+  readonly listSettled: boolean;
+  /** Whole days after which a booking that is settled or expired is deleted, 1 to 3650. @default - never */
+  readonly retentionDays?: number;
   /** Whether there is a dashboard, for 3 USD a month. @default false */
   readonly dashboard: boolean;
   /** Who gets the alarms by e-mail. @default - nobody, until somebody subscribes to the topic */
   readonly alarmEmail?: string;
   /** A customer-managed KMS key for the tables, the queues and the secret, by ARN. @default - keys that AWS owns */
   readonly kmsKeyArn?: string;
-  /** Issuer of the JWTs that the HTTP API takes, an https URL; only together with `jwtAudience`. @default - IAM (SigV4) */
+  /** Issuer of the JWTs that the HTTP API takes, an https URL; only together with the two below. @default - IAM (SigV4) */
   readonly jwtIssuer?: string;
   /** Audiences of those JWTs, separated by commas. @default - IAM (SigV4) */
   readonly jwtAudience?: readonly string[];
+  /** The scope that each of those JWTs must have: one that only back ends get. @default - IAM (SigV4) */
+  readonly jwtScope?: string;
 }
 
 const SETTING_NAMES: (keyof BookingExpirySettings)[] = [
@@ -45,14 +54,20 @@ const SETTING_NAMES: (keyof BookingExpirySettings)[] = [
   'shardCount',
   'removalPolicy',
   'publishSettled',
+  'listSettled',
+  'retentionDays',
   'dashboard',
   'alarmEmail',
   'kmsKeyArn',
   'jwtIssuer',
   'jwtAudience',
+  'jwtScope',
 ];
 
 const DEFAULT_STAGE = 'dev';
+
+/** Days that a booking may be kept for. It has no default: without the setting it is kept for good. */
+const RETENTION_DAYS: Pick<Limit, 'min' | 'max'> = { min: 1, max: 3_650 };
 
 /**
  * Checks settings and fills in defaults. Numbers may come as text, as `-c` gives them.
@@ -84,9 +99,16 @@ export const bookingExpirySettings = (
   if (jwtIssuer !== undefined && (typeof jwtIssuer !== 'string' || !/^https:\/\/[^\s]+$/.test(jwtIssuer))) {
     throw refused('jwtIssuer', 'be an https URL', jwtIssuer);
   }
-  if ((jwtIssuer === undefined) !== (jwtAudience === undefined)) {
-    throw new InvalidSettingError('jwtIssuer and jwtAudience must be given together, got only one of them');
+  const { jwtScope } = given;
+  // A scope of RFC 6749, 3.3; API Gateway takes them one by one.
+  if (jwtScope !== undefined && (typeof jwtScope !== 'string' || !/^[\x21\x23-\x5b\x5d-\x7e]{1,64}$/.test(jwtScope))) {
+    throw refused(
+      'jwtScope',
+      'be one scope of 1 to 64 characters, without spaces, quotation marks and backslashes',
+      jwtScope,
+    );
   }
+  requireTogether({ jwtIssuer, jwtAudience, jwtScope });
   return {
     stage,
     sweepIntervalMinutes: wholeNumber('sweepIntervalMinutes', given.sweepIntervalMinutes, SWEEP_INTERVAL_MINUTES),
@@ -94,12 +116,27 @@ export const bookingExpirySettings = (
     shardCount: wholeNumber('shardCount', given.shardCount, SHARD_COUNT),
     removalPolicy,
     publishSettled: flag('publishSettled', given.publishSettled),
+    listSettled: flag('listSettled', given.listSettled),
+    ...(given.retentionDays !== undefined && {
+      retentionDays: wholeNumber('retentionDays', given.retentionDays, RETENTION_DAYS),
+    }),
     dashboard: flag('dashboard', given.dashboard),
     ...(kmsKeyArn !== undefined && { kmsKeyArn }),
     ...(alarmEmail !== undefined && { alarmEmail }),
     ...(jwtIssuer !== undefined && { jwtIssuer }),
     ...(jwtAudience && { jwtAudience }),
+    ...(jwtScope !== undefined && { jwtScope }),
   };
+};
+
+/** @throws InvalidSettingError if some of these are given and others are not */
+const requireTogether = (settings: Readonly<Record<string, unknown>>): void => {
+  const names = Object.keys(settings);
+  const got = names.filter((name) => settings[name] !== undefined);
+  if (got.length === 0 || got.length === names.length) return;
+  throw new InvalidSettingError(
+    `${names.slice(0, -1).join(', ')} and ${names.at(-1)} must be given together, got only ${got.join(' and ')}`,
+  );
 };
 
 const list = (name: string, given: unknown, item: RegExp, rule: string): string[] | undefined => {
@@ -128,8 +165,8 @@ export const settingsFromContext = (scope: IConstruct): BookingExpirySettings =>
   return bookingExpirySettings(Object.fromEntries(SETTING_NAMES.map((name) => [name, given[name]])));
 };
 
-const wholeNumber = (name: string, given: unknown, limit: Limit): number => {
-  if (given === undefined) return limit.default;
+const wholeNumber = (name: string, given: unknown, limit: Pick<Limit, 'min' | 'max'> & Partial<Limit>): number => {
+  if (given === undefined && limit.default !== undefined) return limit.default;
   const value = typeof given === 'string' && /^\d+$/.test(given) ? Number(given) : given;
   if (!isWithin(value, limit)) throw refused(name, `be a whole number from ${limit.min} to ${limit.max}`, given);
   return value;

@@ -76,7 +76,10 @@ export const SUPPORTED_TYPES: Readonly<Record<string, Support>> = {
     inert: ['Tags'],
   },
   'AWS::ApiGatewayV2::Api': { used: ['ProtocolType'], inert: ['Name', 'Tags'] },
-  'AWS::ApiGatewayV2::Route': { used: ['ApiId', 'RouteKey', 'Target'], inert: ['AuthorizationType', 'AuthorizerId'] },
+  'AWS::ApiGatewayV2::Route': {
+    used: ['ApiId', 'RouteKey', 'Target'],
+    inert: ['AuthorizationScopes', 'AuthorizationType', 'AuthorizerId'],
+  },
   'AWS::ApiGatewayV2::Integration': { used: ['ApiId', 'IntegrationType', 'IntegrationUri', 'PayloadFormatVersion'] },
   'AWS::ApiGatewayV2::Stage': {
     used: ['ApiId', 'AutoDeploy', 'StageName'],

@@ -9,6 +9,7 @@ import {
   type TableDescription,
   type Tag,
   TagResourceCommand,
+  UpdateTableCommand,
 } from '@aws-sdk/client-dynamodb';
 import { type Assembly, physicalName } from './assembly.ts';
 import { References } from './references.ts';
@@ -33,7 +34,7 @@ export const createTables = async (
     } catch (error) {
       if (!(error instanceof ResourceInUseException)) throw error;
     }
-    const { Table } = await client.send(new DescribeTableCommand({ TableName }));
+    const Table = await withItsIndexes(client, input);
     if (shapeOf(Table) !== shapeOf(input)) {
       throw new Error(
         `table ${TableName} is there already with other keys or indexes: choose another data folder, or delete the table from the engine that DYNAMODB_ENDPOINT names`,
@@ -51,6 +52,23 @@ export const createTables = async (
       ...(Table?.LatestStreamArn !== undefined && { StreamArn: Table.LatestStreamArn }),
     });
   }
+};
+
+/** A table, after the indexes were added that a later template has and the table of an earlier run had not. */
+const withItsIndexes = async (
+  client: DynamoDBClient,
+  { TableName, AttributeDefinitions, GlobalSecondaryIndexes = [] }: CreateTableCommandInput,
+): Promise<TableDescription | undefined> => {
+  const describe = async () => (await client.send(new DescribeTableCommand({ TableName }))).Table;
+  let table = await describe();
+  const has = new Set(table?.GlobalSecondaryIndexes?.map(({ IndexName }) => IndexName));
+  for (const Create of GlobalSecondaryIndexes.filter(({ IndexName }) => !has.has(IndexName))) {
+    const update = { TableName, AttributeDefinitions, GlobalSecondaryIndexUpdates: [{ Create }] };
+    await client.send(new UpdateTableCommand(update));
+    do table = await describe();
+    while (table?.GlobalSecondaryIndexes?.some(({ IndexStatus = 'ACTIVE' }) => IndexStatus !== 'ACTIVE'));
+  }
+  return table;
 };
 
 const tableName = (

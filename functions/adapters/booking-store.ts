@@ -1,5 +1,5 @@
 /** The bookings table as customers use it, booking by booking. Every move is decided by the condition of its write. */
-import type { CreateOutcome, CustomerBookings, NewBooking } from '../api/ports.ts';
+import type { CreateOutcome, CustomerBookings, ExtendOnlyIf, ExtendOutcome, NewBooking } from '../api/ports.ts';
 import { type Booking, effectiveStatus, type MoveOutcome } from '../core/booking-status.ts';
 import { deadlineOf } from '../core/hold-time.ts';
 import {
@@ -13,7 +13,7 @@ import {
 } from '../core/moves.ts';
 import { shardOf } from '../core/pending-shard.ts';
 import { asStored, type Item, type Json, jsonAttribute, readBooking, readStatus, seenHold } from '../table/item.ts';
-import { BOOKINGS_SHAPE, OWN_ATTRIBUTES } from '../table/shape.ts';
+import { BOOKINGS_SHAPE, OWN_ATTRIBUTES, type TableShape } from '../table/shape.ts';
 import type { Table, WriteAnswer } from '../table/table.ts';
 import { writeOfMove } from '../table/write-of-move.ts';
 import { isPermanent } from './permanent-error.ts';
@@ -24,17 +24,23 @@ const LOOKS = 5;
 export class BookingStore implements CustomerBookings {
   readonly #table: Table;
   readonly #shardCount: number;
+  readonly #shape: TableShape;
 
   /**
    * @param table the bookings table
    * @param shardCount number of shards of the index that bookings are spread over
+   * @param shape the bookings table's, with what its deployment has it keep of bookings that are settled or expired
    */
-  constructor(table: Table, shardCount: number) {
+  constructor(table: Table, shardCount: number, shape: TableShape = BOOKINGS_SHAPE) {
     this.#table = table;
     this.#shardCount = shardCount;
+    this.#shape = shape;
   }
 
-  async create({ bookingId, holdMs, requestHash, details }: NewBooking, nowMs: number): Promise<CreateOutcome> {
+  async create(
+    { bookingId, holdMs, requestHash, customerId, details }: NewBooking,
+    nowMs: number,
+  ): Promise<CreateOutcome> {
     const { status, deadline, attributes } = BOOKINGS_SHAPE;
     const item: Item = {
       ...keyOf(bookingId),
@@ -44,6 +50,10 @@ export class BookingStore implements CustomerBookings {
       [attributes.pendingShard]: { N: String(shardOf(bookingId, this.#shardCount)) },
       [OWN_ATTRIBUTES.createdAtMs]: { N: String(nowMs) },
       ...(requestHash && { [OWN_ATTRIBUTES.requestHash]: { S: requestHash } }),
+      ...(customerId !== undefined && {
+        [OWN_ATTRIBUTES.listedFor]: { S: customerId },
+        [OWN_ATTRIBUTES.listedAtMs]: { N: String(nowMs) },
+      }),
       ...(details && { [OWN_ATTRIBUTES.details]: jsonAttribute(details as Json) }),
     };
     const answer = await this.#table.create(item, KEY_ATTRIBUTE);
@@ -90,8 +100,16 @@ export class BookingStore implements CustomerBookings {
     return this.#outcomeOf(bookingId, answer, 'CANCELLED', nowMs, () => this.cancel(bookingId, nowMs));
   }
 
-  /** The write is on condition of the hold that was seen, so that a late duplicate of it never undoes a newer extension. */
+  /** The same without any further condition. */
   async extend(bookingId: string, holdMs: number, nowMs: number): Promise<MoveOutcome> {
+    const outcome = await this.extendOnlyIf(bookingId, holdMs, nowMs, {});
+    if (outcome.kind === 'changed') throw new Error('an extension that requires nothing was told that it did');
+    return outcome;
+  }
+
+  /** The write is on condition of the hold that was seen, so that a late duplicate of it never undoes a newer extension. */
+  async extendOnlyIf(bookingId: string, holdMs: number, nowMs: number, onlyIf: ExtendOnlyIf): Promise<ExtendOutcome> {
+    const { isAsSeen, firstTriedAtMs = nowMs } = onlyIf;
     const expiresAtMs = deadlineOf(holdMs, nowMs);
     const shard = shardOf(bookingId, this.#shardCount);
     let answer: WriteAnswer = { kind: 'refused', found: await this.#table.get(keyOf(bookingId)) };
@@ -100,6 +118,10 @@ export class BookingStore implements CustomerBookings {
       const booking = bookingOf(answer.found);
       if (answer.found === undefined || booking === undefined) break;
       if (effectiveStatus(booking, nowMs) !== 'PENDING') break;
+      // What an earlier try of this extension did, or a newer extension after it, stays as it is.
+      if (firstTriedAtMs < nowMs && (booking.holdStartedAtMs ?? 0) >= firstTriedAtMs)
+        return { kind: 'unchanged', booking };
+      if (isAsSeen?.(booking) === false) return { kind: 'changed', booking };
       if (booking.expiresAtMs === expiresAtMs) return { kind: 'unchanged', booking };
       // Refused as it was seen: then its deadline is none, and not moved by somebody else.
       const hold = seenHold(BOOKINGS_SHAPE, answer.found);
@@ -107,7 +129,9 @@ export class BookingStore implements CustomerBookings {
       seen = JSON.stringify(hold);
       answer = await this.#write(bookingId, extendMove(expiresAtMs, shard, hold, nowMs));
     }
-    return this.#outcomeOf(bookingId, answer, undefined, nowMs, () => this.extend(bookingId, holdMs, nowMs));
+    return this.#outcomeOf(bookingId, answer, undefined, nowMs, () =>
+      this.extendOnlyIf(bookingId, holdMs, nowMs, onlyIf),
+    );
   }
 
   /**
@@ -117,13 +141,13 @@ export class BookingStore implements CustomerBookings {
    * @param again makes the move once more: for a booking that had lapsed when the move was refused, and that somebody else's
    *   payment or extension, still on its way then, has reached before its expiry
    */
-  async #outcomeOf(
+  async #outcomeOf<Outcome>(
     bookingId: string,
     answer: WriteAnswer,
     statusAfter: string | undefined,
     nowMs: number,
-    again: () => Promise<MoveOutcome>,
-  ): Promise<MoveOutcome> {
+    again: () => Promise<Outcome>,
+  ): Promise<MoveOutcome | Outcome> {
     const item = answer.kind === 'made' ? answer.item : await this.#madeTrue(bookingId, answer.found, nowMs);
     const booking = bookingOf(item);
     if (booking === undefined) return { kind: 'missing' };
@@ -134,7 +158,7 @@ export class BookingStore implements CustomerBookings {
   }
 
   #write(bookingId: string, move: Move): Promise<WriteAnswer> {
-    return this.#table.write(keyOf(bookingId), writeOfMove(BOOKINGS_SHAPE, move));
+    return this.#table.write(keyOf(bookingId), writeOfMove(this.#shape, move));
   }
 }
 

@@ -3,6 +3,7 @@ import {
   BatchExecuteStatementCommand,
   BatchGetItemCommand,
   ConditionalCheckFailedException,
+  DeleteItemCommand,
   type DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
@@ -13,14 +14,30 @@ import {
 import { MAX_WRITES_AT_ONCE } from '../core/ports.ts';
 import { answerToRefused, answerToRefusedCreation } from '../table/answers.ts';
 import type { Clause, ConditionalWrite } from '../table/conditional-write.ts';
-import { filterExpressions, projectionExpression, statementOf, updateExpressions } from '../table/expressions.ts';
+import {
+  conditionExpression,
+  filterExpressions,
+  projectionExpression,
+  statementOf,
+  updateExpressions,
+} from '../table/expressions.ts';
 import { attributeOf, type Item } from '../table/item.ts';
-import type { BatchedWriteAnswer, IndexPage, IndexQuery, KeyedWrite, Table, WriteAnswer } from '../table/table.ts';
+import type {
+  BatchedWriteAnswer,
+  DeletingTable,
+  IndexPage,
+  IndexQuery,
+  KeyedWrite,
+  ListedTable,
+  ListQuery,
+  Table,
+  WriteAnswer,
+} from '../table/table.ts';
 
 /** Most keys of one BatchGetItem (Amazon DynamoDB API Reference). */
 const MAX_KEYS = 100;
 
-export class DynamoDbTable implements Table {
+export class DynamoDbTable implements DeletingTable, ListedTable {
   readonly name: string;
   readonly #client: DynamoDBClient;
 
@@ -71,6 +88,23 @@ export class DynamoDbTable implements Table {
     } catch (error) {
       const { found, wasTriedBefore } = refusalOf(error);
       return answerToRefused(found, write, mayHaveBeenMade || wasTriedBefore);
+    }
+  }
+
+  async delete(key: Item, condition: readonly Clause[]): Promise<WriteAnswer> {
+    try {
+      await this.#client.send(
+        new DeleteItemCommand({
+          TableName: this.name,
+          Key: key,
+          ...conditionExpression(condition),
+          ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+        }),
+      );
+      return { kind: 'made', item: undefined };
+    } catch (error) {
+      const { found, wasTriedBefore } = refusalOf(error);
+      return wasTriedBefore && found === undefined ? { kind: 'made', item: undefined } : { kind: 'refused', found };
     }
   }
 
@@ -179,6 +213,22 @@ export class DynamoDbTable implements Table {
   async query({ limit, ...query }: IndexQuery): Promise<IndexPage> {
     const { Items = [], LastEvaluatedKey } = await this.#client.send(
       new QueryCommand({ ...this.#queryInput(query), ...(limit !== undefined && { Limit: limit }) }),
+    );
+    return { items: Items, ...(LastEvaluatedKey && { cursor: LastEvaluatedKey }) };
+  }
+
+  async newestFirst({ index, partition: [name, text], limit, cursor }: ListQuery): Promise<IndexPage> {
+    const { Items = [], LastEvaluatedKey } = await this.#client.send(
+      new QueryCommand({
+        TableName: this.name,
+        IndexName: index,
+        KeyConditionExpression: '#partition = :partition',
+        ExpressionAttributeNames: { '#partition': name },
+        ExpressionAttributeValues: { ':partition': { S: text } },
+        ScanIndexForward: false,
+        Limit: limit,
+        ...(cursor && { ExclusiveStartKey: cursor }),
+      }),
     );
     return { items: Items, ...(LastEvaluatedKey && { cursor: LastEvaluatedKey }) };
   }

@@ -5,10 +5,8 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import * as v from 'valibot';
 import { readDeadline } from '../core/hold-time.ts';
-import type { ShardPositions } from './ports.ts';
-import { LISTED_STATUSES } from './schemas.ts';
-
-type ListedStatus = (typeof LISTED_STATUSES)[number];
+import type { CustomerPosition, ShardPositions } from './ports.ts';
+import { LISTED_STATUSES, type ListedStatus } from './schemas.ts';
 
 const positions = v.record(
   v.pipe(v.string(), v.regex(/^\d{1,3}$/)),
@@ -31,16 +29,50 @@ const content = v.union([withStatus, positions]);
 /** What a cursor may grow to when it is unpacked: a small text could hold a huge one. */
 const MAX_BYTES = 1_000_000;
 
+/** A number as DynamoDB writes it: whoever wrote the booking chose it. */
+const listedAtMs = v.pipe(v.string(), v.regex(/^-?\d+(\.\d+)?(E[+-]?\d+)?$/), v.maxLength(60));
+const ofCustomer = v.strictObject({
+  customerId: v.string(),
+  status: v.optional(v.picklist(LISTED_STATUSES)),
+  after: v.strictTuple([listedAtMs, v.pipe(v.string(), v.minLength(1), v.maxBytes(2048))]),
+});
+
 export const encodeCursor = (after: ShardPositions, status: ListedStatus = 'PENDING'): string =>
-  deflateRawSync(JSON.stringify({ status, after })).toString('base64url');
+  pack({ status, after });
 
 /** Undefined if the text is no cursor that this API gave for a list of this status. */
 export const decodeCursor = (cursor: string, status: ListedStatus = 'PENDING'): ShardPositions | undefined => {
+  const decoded = v.safeParse(content, unpack(cursor));
+  if (!decoded.success) return undefined;
+  const { output } = decoded;
+  if (!v.is(withStatus, output)) return status === 'PENDING' || status === 'OVERDUE' ? output : undefined;
+  return output.status === status ? output.after : undefined;
+};
+
+export const encodeCustomerCursor = (
+  after: CustomerPosition,
+  customerId: string,
+  status: ListedStatus | undefined,
+): string => pack({ customerId, ...(status && { status }), after });
+
+/** Undefined if the text is no cursor that this API gave for this customer's bookings of this status. */
+export const decodeCustomerCursor = (
+  cursor: string,
+  customerId: string,
+  status: ListedStatus | undefined,
+): CustomerPosition | undefined => {
+  const decoded = v.safeParse(ofCustomer, unpack(cursor));
+  const isOfList = decoded.success && decoded.output.customerId === customerId && decoded.output.status === status;
+  return isOfList ? decoded.output.after : undefined;
+};
+
+const pack = (value: object): string => deflateRawSync(JSON.stringify(value)).toString('base64url');
+
+/** Undefined for what was not packed. */
+const unpack = (cursor: string): unknown => {
   try {
-    const text = inflateRawSync(Buffer.from(cursor, 'base64url'), { maxOutputLength: MAX_BYTES }).toString('utf8');
-    const decoded = v.parse(content, JSON.parse(text));
-    if (!v.is(withStatus, decoded)) return decoded;
-    return decoded.status === status ? decoded.after : undefined;
+    const bytes = inflateRawSync(Buffer.from(cursor, 'base64url'), { maxOutputLength: MAX_BYTES });
+    return JSON.parse(bytes.toString('utf8'));
   } catch {
     return undefined;
   }

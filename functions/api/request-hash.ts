@@ -8,6 +8,13 @@ export const requestHash = (request: unknown): string => hashOf('request', canon
 export const bookingIdFor = (caller: string, key: string): string =>
   hashOf('idempotency-key', caller, key).slice(0, 36);
 
+/** The name of a caller's key in the table of keys. */
+export const keyRecordId = (caller: string, key: string): string => hashOf('key', caller, key);
+
+/** The hash of what a request with a key asks for, and of which route. */
+export const keyedRequestHash = (route: string, request: unknown): string =>
+  hashOf('keyed-request', route, canonical(request));
+
 const hashOf = (...parts: string[]): string => createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 
 /** The same text for the same JSON, in whatever order its names came. */

@@ -19,15 +19,36 @@ export type ApiContext = Context<{ Bindings: RequestBindings }>;
 export const idOf = (context: ApiContext): string =>
   parse(bookingIdInPath, context.req.param('bookingId'), 'bookingId');
 
-/** @throws Problem if the deadline that is asked for is not 1 second to 366 days away */
+/**
+ * The length of the hold that is asked for, or the Problem with it: a deadline that is not 1 second to 366 days away.
+ *
+ * @param firstTriedAtMs when the request was tried first: seconds count from there
+ */
 export const holdMsOf = (
   request: { holdSeconds?: number | undefined; expiresAt?: string | undefined },
   nowMs: number,
-): number => {
-  const holdMs = requestedDeadlineMs(request, nowMs) - nowMs;
+  firstTriedAtMs = nowMs,
+): number | Problem => {
+  const deadlineMs = requestedDeadlineMs(request, firstTriedAtMs);
+  const holdMs = deadlineMs - nowMs;
   if (holdMs >= MIN_HOLD_MS && holdMs <= MAX_HOLD_MS) return holdMs;
   const detail = `must be 1 second to 366 days from now, ${iso(nowMs)}`;
-  throw invalidRequest([{ pointer: '/expiresAt', detail, received: request.expiresAt }]);
+  return request.expiresAt !== undefined
+    ? invalidRequest([{ pointer: '/expiresAt', detail, received: request.expiresAt }])
+    : invalidRequest([
+        { pointer: '/holdSeconds', detail: `${detail}, counted from the first try`, received: request.holdSeconds },
+      ]);
+};
+
+/**
+ * For what has no use for a precondition: one that would be ignored is noticed.
+ *
+ * @throws Problem if there is one
+ */
+export const expectNoIfMatch = (context: ApiContext): void => {
+  const received = context.req.header('if-match');
+  if (received === undefined) return;
+  throw invalidRequest([{ pointer: 'If-Match', detail: 'is taken by extend only', received }]);
 };
 
 /** The body as JSON, if it is JSON and not too large. */

@@ -4,7 +4,7 @@
  */
 
 export interface Route {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
   /** Why the gateway asks for no caller's identity. Without it, it does. */
   readonly openBecause?: string;
@@ -20,6 +20,7 @@ export const ROUTES = {
   confirmBooking: { method: 'POST', path: `${BOOKINGS_PATH}/{bookingId}/confirm` },
   cancelBooking: { method: 'POST', path: `${BOOKINGS_PATH}/{bookingId}/cancel` },
   extendBooking: { method: 'POST', path: `${BOOKINGS_PATH}/{bookingId}/extend` },
+  deleteBooking: { method: 'DELETE', path: `${BOOKINGS_PATH}/{bookingId}` },
   expireBookings: {
     method: 'POST',
     path: '/api/v1/cron/expire-bookings',

@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import { BOOKING_STATUSES, EXPIRED_BY } from '../core/booking-status.ts';
 import { MAX_HOLD_MS, MIN_HOLD_MS, SECOND_MS } from '../core/hold-time.ts';
+import { PROBLEM_TYPES } from './problem.ts';
 
 /** Largest body, in bytes: details and what is around them. */
 export const MAX_BODY_BYTES = 16_384;
@@ -19,7 +20,7 @@ const MAX_HOLD_SECONDS = MAX_HOLD_MS / SECOND_MS;
 const HOLD_RULE = `must be a whole number from ${MIN_HOLD_SECONDS} to ${MAX_HOLD_SECONDS}`;
 const TIME_RULE = 'must be an ISO 8601 time with Z or an offset, such as 2026-12-01T10:00:00Z';
 const ID_RULE = 'must be 1 to 128 of the characters A-Z a-z 0-9 . _ : ~ -';
-const TIME_PATTERN = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/;
+export const TIME_PATTERN = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/;
 
 const holdSeconds = v.pipe(
   v.number(HOLD_RULE),
@@ -87,10 +88,23 @@ const details = v.pipe(
   v.description(`Your own data, kept with the booking: at most ${MAX_DETAILS_BYTES} bytes of JSON.`),
 );
 
+export const MAX_CUSTOMER_LENGTH = 128;
+const CUSTOMER_RULE = `must be 1 to ${MAX_CUSTOMER_LENGTH} characters of well-formed Unicode`;
+const customerIdText = v.pipe(
+  v.string(CUSTOMER_RULE),
+  v.minLength(1, CUSTOMER_RULE),
+  v.maxLength(MAX_CUSTOMER_LENGTH, CUSTOMER_RULE),
+  v.check((text) => text.isWellFormed(), CUSTOMER_RULE),
+  v.description('Whose booking it is, in your own words: bookings can be listed by it.'),
+);
+
 const EITHER_RULE = 'must have either holdSeconds or expiresAt';
 const hold = { holdSeconds: v.optional(holdSeconds), expiresAt: v.optional(time) };
 export const createRequest = v.pipe(
-  v.strictObject({ ...hold, bookingId: v.optional(bookingId), details: v.optional(details) }, 'must be a JSON object'),
+  v.strictObject(
+    { ...hold, bookingId: v.optional(bookingId), customerId: v.optional(customerIdText), details: v.optional(details) },
+    'must be a JSON object',
+  ),
   v.check(({ holdSeconds, expiresAt }) => (holdSeconds === undefined) !== (expiresAt === undefined), EITHER_RULE),
 );
 export const extendRequest = v.pipe(
@@ -116,12 +130,14 @@ export const bookingIdInPath = v.pipe(
   v.check((id) => id.isWellFormed(), ID_IN_PATH_RULE),
 );
 
-export const LISTED_STATUSES = ['PENDING', 'OVERDUE'] as const;
+/** PENDING and OVERDUE by their deadlines, soonest first; the others by when they came to that status, newest first. */
+export const LISTED_STATUSES = ['PENDING', 'OVERDUE', 'CONFIRMED', 'CANCELLED', 'EXPIRED'] as const;
 export const CURSOR_RULE = 'must be a cursor of an earlier page of the same list';
 export const CURSOR_PATTERN = /^[A-Za-z0-9_-]{1,8000}$/;
 const LIMIT_RULE = `must be a whole number from 1 to ${MAX_PAGE_SIZE}`;
 export const listQuery = v.strictObject({
-  status: v.optional(v.picklist(LISTED_STATUSES, `must be ${LISTED_STATUSES.join(' or ')}`), 'PENDING'),
+  status: v.optional(v.picklist(LISTED_STATUSES, `must be one of ${LISTED_STATUSES.join(', ')}`)),
+  customerId: v.optional(customerIdText),
   limit: v.optional(
     v.pipe(
       v.string(LIMIT_RULE),
@@ -133,8 +149,21 @@ export const listQuery = v.strictObject({
   cursor: v.optional(v.pipe(v.string(), v.regex(CURSOR_PATTERN, CURSOR_RULE))),
 });
 
-const IDEMPOTENCY_KEY_RULE = 'must be 1 to 255 printable ASCII characters';
-export const idempotencyKey = v.pipe(v.string(), v.regex(/^[\x20-\x7e]{1,255}$/, IDEMPOTENCY_KEY_RULE));
+export type ListedStatus = (typeof LISTED_STATUSES)[number];
+export type ListQuery = v.InferOutput<typeof listQuery>;
+
+const IDEMPOTENCY_KEY_RULE = 'must be 1 to 255 printable ASCII characters, bare or in quotation marks';
+/**
+ * A String of RFC 8941, as the IETF draft asks for it, or the bare text that version 0.1.0 took. What begins with a quotation
+ * mark ends with one, and holds others only behind a backslash. The text is the key as it came.
+ */
+export const IDEMPOTENCY_KEY_PATTERN =
+  /^(?:"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,253}"|[\x21\x23-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?)$/;
+export const MAX_KEY_LENGTH = 255;
+export const idempotencyKey = v.pipe(
+  v.string(),
+  v.check((key) => key.length <= MAX_KEY_LENGTH && IDEMPOTENCY_KEY_PATTERN.test(key), IDEMPOTENCY_KEY_RULE),
+);
 
 const timestamp = v.pipe(v.string(), v.isoTimestamp());
 const optionalTimestamp = v.optional(timestamp);
@@ -156,6 +185,7 @@ export const bookingResponse = v.object({
   cancelledAt: optionalTimestamp,
   expiredAt: optionalTimestamp,
   expiredBy: v.optional(v.picklist(EXPIRED_BY)),
+  customerId: v.optional(v.string()),
   details: v.optional(v.record(v.string(), v.unknown())),
 });
 export const bookingPage = v.object({
@@ -169,9 +199,46 @@ export const bookingPage = v.object({
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 export const sweepResponse = v.object({ expired: count, scheduled: count, remaining: v.boolean() });
 export const healthResponse = v.object({ status: v.literal('ok'), time: timestamp });
-export const problemResponse = v.looseObject({
-  type: v.string(),
+
+/** A problem's members (RFC 9457), with what a problem of one kind says beside them. */
+const problemOf = <Members extends v.ObjectEntries>(type: string, status: number, members: Members) =>
+  v.object({
+    type: v.literal(type),
+    title: v.string(),
+    status: v.literal(status),
+    detail: v.string(),
+    ...members,
+  });
+
+export const fieldError = v.object({
+  pointer: v.pipe(
+    v.string(),
+    v.description('JSON Pointer into the body (RFC 6901), or the name of a header, path or query parameter.'),
+  ),
+  detail: v.pipe(v.string(), v.description('What is allowed.')),
+  received: v.optional(v.pipe(v.unknown(), v.description('What came, cut if it is long.'))),
+});
+
+const { invalidRequest, moveRefused, bookingExists, requestInFlight, sweepFailed } = PROBLEM_TYPES;
+export const invalidRequestProblem = problemOf(invalidRequest, 400, { errors: v.array(fieldError) });
+export const moveRefusedProblem = problemOf(moveRefused, 409, {
+  found: v.pipe(v.string(), v.description('The effective status.')),
+  expiresAt: v.nullable(timestamp),
+  judgedAt: v.pipe(timestamp, v.description('By which time it was judged whether the hold had lapsed.')),
+});
+export const bookingExistsProblem = problemOf(bookingExists, 409, { bookingId: v.string() });
+export const requestInFlightProblem = problemOf(requestInFlight, 409, {});
+export const sweepFailedProblem = problemOf(sweepFailed, 500, {
+  expired: count,
+  scheduled: count,
+  remaining: v.boolean(),
+});
+/** Any problem, by the members that each has. */
+export const problemResponse = v.object({
+  type: v.pipe(v.string(), v.description('What kind of problem it is. It is stable: programs may switch on it.')),
   title: v.string(),
   status: v.pipe(v.number(), v.integer()),
   detail: v.string(),
 });
+/** What API Gateway answers by itself. */
+export const gatewayResponse = v.object({ message: v.string() });

@@ -33,6 +33,8 @@ export interface Booking {
   readonly expiredBy?: ExpiredBy;
   /** What the creating request asked for, so that its repetition is distinguished from another request with the same id. */
   readonly requestHash?: string;
+  /** Whose booking it is, in the words of whoever created it. */
+  readonly customerId?: string;
   /** The caller's own data, as JSON. */
   readonly details?: Readonly<Record<string, unknown>>;
 }

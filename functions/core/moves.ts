@@ -56,7 +56,7 @@ export type Requirement =
   | { readonly is: 'as-seen'; readonly what: Seen; readonly seen: AsStored | undefined };
 
 /** What a condition may compare with what was seen. */
-export type Seen = 'status' | 'deadline' | 'holdStartedAtMs' | 'confirmedAtMs';
+export type Seen = 'status' | 'deadline' | 'holdStartedAtMs' | 'confirmedAtMs' | 'cancelledAtMs' | 'expiredAtMs';
 
 /** A conditional write of one booking. It never creates one: of one that does not exist, the condition fails. */
 export interface Move {
@@ -169,3 +169,14 @@ export const leaveIndexMove = (seenStatus: AsStored | undefined): Move => ({
   leavesIndex: true,
   condition: [{ is: 'as-seen', what: 'status', seen: seenStatus }, { is: 'in-index' }],
 });
+
+/**
+ * On what condition a booking that is settled or expired may be deleted: it is exactly as it was seen. So a request that
+ * arrives again, late, does not delete another booking that has the same id since.
+ */
+export const deletionCondition = (seen: Readonly<Record<Seen, AsStored | undefined>>): Requirement[] =>
+  (Object.entries(seen) as [Seen, AsStored | undefined][]).map(([what, each]) => ({
+    is: 'as-seen',
+    what,
+    seen: each,
+  }));

@@ -17,6 +17,7 @@ const wholeNumber = (name: string): number => {
 
 export const bookingsTableFromEnvironment = (): string => text(ENV.bookingsTable);
 export const sweepStateTableFromEnvironment = (): string => text(ENV.sweepStateTable);
+export const idempotencyTableFromEnvironment = (): string => text(ENV.idempotencyTable);
 export const timerQueueUrlFromEnvironment = (): string => text(ENV.timerQueueUrl);
 export const cronTokenSecretFromEnvironment = (): string => text(ENV.cronTokenSecret);
 export const eventBusFromEnvironment = (): string => text(ENV.eventBus);
@@ -27,6 +28,11 @@ export const timerSettingsFromEnvironment = (): TimerSettings => ({
   timerLeadMs: wholeNumber(ENV.timerLeadMs),
   sweepIntervalMs: wholeNumber(ENV.sweepIntervalMinutes) * MINUTE_MS,
 });
+/** What the gateway asks of callers: a JWT of an issuer with a scope, else a signed request. */
+export const authorizationFromEnvironment = () => {
+  const { [ENV.jwtIssuer]: issuer, [ENV.jwtScope]: scope } = process.env;
+  return issuer && scope ? ({ kind: 'jwt', issuer, scope } as const) : ({ kind: 'iam' } as const);
+};
 /** What the table looks like: as the stack says, else as the bookings table of this service. */
 export const tableShapeFromEnvironment = (): TableShape => {
   const given = process.env[ENV.tableShape];

@@ -44,6 +44,12 @@ export const updateExpressions = ({ set, remove, condition }: ConditionalWrite):
   };
 };
 
+/** A condition alone, as DeleteItem takes it. */
+export const conditionExpression = (condition: readonly Clause[]) => {
+  const { UpdateExpression: _, ...expression } = updateExpressions({ set: {}, remove: [], condition });
+  return expression;
+};
+
 /** A condition on the items of a scan, and the attributes that are asked for, as Scan takes them. */
 export const filterExpressions = (condition: readonly Clause[], attributes: readonly string[]) => {
   const { ConditionExpression, ExpressionAttributeNames, ExpressionAttributeValues } = updateExpressions({

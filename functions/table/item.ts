@@ -42,6 +42,7 @@ export const readBooking = (shape: TableShape, item: Item | undefined): Booking 
     ...present('expiredAtMs', readTimeMs(digitsOf(item[attributes.expiredAtMs]))),
     ...present('expiredBy', expiredBy),
     ...present('requestHash', item[OWN_ATTRIBUTES.requestHash]?.S),
+    ...present('customerId', item[OWN_ATTRIBUTES.listedFor]?.S),
     ...present('details', details?.M && (jsonOf(details) as Booking['details'])),
   };
 };

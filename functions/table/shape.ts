@@ -44,6 +44,18 @@ export interface TableShape {
   readonly attributes: AddedAttributes;
   readonly indexName: string;
   readonly eventDetails?: string;
+  readonly afterwards?: Afterwards;
+}
+
+/**
+ * What an item of our own table gets when it is settled or expires, beside its status. Only for tables whose items never
+ * lead back to being held: there such marks would outlive what they are about.
+ */
+export interface Afterwards {
+  /** Whole days until DynamoDB may delete it. @default - it is kept */
+  readonly purgeAfterDays?: number;
+  /** How many partitions the list of settled and expired items is spread over. @default - there is no such list */
+  readonly listShards?: number;
 }
 
 /** A table as its owner describes it. Everything has a default: what is left out is as in the bookings table. */
@@ -80,6 +92,8 @@ export interface TableDescription {
   readonly indexName?: string;
   /** Name of an attribute whose map events carry as `details`. @default - events carry none */
   readonly eventDetails?: string;
+  /** @internal For the bookings table of this service. @default - nothing */
+  readonly afterwards?: Afterwards;
 }
 
 /** Thrown for a table that cannot be described so. The message says what is allowed and what was received. */
@@ -118,6 +132,7 @@ export const tableShape = (given: TableDescription = {}): TableShape => {
     attributes: addedOf(given.attributes ?? {}, deadline),
     indexName: indexNameOf(given.indexName ?? 'pending-by-expiry'),
     ...(given.eventDetails !== undefined && { eventDetails: nameOf('eventDetails', given.eventDetails) }),
+    ...(given.afterwards !== undefined && { afterwards: { ...given.afterwards } }),
   };
   refuseClashes(shape);
   return shape;
@@ -250,10 +265,30 @@ export const OWN_ATTRIBUTES = {
   requestHash: 'requestHash',
   /** The caller's own data: a map. */
   details: 'details',
+  /**
+   * Whose booking it is, in the caller's words, and when it was created, epoch ms. Only bookings that were created with a
+   * `customerId` have them. As keys of an index DynamoDB takes them in one type only: so their names are ones that no other
+   * program has for something of its own.
+   */
+  listedFor: 'listedFor',
+  listedAtMs: 'listedAtMs',
+  /** When DynamoDB may delete the booking, epoch seconds: the table's time to live. Present once it is settled or expired. */
+  purgeAt: 'purgeAt',
+  /** Where the list of settled and expired bookings has it: its status and a shard, such as `EXPIRED#7`. */
+  settledIn: 'settledIn',
+  /** When it was settled or expired, epoch ms: the order of that list. */
+  settledAtMs: 'settledAtMs',
 } as const;
 
-/** The bookings table of this service. */
-export const BOOKINGS_TABLE: TableDescription = { eventDetails: OWN_ATTRIBUTES.details };
+/** Indexes that the bookings table of this service has beside that of held bookings. */
+export const LIST_INDEXES = { byCustomer: 'by-customer', settled: 'settled-by-time' } as const;
+
+/** The bookings table of this service, with whatever its deployment has it keep afterwards. */
+export const bookingsTable = (afterwards: Afterwards = {}): TableDescription => ({
+  eventDetails: OWN_ATTRIBUTES.details,
+  ...(Object.keys(afterwards).length > 0 && { afterwards }),
+});
+export const BOOKINGS_TABLE: TableDescription = bookingsTable();
 export const BOOKINGS_SHAPE: TableShape = tableShape(BOOKINGS_TABLE);
 
 /** Whether an expired item may be held again, and others than the service may give it the word: a word of its owner's own. */

@@ -83,3 +83,28 @@ export interface Table {
   /** How many items a query would give, over all its pages. */
   count(query: IndexQuery): Promise<number>;
 }
+
+/** A table whose items may be deleted. */
+export interface DeletingTable extends Table {
+  /**
+   * Deletes an item on condition. Of one that does not exist, the condition fails, unless an earlier try of this very
+   * request has deleted it.
+   *
+   * @throws Error of the engine, if it is neither made nor refused
+   */
+  delete(key: Item, condition: readonly Clause[]): Promise<WriteAnswer>;
+}
+
+/** Items of one partition of an index whose partition key is text, the highest sort key first. */
+export interface ListQuery {
+  readonly index: string;
+  readonly partition: readonly [attribute: string, text: string];
+  readonly limit: number;
+  /** Where the last page ended. */
+  readonly cursor?: Item | undefined;
+}
+
+/** A table with indexes that are read from their end. */
+export interface ListedTable extends Table {
+  newestFirst(query: ListQuery): Promise<IndexPage>;
+}

@@ -6,6 +6,8 @@ import { isAsSeen } from './conditional-write.ts';
 import { deadlineBounds, writtenDeadline } from './deadline.ts';
 import { hasOwnIndexKey, mayBeHeldAgain, OWN_ATTRIBUTES, type TableShape } from './shape.ts';
 
+const SECONDS_PER_DAY = 86_400;
+
 /**
  * What a move writes in a table of this shape, and on what condition.
  *
@@ -15,7 +17,7 @@ export const writeOfMove = (shape: TableShape, { set, leavesIndex, condition }: 
   const { attributes, onExpire } = shape;
   const isExpiry = set.status === 'EXPIRED';
   return {
-    set: { ...changesIn(shape, set), ...(isExpiry && onExpire.set) },
+    set: { ...changesIn(shape, set), ...(isExpiry && onExpire.set), ...afterwardsIn(shape, set) },
     remove: [
       ...(leavesIndex ? [attributes.pendingShard] : []),
       ...(leavesIndex && hasOwnIndexKey(shape) ? [attributes.expiresAtMs] : []),
@@ -23,9 +25,35 @@ export const writeOfMove = (shape: TableShape, { set, leavesIndex, condition }: 
       ...(isExpiry && mayBeHeldAgain(shape) ? [attributes.holdStartedAtMs] : []),
       ...(isExpiry ? onExpire.remove : []),
     ],
-    condition: condition.flatMap((each) => clausesOf(shape, each)),
+    condition: conditionOf(shape, condition),
   };
 };
+
+/** A condition in the table's own attributes. */
+export const conditionOf = (shape: TableShape, required: readonly Requirement[]): Clause[] =>
+  required.flatMap((each) => clausesOf(shape, each));
+
+/**
+ * What an item gets with its last status. The shard of the list comes from the clock: one write may be of many items, and the
+ * milliseconds spread them. An expiry without a trace is of an item that has room for nothing more.
+ */
+const afterwardsIn = ({ afterwards = {} }: TableShape, set: Changes): Record<string, Value> => {
+  const { purgeAfterDays, listShards } = afterwards;
+  const atMs = set.expiredAtMs ?? set.cancelledAtMs ?? set.confirmedAtMs;
+  if (set.status === undefined || atMs === undefined) return {};
+  return {
+    ...(purgeAfterDays !== undefined && {
+      [OWN_ATTRIBUTES.purgeAt]: Math.ceil(atMs / 1_000) + purgeAfterDays * SECONDS_PER_DAY,
+    }),
+    ...(listShards !== undefined && {
+      [OWN_ATTRIBUTES.settledIn]: settledList(set.status, atMs % listShards),
+      [OWN_ATTRIBUTES.settledAtMs]: atMs,
+    }),
+  };
+};
+
+/** A partition of the list of settled and expired items. */
+export const settledList = (status: string, shard: number): string => `${status}#${shard}`;
 
 /** That an item is held: it has one of the pending words, and is of the kind that the shape is of. */
 export const isPendingIn = ({ status, only }: TableShape): Clause[] => {
@@ -85,6 +113,8 @@ const clausesOf = (shape: TableShape, required: Requirement): Clause[] => {
         deadline: deadline.attribute,
         holdStartedAtMs: attributes.holdStartedAtMs,
         confirmedAtMs: OWN_ATTRIBUTES.confirmedAtMs,
+        cancelledAtMs: OWN_ATTRIBUTES.cancelledAtMs,
+        expiredAtMs: attributes.expiredAtMs,
       }[required.what];
       return [isAsSeen(attribute, required.seen)];
     }

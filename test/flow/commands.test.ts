@@ -220,7 +220,7 @@ describe('npm run expire-bookings -- --every', () => {
 describe('npm run bookings', () => {
   const bookings = (...args: string[]) => run('commands/bookings.ts', [...args, ...onTable()]);
 
-  test('creates, shows, extends, lists, confirms and cancels', async () => {
+  test('creates, shows, extends, lists, confirms, cancels and deletes', async () => {
     const created = await bookings('create', 'by-hand', '--hold-seconds', '600', '--details', '{"seat":1}', '--json');
     expect(JSON.parse(created.out)).toMatchObject({ bookingId: 'by-hand', status: 'PENDING', details: { seat: 1 } });
     expect((await bookings('get', 'by-hand')).out).toMatch(/^PENDING {4}\S+Z {2}by-hand {2}59\d\.\d{3} s left\n$/);
@@ -231,10 +231,14 @@ describe('npm run bookings', () => {
     const refused = await bookings('confirm', 'by-hand');
     expect(refused.err).toContain('refused: the booking is CANCELLED');
     expect(refused.code).toBe(1);
+    const deleted = JSON.parse((await bookings('delete', 'by-hand', '--json')).out);
+    expect(deleted).toMatchObject({ bookingId: 'by-hand', deleted: true });
+    const again = await bookings('delete', 'by-hand');
+    expect([again.code, again.err]).toEqual([1, expect.stringContaining('there is no booking by-hand')]);
   });
 
   test.each([
-    [['fly'], 'the command must be one of create, get, list, confirm, cancel, extend, got "fly"'],
+    [['fly'], 'the command must be one of create, get, list, confirm, cancel, extend, delete, got "fly"'],
     [['get'], 'get needs the id of a booking'],
     [['create', '--hold-seconds', '0'], '--hold-seconds must be a whole number from 1 to 31622400, got 0'],
     [['create', '--hold-seconds', 'ten'], '--hold-seconds must be a whole number from 1 to 31622400, got "ten"'],

@@ -89,3 +89,90 @@ describe('lists', () => {
     expect(body.bookings.every(({ status }: { status: string }) => status === 'EXPIRED')).toBe(true);
   });
 });
+
+describe('lists of a customer’s bookings', () => {
+  const customer = (name = 'ann'): string => `${name}-${sequence()}`;
+  const of = (name: string, query = '') =>
+    call('GET', `/bookings?customerId=${encodeURIComponent(customer(name))}${query}`);
+  const createFor = async (name: string, bookingId: string, holdSeconds = 60) => {
+    moveBy(1);
+    return (await call('POST', '/bookings', { bookingId, holdSeconds, customerId: customer(name) })).body;
+  };
+  const idsOf = ({ body }: { body: { bookings: { bookingId: string }[] } }): string[] =>
+    body.bookings.map(({ bookingId }) => bookingId);
+
+  test('give bookings of any status, newest first, page by page, each once', async () => {
+    const ids = Array.from({ length: 7 }, (_, index) => `${sequence()}-c-${index}`);
+    for (const id of ids) await createFor('ann', id);
+    await createFor('bob', `${sequence()}-of-bob`);
+    await create(`${sequence()}-of-nobody`);
+    await call('POST', `/bookings/${ids[1]}/confirm`);
+    await call('POST', `/bookings/${ids[2]}/cancel`);
+    const seen: string[] = [];
+    for (let cursor: string | null = ''; cursor !== null; ) {
+      const page = await of('ann', `&limit=3${cursor && `&cursor=${cursor}`}`);
+      seen.push(...idsOf(page));
+      cursor = page.body.cursor;
+    }
+    expect(seen).toEqual([...ids].reverse());
+  });
+
+  test('show the effective status, and pick one', async () => {
+    for (const [name, holdSeconds] of [
+      ['lapses', 1],
+      ['runs', 60],
+      ['paid', 60],
+    ] as const) {
+      await createFor('ann', `${sequence()}-${name}`, holdSeconds);
+    }
+    await call('POST', `/bookings/${sequence()}-paid/confirm`);
+    moveBy(1_000);
+    const { body } = await of('ann');
+    expect(body.asOf).toBe(new Date(nowMs()).toISOString());
+    expect(body.bookings.map((each: { status: string }) => each.status)).toEqual(['CONFIRMED', 'PENDING', 'EXPIRED']);
+    for (const [status, name] of [
+      ['EXPIRED', 'lapses'],
+      ['OVERDUE', 'lapses'],
+      ['PENDING', 'runs'],
+      ['CONFIRMED', 'paid'],
+    ]) {
+      expect(idsOf(await of('ann', `&status=${status}`))).toEqual([`${sequence()}-${name}`]);
+    }
+    expect(idsOf(await of('ann', '&status=CANCELLED'))).toEqual([]);
+    // Lists write nothing.
+    await call('GET', `/bookings/${sequence()}-lapses`);
+    expect(idsOf(await of('ann', '&status=OVERDUE'))).toEqual([]);
+  });
+
+  test('give the customer back as it came, and leave out one that has none', async () => {
+    const given = 'Zoë / “4711”?&=+';
+    const { status, body } = await call('POST', '/bookings', { holdSeconds: 60, customerId: given });
+    expect([status, body.customerId]).toEqual([201, given]);
+    const list = await call('GET', `/bookings?customerId=${encodeURIComponent(given)}`);
+    expect(list.body.bookings).toMatchObject([{ bookingId: body.bookingId, customerId: given }]);
+    expect(await create(`${sequence()}-without`)).not.toHaveProperty('customerId');
+  });
+
+  test('refuse a cursor of another customer, and of another list', async () => {
+    for (const index of [1, 2, 3]) await createFor('ann', `${sequence()}-${index}`);
+    const { cursor } = (await of('ann', '&limit=1')).body;
+    expect((await of('ann', `&cursor=${cursor}`)).status).toBe(200);
+    expect((await of('bob', `&cursor=${cursor}`)).status).toBe(400);
+    expect((await of('ann', `&status=PENDING&cursor=${cursor}`)).status).toBe(400);
+    expect((await call('GET', `/bookings?cursor=${cursor}`)).status).toBe(400);
+    const pending = encodeCursor({ 0: [String(nowMs()), 'x'] });
+    expect((await of('ann', `&cursor=${pending}`)).status).toBe(400);
+  });
+
+  test.each([[''], ['x'.repeat(129)], ['\ud800'], [7], [null]])('refuse %j as a customer', async (customerId) => {
+    const { status, body } = await call('POST', '/bookings', { holdSeconds: 60, customerId });
+    expect([status, body.errors[0].pointer]).toEqual([400, '/customerId']);
+  });
+
+  test('of what is over say how to get them, where the deployment keeps none', async () => {
+    for (const status of ['CONFIRMED', 'CANCELLED', 'EXPIRED']) {
+      const { status: code, body } = await call('GET', `/bookings?status=${status}`);
+      expect([code, body.detail]).toEqual([404, expect.stringContaining('-c listSettled=true')]);
+    }
+  });
+});

@@ -5,6 +5,8 @@ import { describe, expect, test } from 'vitest';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { cronTokenCheck } from '../../functions/adapters/cron-token.ts';
 import type { BookingsApiPorts } from '../../functions/api/bookings-api.ts';
+import { deploymentAt, openApiDocument } from '../../functions/api/openapi.ts';
+import { ROUTES } from '../../functions/api/routes.ts';
 import type { Item } from '../../functions/table/item.ts';
 import { useBookingsApi } from '../support/bookings-api.ts';
 
@@ -16,7 +18,7 @@ const apiStore = (): BookingsApiPorts['store'] => ({
   read: (...args) => engines().store.read(...args),
   confirm: (...args) => engines().store.confirm(...args),
   cancel: (...args) => engines().store.cancel(...args),
-  extend: (...args) => engines().store.extend(...args),
+  extendOnlyIf: (...args) => engines().store.extendOnlyIf(...args),
 });
 
 describe('creating a booking', () => {
@@ -46,13 +48,13 @@ describe('creating a booking', () => {
     expect((await call('POST', '/bookings', { expiresAt })).status).toBe(400);
   });
 
-  test('twice with one Idempotency-Key gives one booking, 201 then 200', async () => {
+  test('twice with one Idempotency-Key gives one booking, and the first answer twice', async () => {
     const key = { 'idempotency-key': 'order-4711' };
     const first = await call('POST', '/bookings', { holdSeconds: 60, details: { a: 1, b: 2 } }, key);
     moveBy(5_000);
     const second = await call('POST', '/bookings', { details: { b: 2, a: 1 }, holdSeconds: 60 }, key);
-    expect([first.status, second.status]).toEqual([201, 200]);
-    expect(second.body).toEqual({ ...first.body, remainingMs: 55_000 });
+    expect([first.status, second.status]).toEqual([201, 201]);
+    expect(second.body).toEqual(first.body);
   });
 
   test('with one Idempotency-Key by two callers gives two bookings', async () => {
@@ -138,13 +140,13 @@ describe('what is refused, with the field, what is allowed and what came', () =>
   });
 
   test('a method or a path that is not there', async () => {
-    const wrongMethod = await call('DELETE', '/bookings/x');
-    expect([wrongMethod.status, wrongMethod.headers.get('allow')]).toEqual([405, 'GET']);
+    const wrongMethod = await call('PUT', '/bookings/x');
+    expect([wrongMethod.status, wrongMethod.headers.get('allow')]).toEqual([405, 'GET, DELETE']);
     expect((await call('GET', '/nothing')).status).toBe(404);
     expect((await call('GET', '/bookings/nobody')).body.type).toBe('urn:booking-expiry:problem:not-found');
   });
 
-  test.each(['limit=0', 'limit=101', 'limit=ten', 'status=EXPIRED', 'cursor=abc', 'cursor=%20', 'page=2'])(
+  test.each(['limit=0', 'limit=101', 'limit=ten', 'status=PAID', 'cursor=abc', 'cursor=%20', 'page=2'])(
     'a list with %s',
     async (query) => {
       expect((await call('GET', `/bookings?${query}`)).status).toBe(400);
@@ -284,7 +286,7 @@ describe('a booking at its deadline', () => {
     await create('slow', 60);
     const slow = {
       ...apiStore(),
-      extend: async (bookingId: string, holdMs: number, atMs: number) => {
+      extendOnlyIf: async (bookingId: string, holdMs: number, atMs: number) => {
         const outcome = await engines().store.extend(bookingId, holdMs, atMs);
         moveBy(60_000);
         return outcome;
@@ -383,14 +385,89 @@ describe('trouble', () => {
   });
 });
 
-test('the document describes every route and its schemas come from the validation', async () => {
-  const { body } = await call('GET', '/openapi.json');
-  expect(body.openapi).toBe('3.1.0');
-  expect(Object.keys(body.paths)).toHaveLength(8);
-  expect(body.components.schemas.CreateBooking).toMatchObject({
-    type: 'object',
-    additionalProperties: false,
-    properties: { holdSeconds: { type: 'integer', minimum: 1, maximum: 31_622_400 } },
+describe('the document', () => {
+  const documentOf = async () => (await call('GET', '/openapi.json')).body;
+  const methodsOf = (path: object) => Object.values(path) as { operationId: string; responses: object }[];
+
+  test('describes every route, and its schemas come from the validation', async () => {
+    const { openapi, paths, components } = await documentOf();
+    expect(openapi).toBe('3.1.0');
+    const operations = Object.values(paths as object).flatMap(methodsOf);
+    expect(operations.map(({ operationId }) => operationId).sort()).toEqual(Object.keys(ROUTES).sort());
+    const { CreateBooking, CreateBookingForSeconds, CreateBookingUntilTime, BookingPage } = components.schemas;
+    expect(CreateBooking.oneOf).toHaveLength(2);
+    expect(CreateBookingForSeconds).toMatchObject({
+      type: 'object',
+      required: ['holdSeconds'],
+      additionalProperties: false,
+      properties: {
+        holdSeconds: { type: 'integer', minimum: 1, maximum: 31_622_400 },
+        details: { type: 'object', additionalProperties: true },
+      },
+    });
+    expect(CreateBookingForSeconds.properties).not.toHaveProperty('expiresAt');
+    expect(CreateBookingUntilTime.properties.expiresAt).toMatchObject({ type: 'string', format: 'date-time' });
+    expect(BookingPage.properties.bookings.items).toEqual({ $ref: '#/components/schemas/Booking' });
+    expect((await call('GET', '/health')).body).toEqual({ status: 'ok', time: new Date(nowMs()).toISOString() });
   });
-  expect((await call('GET', '/health')).body).toEqual({ status: 'ok', time: new Date(nowMs()).toISOString() });
+
+  test('has what each reference in it names, and names each shared part', async () => {
+    const document = await documentOf();
+    const text = JSON.stringify(document);
+    const named = new Set(
+      [...text.matchAll(/"#\/components\/(\w+)\/(\w+)"/g)].map(([, kind, name]) => `${kind} ${name}`),
+    );
+    const { securitySchemes: _, ...kinds } = document.components;
+    const there = Object.entries(kinds).flatMap(([kind, parts]) =>
+      Object.keys(parts as object).map((name) => `${kind} ${name}`),
+    );
+    expect([...named].sort()).toEqual(there.sort());
+  });
+
+  test.each([
+    [{ kind: 'iam' }, [{ sigv4: [] }]],
+    [{ kind: 'jwt', issuer: 'https://login', scope: 'bookings/manage' }, [{ jwt: [] }]],
+    [{ kind: 'none' }, []],
+  ] as const)('says what a deployment asks of callers: %j', (authorization, security) => {
+    const document = openApiDocument({ serverUrl: 'https://api', authorization });
+    expect(document.security).toEqual(security);
+    for (const [scheme] of security.flatMap((each) => Object.entries(each))) {
+      expect(document.components.securitySchemes).toHaveProperty(scheme);
+    }
+    expect(document.servers).toMatchObject([{ url: 'https://api' }]);
+    const { expireBookings, health } = Object.fromEntries(
+      Object.values(document.paths)
+        .flatMap(methodsOf)
+        .map((each) => [each.operationId, each as { security?: unknown }]),
+    );
+    expect([expireBookings?.security, health?.security]).toEqual([[{ cronToken: [] }], []]);
+  });
+
+  test.each([
+    ['https://127.0.0.1:3000', '127.0.0.1', 'http://127.0.0.1:3000', 'none'],
+    ['https://[::1]:3000', '[::1]', 'http://[::1]:3000', 'none'],
+    [
+      'https://abc.execute-api.eu-central-1.amazonaws.com',
+      'abc.execute-api.eu-central-1.amazonaws.com',
+      undefined,
+      'iam',
+    ],
+    ['https://127.0.0.1.example.com', '127.0.0.1.example.com', undefined, 'iam'],
+  ])('of %s names it, and no gateway on loopback', (origin, hostname, url, kind) => {
+    expect(deploymentAt(origin, hostname, { kind: 'iam' })).toEqual({
+      serverUrl: url ?? origin,
+      authorization: { kind },
+    });
+  });
+
+  test('lists every status that the API and its gateway answer a move with', async () => {
+    const { paths } = await documentOf();
+    const { extend, confirm } = {
+      extend: paths['/api/v1/bookings/{bookingId}/extend'].post,
+      confirm: paths['/api/v1/bookings/{bookingId}/confirm'].post,
+    };
+    const statuses = ['200', '400', '401', '403', '404', '405', '409', '413', '415', '422', '429', '500', '503'];
+    expect(Object.keys(confirm.responses).sort()).toEqual(statuses);
+    expect(Object.keys(extend.responses).sort()).toEqual([...statuses, '412'].sort());
+  });
 });

@@ -31,8 +31,56 @@ describe('the bookings table', () => {
           ],
           Projection: { ProjectionType: 'INCLUDE', NonKeyAttributes: ['holdStartedAtMs'] },
         },
+        Match.anyValue(),
       ],
     });
+  });
+
+  test('has a list of each customer’s bookings, of keys that no other program has for something of its own', () => {
+    const listOf = (from: Template) =>
+      from.toJSON().Resources.BookingsTable.Properties.GlobalSecondaryIndexes.slice(1) as unknown[];
+    const index = (IndexName: string, partition: string, sort: string) => ({
+      IndexName,
+      KeySchema: [
+        { AttributeName: partition, KeyType: 'HASH' },
+        { AttributeName: sort, KeyType: 'RANGE' },
+      ],
+      // No move of a booking is a write to it.
+      Projection: { ProjectionType: 'KEYS_ONLY' },
+    });
+    const byCustomer = index('by-customer', 'listedFor', 'listedAtMs');
+    expect(listOf(template)).toEqual([byCustomer]);
+    expect(listOf(synth({ listSettled: true }))).toEqual([
+      byCustomer,
+      index('settled-by-time', 'settledIn', 'settledAtMs'),
+    ]);
+  });
+
+  test('forgets nothing by itself, unless it is told after how many days', () => {
+    const tableOf = (from: Template) => from.toJSON().Resources.BookingsTable.Properties;
+    expect(tableOf(template).TimeToLiveSpecification).toBeUndefined();
+    const forgetting = synth({ retentionDays: 30 });
+    expect(tableOf(forgetting).TimeToLiveSpecification).toEqual({ AttributeName: 'purgeAt', Enabled: true });
+    expect(tableOf(forgetting).Tags).toContainEqual({ Key: 'booking-expiry:retention-days', Value: '30' });
+  });
+
+  test.each(['ExpireBooking', 'Sweep', 'ScheduleExpiry', 'PublishEvents', 'BookingsApi'])(
+    'is described to %s with what it keeps afterwards, and needs no description without',
+    (name) => {
+      const shapeIn = (from: Template) =>
+        from.toJSON().Resources[`${name}Function`].Properties.Environment.Variables.TABLE_SHAPE;
+      expect(shapeIn(template)).toBeUndefined();
+      const { afterwards } = JSON.parse(shapeIn(synth({ retentionDays: 7, listSettled: true, shardCount: 3 })));
+      expect(afterwards).toEqual({ purgeAfterDays: 7, listShards: 3 });
+    },
+  );
+
+  test('tells its stream’s readers nothing of what is deleted', () => {
+    for (const { Properties } of Object.values(template.findResources('AWS::Lambda::EventSourceMapping'))) {
+      if (Properties.EventSourceArn['Fn::GetAtt'][1] !== 'StreamArn') continue;
+      const [{ Pattern }] = Properties.FilterCriteria.Filters;
+      expect(JSON.parse(Pattern).eventName).not.toContain('REMOVE');
+    }
   });
 
   test('may be deleted with a development stack, and is kept and protected everywhere else', () => {
@@ -184,18 +232,30 @@ describe('the rights of each Lambda', () => {
     });
   });
 
-  test('bookings-api may make, read and move bookings, sweep, and read its one secret; it deletes nothing', () => {
+  test('bookings-api may make, read, move and delete bookings, list and sweep them, and read its one secret', () => {
+    const byCustomer = { 'Fn::Join': ['', [arnOf('BookingsTable'), '/index/by-customer']] };
     expect(grantsBesideLogs('BookingsApiFunction')).toEqual({
       'dynamodb:BatchGetItem': arnOf('BookingsTable'),
       'dynamodb:PartiQLUpdate': arnOf('BookingsTable'),
-      'dynamodb:PutItem': arnOf('BookingsTable'),
-      'dynamodb:Query': index,
+      'dynamodb:PutItem': [arnOf('BookingsTable'), arnOf('IdempotencyTable')],
+      'dynamodb:Query': [index, byCustomer],
+      'dynamodb:DeleteItem': arnOf('BookingsTable'),
       'dynamodb:GetItem': [arnOf('SweepStateTable'), arnOf('BookingsTable')],
-      'dynamodb:UpdateItem': [arnOf('BookingsTable'), arnOf('SweepStateTable')],
+      'dynamodb:UpdateItem': [arnOf('BookingsTable'), arnOf('SweepStateTable'), arnOf('IdempotencyTable')],
       'sqs:SendMessage': arnOf('TimerQueue'),
       'secretsmanager:GetSecretValue': { Ref: 'CronTokenSecret' },
     });
   });
+});
+
+test('the table of idempotency keys forgets by itself, and is deleted with the stack', () => {
+  const { Properties, DeletionPolicy } = synth({ stage: 'prod' }).toJSON().Resources.IdempotencyTable;
+  expect(Properties).toMatchObject({
+    KeySchema: [{ AttributeName: 'recordId', KeyType: 'HASH' }],
+    BillingMode: 'PAY_PER_REQUEST',
+    TimeToLiveSpecification: { AttributeName: 'purgeAt', Enabled: true },
+  });
+  expect(DeletionPolicy).toBe('Delete');
 });
 
 test('a key of the customer’s own encrypts tables, queues and secret, and the Lambdas may use it', () => {
@@ -239,13 +299,27 @@ describe('the HTTP API', () => {
     expect(routesOf(template)).toMatchObject({ [key]: openBecause === undefined ? 'AWS_IAM' : 'NONE' });
   });
 
-  test('takes JWTs when an issuer and an audience are given', () => {
-    const withJwt = synth({ jwtIssuer: 'https://login.example.com/', jwtAudience: 'web,app' });
+  test('takes JWTs with a scope when an issuer, an audience and that scope are given', () => {
+    const withJwt = synth({
+      jwtIssuer: 'https://login.example.com/',
+      jwtAudience: 'web,app',
+      jwtScope: 'bookings/manage',
+    });
     expect(routesOf(withJwt)).toMatchObject({ 'ANY /api/v1/bookings': 'JWT', 'ANY /api/v1/health': 'NONE' });
     withJwt.hasResourceProperties('AWS::ApiGatewayV2::Authorizer', {
       AuthorizerType: 'JWT',
       JwtConfiguration: { Issuer: 'https://login.example.com/', Audience: ['web', 'app'] },
     });
+    const scopes = Object.values(withJwt.findResources('AWS::ApiGatewayV2::Route')).map(({ Properties }) => [
+      Properties.AuthorizationType,
+      Properties.AuthorizationScopes,
+    ]);
+    // No token without it reaches a booking.
+    expect(scopes.filter(([type]) => type === 'JWT')).toEqual([
+      ['JWT', ['bookings/manage']],
+      ['JWT', ['bookings/manage']],
+    ]);
+    expect(scopes.filter(([type]) => type !== 'JWT').every(([, scope]) => scope === undefined)).toBe(true);
     expect(() => checkSupport(withJwt.toJSON() as LocalTemplate)).not.toThrow();
   });
 

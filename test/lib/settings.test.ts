@@ -16,8 +16,20 @@ describe('a setting', () => {
     ['timerLeadMs', 10_001, 'got 10001'],
     ['shardCount', '0', 'shardCount must be a whole number from 1 to 200, got "0"'],
     ['shardCount', 201, 'got 201'],
-    ['jwtIssuer', 'https://login.example.com/', 'jwtIssuer and jwtAudience must be given together'],
+    [
+      'jwtIssuer',
+      'https://login.example.com/',
+      'jwtIssuer, jwtAudience and jwtScope must be given together, got only jwtIssuer',
+    ],
+    ['jwtScope', 'bookings', 'must be given together, got only jwtScope'],
+    ['jwtScope', 'two scopes', 'jwtScope must be one scope of 1 to 64 characters'],
+    ['jwtScope', '', 'jwtScope must be one scope'],
     ['jwtIssuer', 'login', 'jwtIssuer must be an https URL, got "login"'],
+    ['retentionDays', 0, 'retentionDays must be a whole number from 1 to 3650, got 0'],
+    ['retentionDays', '3651', 'got "3651"'],
+    ['retentionDays', 1.5, 'got 1.5'],
+    ['retentionDays', 'never', 'got "never"'],
+    ['listSettled', 'all', 'listSettled must be true or false, got "all"'],
     ['dashboard', '1', 'dashboard must be true or false, got "1"'],
     ['kmsKeyArn', 'alias/mine', 'kmsKeyArn must be the ARN of a KMS key, got "alias/mine"'],
     ['alarmEmail', 'nobody', 'alarmEmail must be an e-mail address, got "nobody"'],
@@ -28,10 +40,16 @@ describe('a setting', () => {
     expect(() => bookingExpirySettings({ [name]: value })).toThrow(message);
   });
 
+  test('of JWTs without the scope that back ends have fails: any token of the issuer would do', () => {
+    const given = { jwtIssuer: 'https://login.example.com/', jwtAudience: 'app' };
+    expect(() => bookingExpirySettings(given)).toThrow('got only jwtIssuer and jwtAudience');
+    expect(bookingExpirySettings({ ...given, jwtScope: 'bookings/manage' }).jwtScope).toBe('bookings/manage');
+  });
+
   test('with a name that does not exist fails, with the names that do', () => {
     const app = new App({ context: { sweepInterval: '5' } });
     expect(() => settingsFromContext(app)).toThrow(
-      '-c must set one of stage, sweepIntervalMinutes, timerLeadMs, shardCount, removalPolicy, publishSettled, dashboard, alarmEmail, kmsKeyArn, jwtIssuer, jwtAudience, got "sweepInterval"',
+      '-c must set one of stage, sweepIntervalMinutes, timerLeadMs, shardCount, removalPolicy, publishSettled, listSettled, retentionDays, dashboard, alarmEmail, kmsKeyArn, jwtIssuer, jwtAudience, jwtScope, got "sweepInterval"',
     );
   });
 
@@ -44,6 +62,7 @@ describe('a setting', () => {
       shardCount: 10,
       removalPolicy: 'retain',
       publishSettled: false,
+      listSettled: false,
       dashboard: false,
     });
   });

@@ -1,5 +1,5 @@
 /** The template's tables and queues on an engine that is there already, and taking them away again. */
-import { DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient, ListTablesCommand, PutItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
 import { GetQueueAttributesCommand, ListQueuesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Assembly, readAssembly, withNamesOfItsOwn } from '../../local/assembly.ts';
@@ -42,7 +42,46 @@ const tableApp = (key: string) => ({
   },
 });
 
+const withIndex = (name: string) => {
+  const { Table } = tableApp('id');
+  const Properties = {
+    ...Table.Properties,
+    AttributeDefinitions: [...Table.Properties.AttributeDefinitions, { AttributeName: 'owner', AttributeType: 'S' }],
+    GlobalSecondaryIndexes: [
+      {
+        IndexName: name,
+        KeySchema: [{ AttributeName: 'owner', KeyType: 'HASH' }],
+        Projection: { ProjectionType: 'KEYS_ONLY' },
+      },
+    ],
+  };
+  return { Table: { ...Table, Properties } };
+};
+
 describe('what an earlier run left behind', () => {
+  test('a table gets the index that the template gives it now, with what is in the table already', async () => {
+    const app = givenApp(tableApp('id'));
+    const references = new References();
+    await createTables(app, dynamodb, references);
+    const TableName = String(references.resolve({ Ref: 'Table' }));
+    await dynamodb.send(new PutItemCommand({ TableName, Item: { id: { S: 'old' }, owner: { S: 'ann' } } }));
+    const changed = { ...app, template: { Resources: withIndex('by-owner') } };
+    await createTables(changed, dynamodb, new References());
+    const { Items } = await dynamodb.send(
+      new QueryCommand({
+        TableName,
+        IndexName: 'by-owner',
+        KeyConditionExpression: '#owner = :owner',
+        ExpressionAttributeNames: { '#owner': 'owner' },
+        ExpressionAttributeValues: { ':owner': { S: 'ann' } },
+      }),
+    );
+    expect(Items).toEqual([{ id: { S: 'old' }, owner: { S: 'ann' } }]);
+    // One that the template has no more is another table: nothing is taken away.
+    await expect(createTables(app, dynamodb, new References())).rejects.toThrow('other keys or indexes');
+    await deleteTables(app, dynamodb);
+  });
+
   test('a queue gets the attributes that the template gives it now', async () => {
     const app = givenApp(queueApp(30));
     const urls: unknown[] = [];

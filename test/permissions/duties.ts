@@ -133,9 +133,13 @@ export const startDuties = async (assemblyDirectory: string): Promise<Duties> =>
 
     'bookings-api': async () => {
       assert.equal((await api('/bookings', 'POST', { bookingId: 'seat', holdSeconds: 600 })).status, 201);
-      assert.equal((await api('/bookings/seat/confirm', 'POST')).status, 200);
+      const key = { 'idempotency-key': 'seat' };
+      assert.equal((await api('/bookings/seat/confirm', 'POST', undefined, key)).status, 200);
       assert.equal((await api('/bookings/seat')).status, 200);
-      assert.equal((await api('/bookings?status=PENDING')).status, 200);
+      for (const list of ['status=PENDING', 'status=CONFIRMED', 'customerId=somebody']) {
+        assert.equal((await api(`/bookings?${list}`)).status, 200);
+      }
+      assert.equal((await api('/bookings/seat', 'DELETE')).status, 204);
       await putOverdue('lost-3');
       await putOverdue('settled too', { status: { S: 'CONFIRMED' } });
       await putComingNear('far too');

@@ -15,7 +15,7 @@ import { type Granted, grantedBy, without } from './granted.ts';
 const WHOLE = join(PROJECT_DIRECTORY, '.local', 'mutants-whole');
 const MUTANT = join(PROJECT_DIRECTORY, '.local', 'mutants-lacking');
 
-await synthesize(WHOLE, { kmsKeyArn: KEY });
+await synthesize(WHOLE, { kmsKeyArn: KEY, listSettled: 'true' });
 const { template, stackName } = readAssembly(WHOLE);
 
 /** How the loss of it is noticed; undefined if it is not. */

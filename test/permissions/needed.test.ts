@@ -14,7 +14,7 @@ const ASSEMBLY = join(PROJECT_DIRECTORY, '.local', 'test-assembly-with-key');
 
 let duties: Duties;
 beforeAll(async () => {
-  await synthesize(ASSEMBLY, { kmsKeyArn: KEY });
+  await synthesize(ASSEMBLY, { kmsKeyArn: KEY, listSettled: 'true' });
   duties = await startDuties(ASSEMBLY);
 });
 afterAll(() => duties.stop());

@@ -1,6 +1,6 @@
 /** Finds imports that the rules forbid. */
 import { globSync, readFileSync } from 'node:fs';
-import { dirname, join, matchesGlob, normalize } from 'node:path';
+import { dirname, join, matchesGlob, normalize, sep } from 'node:path';
 
 export type Rules = Readonly<Record<string, readonly string[]>>;
 
@@ -12,13 +12,17 @@ export interface Arrow {
 /** What is checked: everything that TypeScript is told to read. */
 export const sourceFiles = (projectDirectory: string): string[] => {
   const { include, exclude } = JSON.parse(readFileSync(join(projectDirectory, 'tsconfig.json'), 'utf8'));
-  return (include as string[])
-    .flatMap((each) =>
-      each.endsWith('.ts')
-        ? [each]
-        : globSync('**/*.ts', { cwd: join(projectDirectory, each) }).map((file) => join(each, file)),
-    )
-    .filter((file) => !(exclude as string[]).some((each) => file.startsWith(`${each}/`)));
+  return (
+    (include as string[])
+      .flatMap((each) =>
+        each.endsWith('.ts')
+          ? [each]
+          : globSync('**/*.ts', { cwd: join(projectDirectory, each) }).map((file) => join(each, file)),
+      )
+      // Tools that some tests bring with them are nobody's source.
+      .filter((file) => !file.split(sep).includes('node_modules'))
+      .filter((file) => !(exclude as string[]).some((each) => file.startsWith(`${each}/`)))
+  );
 };
 
 /** A relative import or export, of types too; Biome has made its quotes single ones. */

@@ -11,15 +11,26 @@ import { recordingTelemetry } from './telemetry.ts';
 
 /** What the API needs, with the defaults of the settings. The webhook's token is `right`. */
 export const bookingsApiPorts = (
-  { store, held, index }: Pick<Engines, 'store' | 'held' | 'index'>,
+  {
+    store,
+    held,
+    index,
+    newestFirst,
+    deletion,
+    idempotency,
+  }: Pick<Engines, 'store' | 'held' | 'index' | 'newestFirst' | 'deletion' | 'idempotency'>,
   clock: Clock,
   overrides: Partial<BookingsApiPorts> = {},
 ): BookingsApiPorts => ({
   store,
   index,
+  newestFirst,
+  deletion,
+  idempotency,
   sweepPorts: { store: held, index, clock, isPermanent },
   isCronToken: async (token) => token === 'right',
   clock,
+  authorization: { kind: 'iam' },
   telemetry: recordingTelemetry().telemetry,
   settings: { timerLeadMs: 1_000, sweepIntervalMs: 5 * MINUTE_MS },
   ...overrides,

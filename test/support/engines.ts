@@ -2,10 +2,13 @@
 
 import { ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { BookingErasure } from '../../functions/adapters/booking-erasure.ts';
+import { bookingLists } from '../../functions/adapters/booking-lists.ts';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { DeadLetters } from '../../functions/adapters/dead-letters.ts';
 import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
 import { HeldItems } from '../../functions/adapters/held-items.ts';
+import { KeyRecords } from '../../functions/adapters/key-records.ts';
 import { PatrolNotes } from '../../functions/adapters/patrol-notes.ts';
 import { PendingIndex } from '../../functions/adapters/pending-index.ts';
 import { TimerSender } from '../../functions/adapters/timer-sender.ts';
@@ -17,8 +20,9 @@ import { TEST_ASSEMBLY } from './synthesize.ts';
 
 export const SHARD_COUNT = 10;
 
-export const startEngines = async () => {
-  const { dynamodb, sqs, nameOf, stop } = await startTemplateEngines(TEST_ASSEMBLY);
+/** @param assembly whose tables and queues they are */
+export const startEngines = async (assembly = TEST_ASSEMBLY) => {
+  const { dynamodb, sqs, nameOf, stop } = await startTemplateEngines(assembly);
   const client = { region: REGION, credentials: LOCAL_CREDENTIALS };
   const rawClient = patientClient(dynamodb.endpoint);
   const documents = DynamoDBDocumentClient.from(rawClient, { marshallOptions: { removeUndefinedValues: true } });
@@ -29,6 +33,7 @@ export const startEngines = async () => {
   const givenUpQueueUrl = nameOf('ScheduleExpiryDeadLetterQueue');
   const bookings = new DynamoDbTable(rawClient, table);
   const sweepState = new DynamoDbTable(rawClient, nameOf('SweepStateTable'));
+  const store = new BookingStore(bookings, SHARD_COUNT);
   return {
     dynamodb,
     sqs,
@@ -40,7 +45,10 @@ export const startEngines = async () => {
     deadLetterQueueUrl,
     bookings,
     sweepState,
-    store: new BookingStore(bookings, SHARD_COUNT),
+    idempotency: new KeyRecords(new DynamoDbTable(rawClient, nameOf('IdempotencyTable'))),
+    store,
+    newestFirst: bookingLists(bookings, BOOKINGS_SHAPE),
+    deletion: new BookingErasure(bookings, store, BOOKINGS_SHAPE),
     held: new HeldItems(bookings, BOOKINGS_SHAPE),
     index: new PendingIndex(bookings, BOOKINGS_SHAPE, SHARD_COUNT),
     deadLetters: new DeadLetters(sqsClient, deadLetterQueueUrl),

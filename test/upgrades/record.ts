@@ -14,9 +14,12 @@ import {
 } from '@aws-sdk/client-dynamodb-streams';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import type { DynamoDBRecord } from 'aws-lambda';
+import { BookingErasure } from '../../functions/adapters/booking-erasure.ts';
+import { bookingLists } from '../../functions/adapters/booking-lists.ts';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
 import { HeldItems } from '../../functions/adapters/held-items.ts';
+import { KeyRecords } from '../../functions/adapters/key-records.ts';
 import { PatrolNotes } from '../../functions/adapters/patrol-notes.ts';
 import { PendingIndex } from '../../functions/adapters/pending-index.ts';
 import { isPermanent } from '../../functions/adapters/permanent-error.ts';
@@ -76,11 +79,15 @@ const record = async (): Promise<void> => {
   const api = createBookingsApi({
     store,
     index,
+    newestFirst: bookingLists(bookings, BOOKINGS_SHAPE),
+    deletion: new BookingErasure(bookings, store, BOOKINGS_SHAPE),
+    idempotency: new KeyRecords(new DynamoDbTable(raw, nameOf('IdempotencyTable'))),
     sweepPorts: { store: held, index, clock, isPermanent },
     isCronToken: async () => false,
     clock,
     telemetry,
     settings: SETTINGS,
+    authorization: { kind: 'iam' },
   });
   const ask = async (path: string, init: RequestInit) => {
     const response = await api.request(`/api/v1${path}`, init, { caller: 'customer', remainingMs: () => 25_000 });
