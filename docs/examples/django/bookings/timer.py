@@ -17,8 +17,8 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.serializers.json import DjangoJSONEncoder
 
-# The service takes deadlines from a second to 366 days away.
-SHORTEST_HOLD = timedelta(seconds=1)
+# The service takes deadlines from a second to 366 days away; a second more is for the way there.
+TOO_NEAR = timedelta(seconds=2)
 
 
 class TimerError(Exception):

@@ -68,6 +68,16 @@ class Commands(UsesFakeService, TestCase):
         done = "Expired 0 bookings, set 2 timers, stopped 1 timers"
         self.assertEqual(run("reconcile_bookings"), done)
 
+    def test_what_is_too_near_for_a_timer_is_waited_for(self):
+        near = Booking.objects.create(
+            seat="near", expires_at=timezone.now() + timedelta(milliseconds=300)
+        )
+        done = "Expired 2 bookings, set 2 timers, stopped 1 timers"
+        self.assertEqual(run("reconcile_bookings"), done)
+        near.refresh_from_db()
+        self.assertEqual(near.status, "EXPIRED")
+        self.assertGreaterEqual(near.expired_at, near.expires_at)
+
     def test_without_an_address_it_only_expires(self):
         with self.settings(BOOKING_EXPIRY_URL=""):
             done = "Expired 1 bookings, set 0 timers, stopped 0 timers"
