@@ -1,5 +1,6 @@
 /** The app's settings: what an operator may choose with `-c name=value`, and what is refused. */
 import type { IConstruct } from 'constructs';
+import { webhookUrlProblem } from '../functions/core/webhook-url.ts';
 import {
   InvalidSettingError,
   isWithin,
@@ -26,6 +27,8 @@ export interface BookingExpirySettings {
   readonly removalPolicy: BookingRemovalPolicy;
   /** Whether BookingConfirmed and BookingCancelled are published too, beside BookingExpired. @default false */
   readonly publishSettled: boolean;
+  /** Where each event is posted to, an https URL, or an http URL on this machine. @default - events are on the bus only */
+  readonly webhookUrl?: string;
   /** Whether there is a dashboard, for 3 USD a month. @default false */
   readonly dashboard: boolean;
   /** Who gets the alarms by e-mail. @default - nobody, until somebody subscribes to the topic */
@@ -45,6 +48,7 @@ const SETTING_NAMES: (keyof BookingExpirySettings)[] = [
   'shardCount',
   'removalPolicy',
   'publishSettled',
+  'webhookUrl',
   'dashboard',
   'alarmEmail',
   'kmsKeyArn',
@@ -70,7 +74,9 @@ export const bookingExpirySettings = (
   if (!isRemovalPolicy(removalPolicy)) {
     throw refused('removalPolicy', `be ${REMOVAL_POLICIES.join(' or ')}`, removalPolicy);
   }
-  const { jwtIssuer, alarmEmail, kmsKeyArn } = given;
+  const { jwtIssuer, alarmEmail, kmsKeyArn, webhookUrl } = given;
+  const webhookProblem = webhookUrl === undefined ? undefined : webhookUrlProblem(webhookUrl);
+  if (webhookProblem !== undefined) throw refused('webhookUrl', webhookProblem, webhookUrl);
   if (
     kmsKeyArn !== undefined &&
     (typeof kmsKeyArn !== 'string' || !/^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/.+$/.test(kmsKeyArn))
@@ -95,6 +101,7 @@ export const bookingExpirySettings = (
     removalPolicy,
     publishSettled: flag('publishSettled', given.publishSettled),
     dashboard: flag('dashboard', given.dashboard),
+    ...(webhookUrl !== undefined && { webhookUrl: String(webhookUrl) }),
     ...(kmsKeyArn !== undefined && { kmsKeyArn }),
     ...(alarmEmail !== undefined && { alarmEmail }),
     ...(jwtIssuer !== undefined && { jwtIssuer }),

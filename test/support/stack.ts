@@ -50,6 +50,7 @@ export const SETTINGS_TO_WALK: readonly Parameters<typeof bookingExpirySettings>
   { sweepIntervalMinutes: 1 },
   { sweepIntervalMinutes: 180, timerLeadMs: 10_000, shardCount: 200 },
   { publishSettled: true },
+  { webhookUrl: 'https://app.example.com/hook' },
   { dashboard: true },
   {
     stage: 'a-stage-of-20-letter',
@@ -59,6 +60,7 @@ export const SETTINGS_TO_WALK: readonly Parameters<typeof bookingExpirySettings>
     alarmEmail: 'ops@example.com',
     sweepIntervalMinutes: 60,
     publishSettled: true,
+    webhookUrl: 'https://app.example.com/hook',
     dashboard: true,
   },
 ];
