@@ -105,7 +105,19 @@ export interface Service extends Started {
 }
 
 /** The local service as `npm start` runs it. */
-export const startService = async (environment: { RUNTIME_FILE: string } & NodeJS.ProcessEnv): Promise<Service> => {
+export const startService = async (environment: ServiceEnvironment): Promise<Service> => {
+  try {
+    return await tryToStartService(environment);
+  } catch (error) {
+    // A Lambda has ten seconds to load, as on AWS: on a machine that is very busy that is not enough.
+    if (!String(error).includes('not loaded after')) throw error;
+    return await tryToStartService(environment);
+  }
+};
+
+type ServiceEnvironment = { RUNTIME_FILE: string } & NodeJS.ProcessEnv;
+
+const tryToStartService = async (environment: ServiceEnvironment): Promise<Service> => {
   const started = start(
     process.execPath,
     ['service/start.ts'],
@@ -122,7 +134,7 @@ export const startService = async (environment: { RUNTIME_FILE: string } & NodeJ
 export const startShop = async (programs: string, port: number, environment: NodeJS.ProcessEnv): Promise<Started> => {
   const shop = start(
     join(programs, 'waitress-serve'),
-    ['--listen', `127.0.0.1:${port}`, '--threads', '8', 'shop.wsgi:application'],
+    ['--listen', `127.0.0.1:${port}`, '--threads', '4', 'shop.wsgi:application'],
     environment,
   );
   const address = `http://127.0.0.1:${port}/webhooks/booking-expiry/`;

@@ -70,4 +70,5 @@ def _shown(booking: Booking) -> dict[str, Any]:
         "seat": booking.seat,
         "status": booking.effective_status(),
         "expires_at": booking.expires_at,
+        "expired_at": booking.expired_at,
     }
