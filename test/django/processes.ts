@@ -24,7 +24,15 @@ export interface Ended {
 const running = new Set<ChildProcess>();
 /** Ends whatever still runs. */
 export const killAll = (): void => {
-  for (const child of running) child.kill('SIGKILL');
+  for (const child of running) killGroup(child);
+};
+/** A shell's children too: each process that is started here leads a group of its own. */
+const killGroup = ({ pid }: ChildProcess): void => {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It has ended meanwhile.
+  }
 };
 
 export const start = (
@@ -37,6 +45,7 @@ export const start = (
     cwd,
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
   });
   running.add(child);
   child.once('close', () => running.delete(child));
@@ -50,7 +59,7 @@ export const start = (
     printed: () => said,
     kill: async () => {
       const closed = once(child, 'close');
-      child.kill('SIGKILL');
+      killGroup(child);
       await closed;
     },
   };

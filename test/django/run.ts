@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { checkWith } from '../support/outside-tool.ts';
 import { playEndToEnd } from './end-to-end.ts';
+import { runGuide } from './guide.ts';
 import { killAll, run } from './processes.ts';
 import { PYTHON, virtualEnvironment } from './python.ts';
 
@@ -24,10 +25,12 @@ const unitTests = async (programs: string): Promise<boolean> => {
   return right;
 };
 
-const PARTS = { unitTests, playEndToEnd };
+/** What is run, by the names that tell how long each took. */
+const PARTS = { 'the example’s tests': unitTests, 'the guide': runGuide, 'end to end': playEndToEnd };
 
 const testAll = async (): Promise<boolean> => {
   process.on('exit', killAll);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   const programs = virtualEnvironment();
   let right = true;
   for (const [name, part] of Object.entries(PARTS)) {

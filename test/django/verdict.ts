@@ -17,12 +17,12 @@ export interface Known {
   readonly sentLate?: boolean;
   /** What the service says; undefined where it never heard of the booking. */
   readonly inService?: string | undefined;
-  /** Whether the row was made or settled while the service was down. */
-  readonly whileDown: boolean;
+  /** Whether the shop could not tell the service of the row, or of what became of it, in time. */
+  readonly untold: boolean;
 }
 
 /** Everything that must not be, a sentence each. */
-export const disagreements = (row: Row, { paid, sentLate, inService, whileDown }: Known): string[] => {
+export const disagreements = (row: Row, { paid, sentLate, inService, untold }: Known): string[] => {
   const wrong: string[] = [];
   const must = (holds: boolean, otherwise: string): void => {
     if (!holds) wrong.push(`${row.id}: ${otherwise}`);
@@ -39,7 +39,7 @@ export const disagreements = (row: Row, { paid, sentLate, inService, whileDown }
   if (sentLate) must(paid === 409, `a payment after the deadline was answered with ${paid}`);
   // The service may have expired what it was not told in time; the row decides. It never has the last word on a lapse.
   const same = inService === row.status;
-  const excused = whileDown && (inService === undefined || inService === 'EXPIRED');
+  const excused = untold && (inService === undefined || inService === 'EXPIRED');
   must(same || excused, `is ${row.status} in the rows and ${inService ?? 'unknown'} at the service`);
   return wrong;
 };
