@@ -110,7 +110,7 @@ export const createHandler =
 
 const sortOut = (
   records: readonly SQSRecord[],
-  { clock, telemetry, timerLeadMs, notices: { noticeBeforeMs } = {}, shape }: ExpireBookingPorts,
+  { clock, telemetry, timerLeadMs, notices: noticePorts, shape }: ExpireBookingPorts,
 ): SortedBatch => {
   const targets = new Map<string, Target>();
   const notices = new Map<string, Target>();
@@ -126,7 +126,7 @@ const sortOut = (
       }
       const isNotice = timer.kind === 'notice';
       const decision = isNotice
-        ? decideOnNotice(timer, clock(), noticeBeforeMs)
+        ? decideOnNotice(timer, clock(), noticePorts?.noticeBeforeMs)
         : decideOnTimer(timer, clock(), timerLeadMs);
       const sameTimer = JSON.stringify([timer.bookingId, timer.expiresAtMs]);
       const due = isNotice ? notices : targets;
