@@ -127,6 +127,10 @@ export const connect = async (options: ConnectOptions, purpose: 'write' | 'look'
     settings: {
       timerLeadMs: Number(tags.get(TABLE_TAGS.timerLeadMs) ?? SECOND_MS),
       sweepIntervalMs: Number(tags.get(TABLE_TAGS.sweepIntervalMinutes) ?? 5) * MINUTE_MS,
+      // Else a sweep by command would note that it has sent notices that it has not.
+      ...(tags.has(TABLE_TAGS.noticeBeforeSeconds) && {
+        noticeBeforeMs: Number(tags.get(TABLE_TAGS.noticeBeforeSeconds)) * SECOND_MS,
+      }),
     },
     ...(stateTable && queue && { scheduling: sweepScheduling(queue, new DynamoDbTable(client, stateTable)) }),
     ...(queue && { queue }),

@@ -3,6 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import {
+  ChangeMessageVisibilityCommand,
   DeleteMessageBatchCommand,
   type Message,
   ReceiveMessageCommand,
@@ -121,7 +122,8 @@ const redrive = async (
   const from = deadLetterQueueUrls.get('send-webhooks');
   const startedAtMs = Date.now();
   const found: Redriven[] = [];
-  const seen = new Set<string>();
+  /** Those that stay, to be seen by others again when this has ended. */
+  const staying = new Map<string, Message>();
   let failed = 0;
   for (let empty = 0; empty < EMPTY_ANSWERS; ) {
     const { Messages = [] } = await sqsClient.send(
@@ -136,10 +138,11 @@ const redrive = async (
     );
     // One that has come since was sent again just now and cannot be sent: it would go round for ever.
     const old = Messages.filter(
-      ({ MessageId = '', Attributes }) => Number(Attributes?.SentTimestamp ?? 0) < startedAtMs && !seen.has(MessageId),
+      ({ MessageId = '', Attributes }) =>
+        Number(Attributes?.SentTimestamp ?? 0) < startedAtMs && !staying.has(MessageId),
     );
     empty = old.length === 0 ? empty + 1 : 0;
-    for (const { MessageId = '' } of old) seen.add(MessageId);
+    for (const message of Messages) staying.set(message.MessageId ?? '', message);
     found.push(...old.map(redrivenOf));
     if (isDryRun || old.length === 0) continue;
     const { Successful = [] } = await sqsClient.send(
@@ -151,8 +154,18 @@ const redrive = async (
     );
     failed += old.length - Successful.length;
     const done = Successful.map(({ Id }) => ({ Id, ReceiptHandle: old[Number(Id)]?.ReceiptHandle }));
-    if (done.length > 0) await sqsClient.send(new DeleteMessageBatchCommand({ QueueUrl: from, Entries: done }));
+    if (done.length === 0) continue;
+    await sqsClient.send(new DeleteMessageBatchCommand({ QueueUrl: from, Entries: done }));
+    for (const { Id } of done) staying.delete(old[Number(Id)]?.MessageId ?? '');
   }
+  await Promise.all(
+    Array.from(staying.values(), ({ ReceiptHandle }) =>
+      sqsClient
+        .send(new ChangeMessageVisibilityCommand({ QueueUrl: from, ReceiptHandle, VisibilityTimeout: 0 }))
+        // Then it is seen a minute later.
+        .catch(() => undefined),
+    ),
+  );
   const lines = found.map(
     ({ webhookId, type, reason }) => `  ${webhookId ?? 'no webhook'}  ${type ?? ''}  ${reason ?? ''}`,
   );

@@ -34,6 +34,9 @@ export class BookingExpiryStack extends Stack {
       table: bookings.table,
       events: { settled: settings.publishSettled },
       alarms: { ...(settings.alarmEmail !== undefined && { email: settings.alarmEmail }) },
+      ...(settings.noticeBeforeSeconds !== undefined && {
+        noticeBefore: Duration.seconds(settings.noticeBeforeSeconds),
+      }),
       ...(settings.webhookUrl !== undefined && { webhook: { url: settings.webhookUrl } }),
       dashboard: settings.dashboard,
       ...(key && { encryptionKey: key }),
@@ -95,6 +98,7 @@ const noteInTags = ({ table }: BookingTable, expiry: BookingExpiry, settings: Bo
     [TABLE_TAGS.timerQueueUrl]: expiry.timerQueue.queueUrl,
     [TABLE_TAGS.sweepStateTable]: expiry.sweepStateTable.tableName,
     [TABLE_TAGS.alarmPrefix]: expiry.alarms?.prefix,
+    [TABLE_TAGS.noticeBeforeSeconds]: settings.noticeBeforeSeconds?.toString(),
     [TABLE_TAGS.webhookQueueUrl]: expiry.webhookQueue?.queueUrl,
     [TABLE_TAGS.webhookSecret]: expiry.webhookSecret?.secretArn,
     [TABLE_TAGS.webhookFunction]: expiry.sendWebhooks?.functionName,

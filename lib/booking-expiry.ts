@@ -17,7 +17,14 @@ import { OperatorsDashboard } from './dashboard.ts';
 import { ExpireBooking, expireBookingTimeout } from './expire-booking.ts';
 import { ExpiringTable } from './expiring-table.ts';
 import { allowKey, allowServices } from './grants.ts';
-import { InvalidSettingError, isWithin, SHARD_COUNT, SWEEP_INTERVAL_MINUTES, TIMER_LEAD_MS } from './limits.ts';
+import {
+  InvalidSettingError,
+  isWithin,
+  NOTICE_BEFORE_SECONDS,
+  SHARD_COUNT,
+  SWEEP_INTERVAL_MINUTES,
+  TIMER_LEAD_MS,
+} from './limits.ts';
 import { expiryMetric } from './metrics.ts';
 import { refuseConflicts } from './neighbours.ts';
 import { PublishEvents, SETTLED } from './publish-events.ts';
@@ -288,6 +295,7 @@ export class BookingExpiry extends Construct {
     const { timerLeadMs, interval, shardCount } = this.#numbers(props);
     const events = optionsOf(props.events, true);
     this.#webhookUrl(props.webhook?.url, events !== undefined);
+    const noticeSeconds = this.#noticeSeconds(props.noticeBefore, events !== undefined);
     this.table = table;
     this.serviceName = this.#name(props.serviceName);
     this.#at(() => refuseOtherRegion(Stack.of(this).region, table));
@@ -312,6 +320,7 @@ export class BookingExpiry extends Construct {
       [ENV.shardCount]: String(shardCount),
       [ENV.timerLeadMs]: String(timerLeadMs),
       [ENV.sweepIntervalMinutes]: String(interval.toMinutes()),
+      ...(noticeSeconds !== undefined && { [ENV.noticeBeforeSeconds]: String(noticeSeconds) }),
     };
     const common = { table: expiring, timers, environment, serviceName: this.serviceName, key };
     const schedule = new ScheduleExpiry(this, 'ScheduleExpiry', common);
@@ -338,6 +347,7 @@ export class BookingExpiry extends Construct {
     if (publish) {
       this.publishEvents = publish.lambda;
       this.eventBus = publish.bus;
+      if (noticeSeconds !== undefined) expire.publishNotices(publish.bus);
     }
     const webhooks =
       publish &&
@@ -469,6 +479,17 @@ export class BookingExpiry extends Construct {
       throw this.#refused('shardCount', `be a whole number from ${SHARD_COUNT.min} to ${SHARD_COUNT.max}`, shardCount);
     }
     return { timerLeadMs, interval: Duration.minutes(minutes), shardCount };
+  }
+
+  #noticeSeconds(noticeBefore: Duration | undefined, hasEvents: boolean): number | undefined {
+    if (noticeBefore === undefined) return undefined;
+    if (!hasEvents) throw this.#refused('noticeBefore', 'be left out where events is false', noticeBefore);
+    const seconds = millisecondsOf(noticeBefore) / 1_000;
+    const { min, max } = NOTICE_BEFORE_SECONDS;
+    if (!isWithin(seconds, NOTICE_BEFORE_SECONDS)) {
+      throw this.#refused('noticeBefore', `be whole seconds from ${min} to ${max}`, noticeBefore);
+    }
+    return seconds;
   }
 
   /** Of a URL that is known at deployment only, the Lambda says at its start what is wrong. */

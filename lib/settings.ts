@@ -5,6 +5,7 @@ import {
   InvalidSettingError,
   isWithin,
   type Limit,
+  NOTICE_BEFORE_SECONDS,
   SHARD_COUNT,
   SWEEP_INTERVAL_MINUTES,
   TIMER_LEAD_MS,
@@ -29,6 +30,8 @@ export interface BookingExpirySettings {
   readonly publishSettled: boolean;
   /** Where each event is posted to, an https URL, or an http URL on this machine. @default - events are on the bus only */
   readonly webhookUrl?: string;
+  /** Seconds before a deadline at which BookingExpiring is published, 10 to 10,800. @default - never */
+  readonly noticeBeforeSeconds?: number;
   /** Whether there is a dashboard, for 3 USD a month. @default false */
   readonly dashboard: boolean;
   /** Who gets the alarms by e-mail. @default - nobody, until somebody subscribes to the topic */
@@ -49,6 +52,7 @@ const SETTING_NAMES: (keyof BookingExpirySettings)[] = [
   'removalPolicy',
   'publishSettled',
   'webhookUrl',
+  'noticeBeforeSeconds',
   'dashboard',
   'alarmEmail',
   'kmsKeyArn',
@@ -101,6 +105,9 @@ export const bookingExpirySettings = (
     removalPolicy,
     publishSettled: flag('publishSettled', given.publishSettled),
     dashboard: flag('dashboard', given.dashboard),
+    ...(given.noticeBeforeSeconds !== undefined && {
+      noticeBeforeSeconds: wholeNumber('noticeBeforeSeconds', given.noticeBeforeSeconds, NOTICE_BEFORE_SECONDS),
+    }),
     ...(webhookUrl !== undefined && { webhookUrl: String(webhookUrl) }),
     ...(kmsKeyArn !== undefined && { kmsKeyArn }),
     ...(alarmEmail !== undefined && { alarmEmail }),
@@ -135,8 +142,12 @@ export const settingsFromContext = (scope: IConstruct): BookingExpirySettings =>
   return bookingExpirySettings(Object.fromEntries(SETTING_NAMES.map((name) => [name, given[name]])));
 };
 
-const wholeNumber = (name: string, given: unknown, limit: Limit): number => {
-  if (given === undefined) return limit.default;
+const wholeNumber = (
+  name: string,
+  given: unknown,
+  limit: Omit<Limit, 'default'> & { readonly default?: number },
+): number => {
+  if (given === undefined && limit.default !== undefined) return limit.default;
   const value = typeof given === 'string' && /^\d+$/.test(given) ? Number(given) : given;
   if (!isWithin(value, limit)) throw refused(name, `be a whole number from ${limit.min} to ${limit.max}`, given);
   return value;

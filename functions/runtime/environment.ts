@@ -1,6 +1,6 @@
 /** Reads the Lambdas' settings once, at load, so that a bad deployment fails at its start and not booking by booking. */
 import { ENV } from '../contract.ts';
-import { MINUTE_MS, type TimerSettings } from '../core/hold-time.ts';
+import { MINUTE_MS, SECOND_MS, type TimerSettings } from '../core/hold-time.ts';
 import { webhookUrlProblem } from '../core/webhook-url.ts';
 import { BOOKINGS_SHAPE, type TableShape, tableShape } from '../table/shape.ts';
 
@@ -37,6 +37,7 @@ export const shardCountFromEnvironment = (): number => wholeNumber(ENV.shardCoun
 export const timerSettingsFromEnvironment = (): TimerSettings => ({
   timerLeadMs: wholeNumber(ENV.timerLeadMs),
   sweepIntervalMs: wholeNumber(ENV.sweepIntervalMinutes) * MINUTE_MS,
+  ...(process.env[ENV.noticeBeforeSeconds] && { noticeBeforeMs: wholeNumber(ENV.noticeBeforeSeconds) * SECOND_MS }),
 });
 /** What the table looks like: as the stack says, else as the bookings table of this service. */
 export const tableShapeFromEnvironment = (): TableShape => {

@@ -254,6 +254,19 @@ describe('a message', () => {
   });
 });
 
+test('what a customer’s application keeps with a booking never gets into the logs, nor does the secret', async () => {
+  const world = queues();
+  const details = { passport: 'X-secret-1' };
+  const body = JSON.stringify({ ...JSON.parse(eventBody('a')), detail: { eventId: 'a', details } });
+  receiver.answer(answering(500, {}, 'X-secret-1'));
+  world.put(body, body.replace('"time":', '"times":'), `X-secret-1 ${body}`);
+  await runUntil(NOW + 48 * HOUR_MS, world);
+  expect(told.lines.length).toBeGreaterThan(5);
+  const logged = JSON.stringify(told.lines.map(({ message, data }) => [message, data, String(data.error ?? '')]));
+  expect(logged).not.toContain('X-secret-1');
+  expect(logged).not.toContain(SECRET.slice('whsec_'.length));
+});
+
 describe('a ping', () => {
   const ping = (answer = answering(204)) => {
     receiver.answer(answer);

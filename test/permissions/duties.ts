@@ -28,7 +28,11 @@ export const LAMBDAS = [
 ] as const;
 
 /** With these the template has every role that it may have. The address is not called: the duties have a receiver of their own. */
-export const WHOLE_SETTINGS = { kmsKeyArn: KEY, webhookUrl: 'https://app.example.com/hook' } as const;
+export const WHOLE_SETTINGS = {
+  kmsKeyArn: KEY,
+  webhookUrl: 'https://app.example.com/hook',
+  noticeBeforeSeconds: 60,
+} as const;
 
 /** An event as the bus sends it to a queue. */
 const webhookEvent = (bookingId: string): string =>
@@ -127,6 +131,10 @@ export const startDuties = async (assemblyDirectory: string): Promise<Duties> =>
     },
 
     'expire-booking': async () => {
+      const noticed = { expiresAtMs: Date.now() + 30_000, holdStartedAtMs: Date.now() - 300_000 };
+      await put('noticed', { expiresAtMs: N(noticed.expiresAtMs), holdStartedAtMs: N(noticed.holdStartedAtMs) });
+      const notice = encodeTimer({ bookingId: 'noticed', expiresAtMs: noticed.expiresAtMs, kind: 'notice' });
+      await invoke('ExpireBookingFunction', sqsEvent(notice));
       const lapsed = encodeTimer({ bookingId: 'gone', expiresAtMs: Date.now() - 1_000 });
       const tooEarly = encodeTimer({ bookingId: 'later', expiresAtMs: Date.now() + 60 * MINUTE_MS });
       // The write for a booking that is gone is refused, and a look tells that it is.

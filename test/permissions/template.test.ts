@@ -101,8 +101,13 @@ test('no setting but the key and what it switches on changes what a role may do'
   const measured = grantsOf(templateOf(WHOLE_SETTINGS));
   const ofWebhooks = measured.filter((name) => name.startsWith('SendWebhooks'));
   expect(ofWebhooks.length).toBeGreaterThan(5);
+  const ofNotices = measured.filter((name) => /^ExpireBooking.* events:PutEvents/.test(name));
+  expect(ofNotices).toHaveLength(1);
   for (const settings of SETTINGS_TO_WALK) {
-    const switchedOff = 'webhookUrl' in settings ? [] : ofWebhooks;
+    const switchedOff = [
+      ...('webhookUrl' in settings ? [] : ofWebhooks),
+      ...('noticeBeforeSeconds' in settings ? [] : ofNotices),
+    ];
     expect(grantsOf(templateOf(settings))).toEqual(measured.filter((name) => !switchedOff.includes(name)));
   }
 });

@@ -51,6 +51,7 @@ export const SETTINGS_TO_WALK: readonly Parameters<typeof bookingExpirySettings>
   { sweepIntervalMinutes: 180, timerLeadMs: 10_000, shardCount: 200 },
   { publishSettled: true },
   { webhookUrl: 'https://app.example.com/hook' },
+  { noticeBeforeSeconds: 60 },
   { dashboard: true },
   {
     stage: 'a-stage-of-20-letter',
@@ -61,6 +62,7 @@ export const SETTINGS_TO_WALK: readonly Parameters<typeof bookingExpirySettings>
     sweepIntervalMinutes: 60,
     publishSettled: true,
     webhookUrl: 'https://app.example.com/hook',
+    noticeBeforeSeconds: 10_800,
     dashboard: true,
   },
 ];
