@@ -193,9 +193,11 @@ export const playEndToEnd = async (programs: string): Promise<boolean> => {
     console.log(`${String(found.filter((row) => row.status === status).length).padStart(5)} ${status}`);
   const refused = customers.filter(({ paid }) => paid === 409).length;
   console.log(`${String(refused).padStart(5)} payments refused, each after its deadline`);
-  console.log(`${String(excused).padStart(5)} of which the service could not be told in time, or at all`);
   console.log(
-    `      deadline to row: p50 ${percentile(lags, 50)} ms, at most ${Math.max(...lags)} ms, outages included`,
+    `${String(excused).padStart(5)} that the service has otherwise or not at all: it could not be told in time`,
+  );
+  console.log(
+    `      deadline to row: p50 ${percentile(lags, 0.5)} ms, at most ${Math.max(...lags)} ms, outages included`,
   );
   for (const line of wrong) console.log(`WRONG  ${line}`);
   await service.kill();
