@@ -18,6 +18,7 @@ import { permissionsSection } from './sections/permissions.ts';
 import { simulationSection } from './sections/simulation.ts';
 import { sweepSection } from './sections/sweep.ts';
 import { tuningSection } from './sections/tuning.ts';
+import { webhooksSection } from './sections/webhooks.ts';
 
 const RUN: Record<Section, RunSection> = {
   lag: lagSection,
@@ -27,6 +28,7 @@ const RUN: Record<Section, RunSection> = {
   cpu: cpuSection,
   permissions: permissionsSection,
   simulation: simulationSection,
+  webhooks: webhooksSection,
   peers: peersSection,
 };
 

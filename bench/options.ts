@@ -3,7 +3,17 @@ import { join } from 'node:path';
 import { PROJECT_DIRECTORY } from '../service/project.ts';
 import { endIfUsage, parseOptions, UsageError } from '../terminal/usage.ts';
 
-export const SECTIONS = ['lag', 'cost', 'tuning', 'sweep', 'cpu', 'permissions', 'simulation', 'peers'] as const;
+export const SECTIONS = [
+  'lag',
+  'cost',
+  'tuning',
+  'sweep',
+  'cpu',
+  'permissions',
+  'simulation',
+  'webhooks',
+  'peers',
+] as const;
 export type Section = (typeof SECTIONS)[number];
 
 const USAGE = `Usage: npm run bench -- [options]

@@ -6,6 +6,8 @@ import {
   type DynamoDBClientConfig,
   ListTagsOfResourceCommand,
 } from '@aws-sdk/client-dynamodb';
+import type { LambdaClientConfig } from '@aws-sdk/client-lambda';
+import type { SecretsManagerClientConfig } from '@aws-sdk/client-secrets-manager';
 import type { SQSClient, SQSClientConfig } from '@aws-sdk/client-sqs';
 import { BookingErasure } from '../functions/adapters/booking-erasure.ts';
 import { BookingStore } from '../functions/adapters/booking-store.ts';
@@ -72,8 +74,20 @@ export interface Connection {
   readonly timerQueueUrl?: string;
   /** What the names of the service's alarms begin with; absent where the table's tags do not say. */
   readonly alarmPrefix?: string;
+  /** Where webhooks wait and what signs them; absent where none are sent. */
+  readonly webhooks?: WebhookParts;
   /** URLs of the dead-letter queues, by the names that their alarms and the runbook use. */
   readonly deadLetterQueueUrls: ReadonlyMap<string, string>;
+}
+
+/** The parts of the webhooks, as the table's tags name them. */
+export interface WebhookParts {
+  readonly queueUrl: string;
+  readonly secretId: string;
+  readonly functionName: string;
+  /** What clients of Secrets Manager and of Lambda are given beside the AWS configuration. */
+  readonly secrets: SecretsManagerClientConfig;
+  readonly lambda: LambdaClientConfig;
 }
 
 /**
@@ -86,7 +100,7 @@ export interface Connection {
 export const connect = async (options: ConnectOptions, purpose: 'write' | 'look'): Promise<Connection> => {
   const given = options['shard-count'];
   const givenShardCount = given === undefined ? undefined : wholeNumber('shard-count', given, 1, MAX_SHARDS);
-  const { table, dynamodb, sqs, eventSources, runtimePid, knownTags } = findTable(options);
+  const { table, dynamodb, sqs, eventSources, secrets, runtimePid, knownTags } = findTable(options);
   const impatient = new DynamoDBClient({ maxAttempts: 2, ...dynamodb });
   const readPlace = watchPlace(impatient, table);
   const clockDifference = watchClock(impatient);
@@ -118,6 +132,10 @@ export const connect = async (options: ConnectOptions, purpose: 'write' | 'look'
     settings: {
       timerLeadMs: Number(tags.get(TABLE_TAGS.timerLeadMs) ?? SECOND_MS),
       sweepIntervalMs: Number(tags.get(TABLE_TAGS.sweepIntervalMinutes) ?? 5) * MINUTE_MS,
+      // Else a sweep by command would note that it has sent notices that it has not.
+      ...(tags.has(TABLE_TAGS.noticeBeforeSeconds) && {
+        noticeBeforeMs: Number(tags.get(TABLE_TAGS.noticeBeforeSeconds)) * SECOND_MS,
+      }),
     },
     ...(stateTable && queue && { scheduling: sweepScheduling(queue, new DynamoDbTable(client, stateTable)) }),
     ...(queue && { queue }),
@@ -129,6 +147,7 @@ export const connect = async (options: ConnectOptions, purpose: 'write' | 'look'
     ...(eventSources && mayAsk(eventSources, place) && { eventSources }),
     ...(queueUrl && { timerQueueUrl: queueUrl }),
     ...(tags.get(TABLE_TAGS.alarmPrefix) && { alarmPrefix: tags.get(TABLE_TAGS.alarmPrefix) ?? '' }),
+    ...webhookParts(tags, secrets, eventSources),
     deadLetterQueueUrls: new Map(
       [...tags]
         .filter(([name]) => name.startsWith(DEAD_LETTERS_TAG_PREFIX))
@@ -146,6 +165,18 @@ const afterwardsIn = (tags: ReadonlyMap<string, string>, shardCount: number): Af
   };
 };
 
+const webhookParts = (
+  tags: ReadonlyMap<string, string>,
+  secrets: SecretsManagerClientConfig,
+  lambda: LambdaClientConfig = {},
+): Pick<Connection, 'webhooks'> => {
+  const queueUrl = tags.get(TABLE_TAGS.webhookQueueUrl);
+  const secretId = tags.get(TABLE_TAGS.webhookSecret);
+  const functionName = tags.get(TABLE_TAGS.webhookFunction);
+  if (!queueUrl || !secretId || !functionName) return {};
+  return { webhooks: { queueUrl, secretId, functionName, secrets, lambda } };
+};
+
 /** A table on an engine of one's own has no readers in AWS: nobody there is asked about it. */
 const mayAsk = ({ endpoint }: EventSourceAccess, place: Place): boolean =>
   place.region !== undefined ||
@@ -156,6 +187,7 @@ interface Found {
   readonly dynamodb: DynamoDBClientConfig;
   readonly sqs: SQSClientConfig;
   readonly eventSources?: EventSourceAccess;
+  readonly secrets: SecretsManagerClientConfig;
   /** Process of the local runtime, where the table is its own. */
   readonly runtimePid?: number;
   readonly knownTags?: Readonly<Record<string, string>> | undefined;
@@ -171,6 +203,7 @@ const findTable = (options: ConnectOptions): Found => {
       dynamodb: { ...region, ...(endpoint && { endpoint }) },
       sqs: { ...region },
       eventSources: { ...region },
+      secrets: { ...region },
     };
   }
   const local = readServiceFile();
@@ -186,6 +219,7 @@ const findTable = (options: ConnectOptions): Found => {
     dynamodb: { ...signing, endpoint: local.dynamodb },
     sqs: { ...signing, endpoint: local.sqs },
     ...(local.eventSourceMappings && { eventSources: { ...signing, endpoint: local.eventSourceMappings } }),
+    secrets: { ...signing, ...(local.secretsManager && { endpoint: local.secretsManager }) },
     runtimePid: local.pid,
     knownTags: local.tags,
   };

@@ -39,6 +39,12 @@ export const ENV = {
   eventBus: 'EVENT_BUS_NAME',
   deadLetterQueueUrl: 'DEAD_LETTER_QUEUE_URL',
   givenUpQueueUrl: 'GIVEN_UP_QUEUE_URL',
+  /** Seconds before a deadline at which its notice is published. Absent where there are no notices. */
+  noticeBeforeSeconds: 'NOTICE_BEFORE_SECONDS',
+  webhookUrl: 'WEBHOOK_URL',
+  webhookSecret: 'WEBHOOK_SECRET',
+  webhookQueueUrl: 'WEBHOOK_QUEUE_URL',
+  webhookRetryQueueUrl: 'WEBHOOK_RETRY_QUEUE_URL',
 } as const;
 
 /**
@@ -56,6 +62,12 @@ export const TABLE_TAGS = {
   retentionDays: 'booking-expiry:retention-days',
   /** Present where there is a list of settled and expired bookings. */
   listSettled: 'booking-expiry:list-settled',
+  /** Only where notices are published. */
+  noticeBeforeSeconds: 'booking-expiry:notice-before-seconds',
+  /** The next three only where webhooks are sent. */
+  webhookQueueUrl: 'booking-expiry:webhook-queue-url',
+  webhookSecret: 'booking-expiry:webhook-secret',
+  webhookFunction: 'booking-expiry:webhook-function',
 } as const;
 
 /** Begins the tag of each dead-letter queue; what follows is the name that its alarm and the runbook use. */
@@ -115,6 +127,16 @@ export const COUNTS = {
   published: 'EventsPublished',
   /** Events that the bus did not take in this try: their stream records come again. */
   publishFailed: 'EventsNotPublished',
+  /** Notices that the bus took. */
+  noticesPublished: 'NoticesPublished',
+  /** Notice timers whose booking was settled, moved or gone, whose hold is too short, or that came after the deadline. */
+  noticesNotNeeded: 'NoticesNotNeeded',
+  /** Webhooks that were answered with 2xx. */
+  webhooksDelivered: 'WebhooksDelivered',
+  /** Tries of webhooks that were answered with something else, or not at all. */
+  webhookTriesFailed: 'WebhookTriesFailed',
+  /** Webhooks that were given up, after the last try or because of a 410: they go to the dead-letter queue. */
+  webhooksGivenUp: 'WebhooksGivenUp',
 } as const;
 
 /** The metrics that each invocation sends, zeros included, by Lambda. `LagMs` is sent with every expired booking only. */
@@ -123,6 +145,7 @@ export const METRICS_OF = {
   expireBooking: [METRICS.expiredByTimer, METRICS.invalidDeadline, METRICS.unprocessable],
   sweep: [METRICS.overdueFound, METRICS.unprocessable, METRICS.sweepUnfinished],
   publishEvents: [METRICS.unprocessable],
+  sendWebhooks: [METRICS.unprocessable],
 } as const;
 
 export type MetricName = (typeof METRICS)[keyof typeof METRICS];
@@ -135,4 +158,21 @@ export const OLD_RECORD_MS = 60_000;
 export interface SweepRequested {
   /** Whether a deployment, or its rollback, has just ended. */
   readonly isDeployment?: boolean;
+}
+
+/** What the Lambda of the webhooks is invoked with by an operator who wants to know whether they arrive. */
+export interface WebhookPing {
+  /** Anything: it makes the webhook's id. */
+  readonly pingId: string;
+}
+
+/** What it answers. */
+export interface WebhookPingAnswer {
+  readonly delivered: boolean;
+  readonly webhookId: string;
+  readonly durationMs: number;
+  /** Absent where the application did not answer. */
+  readonly status?: number;
+  /** Why it was not delivered. */
+  readonly error?: string;
 }

@@ -8,7 +8,9 @@ import { COUNTS, type CountName, METRICS } from './contract.ts';
 import type { Booking, ExpireOutcome } from './core/booking-status.ts';
 import { decideOnTimer, provenBySnapshot, type ScheduledTimer } from './core/expiry-decisions.ts';
 import { decodeTimer, type ExpiryTimer, MalformedTimerError } from './core/expiry-timer.ts';
+import { decideOnNotice } from './core/notices.ts';
 import type { BookingExpirer, Clock, DeadLetterBox, TimerTransport } from './core/ports.ts';
+import { type NoticePorts, publishNotices } from './publish-notices.ts';
 import { failedMessages } from './runtime/batch.ts';
 import type { WaitUntil } from './runtime/clock.ts';
 import type { Telemetry } from './runtime/telemetry.ts';
@@ -52,6 +54,8 @@ export interface ExpireBookingPorts {
   readonly waitUntil: WaitUntil;
   readonly telemetry: Telemetry;
   readonly timerLeadMs: number;
+  /** What notices need beside that. @default - there are none: timers of notices are done when they come */
+  readonly notices?: Omit<NoticePorts, 'clock' | 'telemetry'> | undefined;
   /** What the table looks like. */
   readonly shape: TableShape;
 }
@@ -70,6 +74,7 @@ interface UnprocessableMessage {
 
 interface SortedBatch {
   readonly targets: readonly Target[];
+  readonly notices: readonly Target[];
   readonly malformed: readonly UnprocessableMessage[];
   readonly tooEarly: readonly { readonly scheduled: ScheduledTimer; readonly message: SQSRecord }[];
 }
@@ -79,16 +84,18 @@ type TargetOutcome = readonly [Target, ExpireOutcome];
 export const createHandler =
   (ports: ExpireBookingPorts) =>
   async (event: SQSEvent): Promise<SQSBatchResponse> => {
-    const { targets, malformed, tooEarly } = sortOut(event.Records, ports);
-    const [outcomes, notSentAgain] = await Promise.all([
+    const { targets, notices, malformed, tooEarly } = sortOut(event.Records, ports);
+    const [outcomes, notSentAgain, unnoticed] = await Promise.all([
       expireEachAtItsDeadline(targets, ports),
       sendAgain(tooEarly, ports),
+      ports.notices ? publishNotices(notices, { ...ports, ...ports.notices }) : [],
     ]);
     const notExpired = outcomes.flatMap(([{ messages }, outcome]) =>
       outcome.kind === 'failed' ? messages.map((message) => ({ message, error: outcome.error })) : [],
     );
-    const unprocessable = [...notSentAgain, ...notExpired].filter(({ error }) => isPermanent(error));
-    const failed = [...notSentAgain, ...notExpired].filter(({ error }) => !isPermanent(error));
+    const notDone = [...notSentAgain, ...unnoticed, ...notExpired];
+    const unprocessable = notDone.filter(({ error }) => isPermanent(error));
+    const failed = notDone.filter(({ error }) => !isPermanent(error));
     logOutcomes(outcomes, malformed.length, unprocessable.length, failed.length, ports.telemetry);
 
     const dead = [...malformed, ...unprocessable.map(({ message, error }) => ({ message, reason: String(error) }))];
@@ -103,9 +110,10 @@ export const createHandler =
 
 const sortOut = (
   records: readonly SQSRecord[],
-  { clock, telemetry, timerLeadMs, shape }: ExpireBookingPorts,
+  { clock, telemetry, timerLeadMs, notices: noticePorts, shape }: ExpireBookingPorts,
 ): SortedBatch => {
   const targets = new Map<string, Target>();
+  const notices = new Map<string, Target>();
   const malformed: UnprocessableMessage[] = [];
   const tooEarly: SortedBatch['tooEarly'][number][] = [];
   for (const message of records) {
@@ -116,11 +124,16 @@ const sortOut = (
           `timer bookingId must be the key of an item, got ${timer.bookingId.slice(0, 100)}`,
         );
       }
-      const decision = decideOnTimer(timer, clock(), timerLeadMs);
+      const isNotice = timer.kind === 'notice';
+      const decision = isNotice
+        ? decideOnNotice(timer, clock(), noticePorts?.noticeBeforeMs)
+        : decideOnTimer(timer, clock(), timerLeadMs);
       const sameTimer = JSON.stringify([timer.bookingId, timer.expiresAtMs]);
+      const due = isNotice ? notices : targets;
       if (decision.kind === 'send-again') tooEarly.push({ scheduled: decision.scheduled, message });
-      else if (targets.has(sameTimer)) targets.get(sameTimer)?.messages.push(message);
-      else targets.set(sameTimer, { timer, messages: [message] });
+      else if (decision.kind === 'not-needed') telemetry.count(COUNTS.noticesNotNeeded);
+      else if (due.has(sameTimer)) due.get(sameTimer)?.messages.push(message);
+      else due.set(sameTimer, { timer, messages: [message] });
     } catch (error) {
       if (!(error instanceof MalformedTimerError)) throw error;
       malformed.push({ message, reason: error.message });
@@ -130,7 +143,7 @@ const sortOut = (
       });
     }
   }
-  return { targets: [...targets.values()], malformed, tooEarly };
+  return { targets: [...targets.values()], notices: [...notices.values()], malformed, tooEarly };
 };
 
 const expireEachAtItsDeadline = async (

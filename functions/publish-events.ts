@@ -6,7 +6,7 @@ import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 
 import { UnprocessableError } from './adapters/permanent-error.ts';
 import { COUNTS } from './contract.ts';
 import { type BookingEvent, eventOf } from './core/booking-events.ts';
-import type { DeadLetterBox } from './core/ports.ts';
+import type { DeadLetterBox, EventPublisher } from './core/ports.ts';
 import { DoneRecords, failedRecords } from './runtime/batch.ts';
 import { iso } from './runtime/clock.ts';
 import { type RecordFailure, settleFailures } from './runtime/record-failures.ts';
@@ -14,12 +14,6 @@ import type { Telemetry } from './runtime/telemetry.ts';
 import { type Item, readBooking, readStatus } from './table/item.ts';
 import { keyText } from './table/key-text.ts';
 import { mayBeHeldAgain, type TableShape } from './table/shape.ts';
-
-/** Publishes events. */
-export interface EventPublisher {
-  /** Publishes events in as few requests as it can. Never throws: what is not published is returned, to be reported. */
-  publish(events: readonly BookingEvent[]): Promise<readonly { readonly event: BookingEvent; readonly error: Error }[]>;
-}
 
 export interface PublishEventsPorts {
   readonly bus: EventPublisher;

@@ -38,7 +38,7 @@ interface Due<T> {
 }
 
 interface Plan {
-  readonly timers: ReadonlyMap<string, Due<ScheduledTimer>>;
+  readonly timers: ReadonlyMap<string, Due<readonly ScheduledTimer[]>>;
   readonly adoptions: ReadonlyMap<string, Due<Adoption>>;
   readonly farBookings: readonly string[];
   readonly misunderstood: readonly RecordFailure[];
@@ -72,7 +72,7 @@ const plan = (
   { telemetry, shape, shardCount, settings }: ScheduleExpiryPorts,
 ): Plan => {
   // Only the last change of a booking counts: the timers of its earlier changes in this batch are not needed.
-  const timers = new Map<string, Due<ScheduledTimer>>();
+  const timers = new Map<string, Due<readonly ScheduledTimer[]>>();
   const adoptions = new Map<string, Due<Adoption>>();
   const farBookings: string[] = [];
   const misunderstood: RecordFailure[] = [];
@@ -92,7 +92,8 @@ const plan = (
         timers.delete(bookingId);
         farBookings.push(bookingId);
       }
-      if (decision.scheduled) timers.set(bookingId, { what: decision.scheduled, record });
+      const due = [decision.scheduled, decision.notice].filter((timer) => timer !== undefined);
+      if (due.length > 0) timers.set(bookingId, { what: due, record });
       if (decision.adoption) adoptions.set(bookingId, { what: decision.adoption, record });
     } catch (error) {
       const permanent = new UnprocessableError(String(error), { cause: error });
@@ -112,7 +113,7 @@ const pendingBooking = (shape: TableShape, image: unknown): SeenBooking | undefi
 const imageOf = (image: unknown): Item | undefined => image as Item | undefined;
 
 const send = async (timers: Plan['timers'], { queue }: ScheduleExpiryPorts): Promise<Result> => {
-  const unsent = await queue.send(Array.from(timers.values(), ({ what }) => what));
+  const unsent = await queue.send([...timers.values()].flatMap(({ what }) => what));
   const errors = new Map(unsent.map(({ scheduled, error }) => [scheduled.timer.bookingId, error]));
   return {
     done: [...timers.keys()].filter((bookingId) => !errors.has(bookingId)),

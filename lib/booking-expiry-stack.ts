@@ -38,6 +38,10 @@ export class BookingExpiryStack extends Stack {
       table: bookings.table,
       events: { settled: settings.publishSettled },
       alarms: { ...(settings.alarmEmail !== undefined && { email: settings.alarmEmail }) },
+      ...(settings.noticeBeforeSeconds !== undefined && {
+        noticeBefore: Duration.seconds(settings.noticeBeforeSeconds),
+      }),
+      ...(settings.webhookUrl !== undefined && { webhook: { url: settings.webhookUrl } }),
       dashboard: settings.dashboard,
       ...(key && { encryptionKey: key }),
       timerLead: Duration.millis(settings.timerLeadMs),
@@ -89,6 +93,11 @@ const keepLogicalIds = (bookings: BookingTable, expiry: BookingExpiry, api: Book
     AlarmTopic: expiry.alarms?.topic,
     CronTokenSecret: api.cronToken,
     HttpApi: api.api,
+    WebhookQueue: expiry.webhookQueue,
+    WebhookRetryQueue: expiry.webhookRetryQueue,
+    SendWebhooksDeadLetterQueue: expiry.deadLetterQueues['send-webhooks'],
+    SendWebhooksFunction: expiry.sendWebhooks,
+    WebhookSecret: expiry.webhookSecret,
   };
   for (const [logicalId, construct] of Object.entries(kept)) if (construct) keepLogicalId(construct, logicalId);
 };
@@ -104,6 +113,10 @@ const noteInTags = ({ table }: BookingTable, expiry: BookingExpiry, settings: Bo
     [TABLE_TAGS.alarmPrefix]: expiry.alarms?.prefix,
     [TABLE_TAGS.retentionDays]: settings.retentionDays?.toString(),
     [TABLE_TAGS.listSettled]: settings.listSettled ? 'true' : undefined,
+    [TABLE_TAGS.noticeBeforeSeconds]: settings.noticeBeforeSeconds?.toString(),
+    [TABLE_TAGS.webhookQueueUrl]: expiry.webhookQueue?.queueUrl,
+    [TABLE_TAGS.webhookSecret]: expiry.webhookSecret?.secretArn,
+    [TABLE_TAGS.webhookFunction]: expiry.sendWebhooks?.functionName,
   };
   for (const [name, queue] of Object.entries(expiry.deadLetterQueues)) {
     notes[`${DEAD_LETTERS_TAG_PREFIX}${name}`] = queue.queueUrl;
@@ -139,6 +152,11 @@ const outputsOf = (bookings: BookingTable, expiry: BookingExpiry, api: BookingsA
     EventBusName: [expiry.eventBus?.eventBusName, 'Bus that BookingExpired is published on'],
     AlarmTopicArn: [expiry.alarms?.topic.topicArn, 'Topic that the alarms go to'],
     ApiUrl: [api.url, 'The HTTP API'],
+    WebhookSecretArn: [expiry.webhookSecret?.secretArn, 'Secret that webhooks are signed with'],
+    WebhookQueueUrl: [expiry.webhookQueue?.queueUrl, 'Queue of new webhooks'],
+    WebhookRetryQueueUrl: [expiry.webhookRetryQueue?.queueUrl, 'Queue of webhooks that are tried again'],
+    SendWebhooksFunctionName: [expiry.sendWebhooks?.functionName, 'Posts webhooks'],
+    SendWebhooksDeadLetterQueueUrl: [deadLetterQueues['send-webhooks']?.queueUrl, 'Webhooks that were given up'],
     CronTokenSecretArn: [api.cronToken.secretArn, 'Secret that holds the token of the cron webhook'],
   };
 };

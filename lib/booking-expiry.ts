@@ -5,21 +5,31 @@ import type { EventBus, IEventBus } from 'aws-cdk-lib/aws-events';
 import type { IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { ENV, METRICS, type MetricName } from '../functions/contract.ts';
+import { webhookUrlProblem } from '../functions/core/webhook-url.ts';
 import { InvalidTableError, type TableDescription, type TableShape } from '../functions/table/shape.ts';
 import { Alarms } from './alarms.ts';
 import { OperatorsDashboard } from './dashboard.ts';
 import { ExpireBooking, expireBookingTimeout } from './expire-booking.ts';
 import { ExpiringTable } from './expiring-table.ts';
 import { allowKey, allowServices } from './grants.ts';
-import { InvalidSettingError, isWithin, SHARD_COUNT, SWEEP_INTERVAL_MINUTES, TIMER_LEAD_MS } from './limits.ts';
+import {
+  InvalidSettingError,
+  isWithin,
+  NOTICE_BEFORE_SECONDS,
+  SHARD_COUNT,
+  SWEEP_INTERVAL_MINUTES,
+  TIMER_LEAD_MS,
+} from './limits.ts';
 import { expiryMetric } from './metrics.ts';
 import { refuseConflicts } from './neighbours.ts';
 import { PublishEvents, SETTLED } from './publish-events.ts';
 import { ScheduleExpiry } from './schedule-expiry.ts';
+import { SendWebhooks } from './send-webhooks.ts';
 import { Sweep } from './sweep.ts';
 import { SweepState } from './sweep-state.ts';
 import { describedShape, provideIndex, type TableKey } from './table-description.ts';
@@ -54,6 +64,16 @@ export interface ExpiryAlarmOptions {
    * @default - nobody, until somebody subscribes to the topic
    */
   readonly email?: string;
+}
+
+/** Where webhooks are sent. */
+export interface ExpiryWebhookOptions {
+  /**
+   * The address of the application that each event is posted to: an https URL, or an http URL on this machine.
+   *
+   * It is signed by the Standard Webhooks specification, with a secret that is made for it: `webhookSecret`.
+   */
+  readonly url: string;
 }
 
 /** How the items of a table expire. All but the table has a default, which is the bookings table of this project. */
@@ -119,6 +139,19 @@ export interface BookingExpiryProps {
    * @default true
    */
   readonly events?: boolean | ExpiryEventOptions;
+
+  /**
+   * Whether each event is posted to an application too, signed, and tried again for a day where it is not taken.
+   * @default - events are on the bus only
+   */
+  readonly webhook?: ExpiryWebhookOptions;
+
+  /**
+   * How long before a deadline `BookingExpiring` is published, 10 seconds to 3 hours: only of an item that is still held then,
+   * with that deadline, and whose hold is at least twice as long.
+   * @default - there are no such notices
+   */
+  readonly noticeBefore?: Duration;
 
   /**
    * Name of an attribute whose map events carry as `details`.
@@ -191,6 +224,8 @@ export interface ExpiryDeadLetterQueues {
   readonly sweep: IQueue;
   /** Events that could not be published. @default - nothing publishes events */
   readonly 'publish-events'?: IQueue;
+  /** Webhooks that were given up. @default - there are none */
+  readonly 'send-webhooks'?: IQueue;
 }
 
 /**
@@ -232,6 +267,14 @@ export class BookingExpiry extends Construct {
   readonly publishEvents?: IFunction;
   /** The bus that events are published on. @default - there is none, with `events: false` */
   readonly eventBus?: IEventBus;
+  /** Posts webhooks. @default - nothing does, without `webhook` */
+  readonly sendWebhooks?: IFunction;
+  /** Queue of new webhooks: what is sent to it is posted. @default - there is none, without `webhook` */
+  readonly webhookQueue?: IQueue;
+  /** Queue of webhooks that are tried again. @default - there is none, without `webhook` */
+  readonly webhookRetryQueue?: IQueue;
+  /** What receivers verify with: `whsec_` and its text. @default - there is none, without `webhook` */
+  readonly webhookSecret?: ISecret;
   /** The alarms and their topic; others may be added. @default - there are none, with `alarms: false` */
   readonly alarms?: Alarms;
 
@@ -251,6 +294,8 @@ export class BookingExpiry extends Construct {
     const table = props.table as ITable;
     const { timerLeadMs, interval, shardCount } = this.#numbers(props);
     const events = optionsOf(props.events, true);
+    this.#webhookUrl(props.webhook?.url, events !== undefined);
+    const noticeSeconds = this.#noticeSeconds(props.noticeBefore, events !== undefined);
     this.table = table;
     this.serviceName = this.#name(props.serviceName);
     this.#at(() => refuseOtherRegion(Stack.of(this).region, table));
@@ -275,6 +320,7 @@ export class BookingExpiry extends Construct {
       [ENV.shardCount]: String(shardCount),
       [ENV.timerLeadMs]: String(timerLeadMs),
       [ENV.sweepIntervalMinutes]: String(interval.toMinutes()),
+      ...(noticeSeconds !== undefined && { [ENV.noticeBeforeSeconds]: String(noticeSeconds) }),
     };
     const common = { table: expiring, timers, environment, serviceName: this.serviceName, key };
     const schedule = new ScheduleExpiry(this, 'ScheduleExpiry', common);
@@ -301,6 +347,22 @@ export class BookingExpiry extends Construct {
     if (publish) {
       this.publishEvents = publish.lambda;
       this.eventBus = publish.bus;
+      if (noticeSeconds !== undefined) expire.publishNotices(publish.bus);
+    }
+    const webhooks =
+      publish &&
+      props.webhook &&
+      new SendWebhooks(this, 'SendWebhooks', {
+        bus: publish.bus,
+        url: props.webhook.url,
+        serviceName: this.serviceName,
+        key,
+      });
+    if (webhooks) {
+      this.sendWebhooks = webhooks.lambda;
+      this.webhookQueue = webhooks.queue;
+      this.webhookRetryQueue = webhooks.retryQueue;
+      this.webhookSecret = webhooks.secret;
     }
     const watched = {
       serviceName: this.serviceName,
@@ -309,6 +371,7 @@ export class BookingExpiry extends Construct {
         'schedule-expiry': schedule.deadLetterQueue,
         sweep: sweep.deadLetterQueue,
         ...(publish && { 'publish-events': publish.deadLetterQueue }),
+        ...(webhooks && { 'send-webhooks': webhooks.deadLetterQueue }),
       },
       streamReaders: { 'schedule-expiry': schedule.lambda, ...(publish && { 'publish-events': publish.lambda }) },
       timerQueue: timers.queue,
@@ -323,8 +386,15 @@ export class BookingExpiry extends Construct {
         sweep: sweep.lambda,
         key,
       });
+      if (webhooks) this.alarms.add(webhooks.lateRule);
     }
-    if (props.dashboard) new OperatorsDashboard(this, 'Operators', { ...watched, alarms: this.alarms });
+    if (props.dashboard) {
+      new OperatorsDashboard(this, 'Operators', {
+        ...watched,
+        alarms: this.alarms,
+        webhookQueues: webhooks && [webhooks.queue, webhooks.retryQueue],
+      });
+    }
     for (const each of this.node.findAll()) {
       if (CfnResource.isCfnResource(each)) each.addMetadata(RUN_WHOLE, true);
     }
@@ -409,6 +479,25 @@ export class BookingExpiry extends Construct {
       throw this.#refused('shardCount', `be a whole number from ${SHARD_COUNT.min} to ${SHARD_COUNT.max}`, shardCount);
     }
     return { timerLeadMs, interval: Duration.minutes(minutes), shardCount };
+  }
+
+  #noticeSeconds(noticeBefore: Duration | undefined, hasEvents: boolean): number | undefined {
+    if (noticeBefore === undefined) return undefined;
+    if (!hasEvents) throw this.#refused('noticeBefore', 'be left out where events is false', noticeBefore);
+    const seconds = millisecondsOf(noticeBefore) / 1_000;
+    const { min, max } = NOTICE_BEFORE_SECONDS;
+    if (!isWithin(seconds, NOTICE_BEFORE_SECONDS)) {
+      throw this.#refused('noticeBefore', `be whole seconds from ${min} to ${max}`, noticeBefore);
+    }
+    return seconds;
+  }
+
+  /** Of a URL that is known at deployment only, the Lambda says at its start what is wrong. */
+  #webhookUrl(url: string | undefined, hasEvents: boolean): void {
+    if (url === undefined) return;
+    if (!hasEvents) throw this.#refused('webhook', 'be left out where events is false', { url });
+    const problem = Token.isUnresolved(url) ? undefined : webhookUrlProblem(url);
+    if (problem !== undefined) throw this.#refused('webhook.url', problem, url);
   }
 
   #name(given: string | undefined): string {

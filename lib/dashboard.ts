@@ -1,5 +1,6 @@
 import { Duration, Stack } from 'aws-cdk-lib';
 import { AlarmStatusWidget, Dashboard, GraphWidget, type Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { METRICS, type MetricName } from '../functions/contract.ts';
 import type { Alarms, AlarmsProps } from './alarms.ts';
@@ -9,6 +10,8 @@ export interface OperatorsDashboardProps
   extends Pick<AlarmsProps, 'serviceName' | 'timerQueue' | 'deadLetterQueues' | 'streamReaders'> {
   /** Alarms that are added later are shown too. @default - there are none */
   readonly alarms?: Alarms | undefined;
+  /** Where webhooks wait: new ones, and those that are tried again. @default - there are no webhooks */
+  readonly webhookQueues?: readonly [IQueue, IQueue] | undefined;
 }
 
 /** One page for whoever is paged: alarms first, then the lag, then what the timers and the sweeps do. */
@@ -60,6 +63,18 @@ export class OperatorsDashboard extends Construct {
           queue.metricApproximateNumberOfMessagesVisible({ statistic: Stats.MAXIMUM, label }),
         ),
       }),
+      ...(props.webhookQueues ? [webhooksWaiting(props.webhookQueues, half)] : []),
     );
   }
 }
+
+const webhooksWaiting = ([queue, retryQueue]: readonly [IQueue, IQueue], size: { width: number; height: number }) =>
+  new GraphWidget({
+    ...size,
+    title: 'Webhooks waiting',
+    left: [
+      queue.metricApproximateNumberOfMessagesVisible({ statistic: Stats.MAXIMUM, label: 'new' }),
+      retryQueue.metricApproximateNumberOfMessagesDelayed({ statistic: Stats.MAXIMUM, label: 'tried again soon' }),
+      retryQueue.metricApproximateNumberOfMessagesNotVisible({ statistic: Stats.MAXIMUM, label: 'tried again later' }),
+    ],
+  });

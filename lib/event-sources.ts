@@ -40,12 +40,19 @@ export const readStream = (lambda: IFunction, table: ITable, { pattern, deadLett
 /**
  * Brings a queue's messages to a Lambda. No filter: a filter on SQS deletes what does not match, and a malformed timer must
  * reach the dead-letter queue. No window and at most ten: either more would let Lambda wait up to 20 s on a quiet queue.
+ *
+ * @param maxConcurrency most batches at once, 2 to 1,000. @default - as many as the account allows
  */
-export const readQueue = (lambda: IFunction, queue: IQueue): void => {
+export const readQueue = (
+  lambda: IFunction,
+  queue: IQueue,
+  { maxConcurrency }: { readonly maxConcurrency?: number } = {},
+): void => {
   lambda.addEventSourceMapping(`SqsEventSource:${Names.nodeUniqueId(queue.node)}`, {
     eventSourceArn: queue.queueArn,
     batchSize: 10,
     reportBatchItemFailures: true,
+    ...(maxConcurrency !== undefined && { maxConcurrency }),
   });
   allow(lambda, queue.queueArn, 'sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes');
 };

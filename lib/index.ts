@@ -17,6 +17,7 @@ export {
   type ExpiryAlarmOptions,
   type ExpiryDeadLetterQueues,
   type ExpiryEventOptions,
+  type ExpiryWebhookOptions,
 } from './booking-expiry.ts';
 export { InvalidSettingError } from './limits.ts';
 export type { TableKey } from './table-description.ts';

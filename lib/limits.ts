@@ -19,6 +19,12 @@ export const TIMER_LEAD_MS: Limit = { min: 0, max: 10_000, default: 1_000 };
 /** Shards of the index that bookings wait in. */
 export const SHARD_COUNT: Limit = { min: 1, max: 200, default: 10 };
 
+/**
+ * How long before a deadline its notice may be published, in whole seconds. At most three hours: a timer is sent again every 15
+ * minutes where it comes too early, and Lambda stops a chain of about 16 (AWS Lambda Developer Guide, recursive loops).
+ */
+export const NOTICE_BEFORE_SECONDS: Omit<Limit, 'default'> = { min: 10, max: 10_800 };
+
 /** Thrown at synth for a setting that is not allowed. The message says what is allowed and what was received. */
 export class InvalidSettingError extends Error {
   override readonly name = 'InvalidSettingError';

@@ -1,9 +1,11 @@
 /** The app's settings: what an operator may choose with `-c name=value`, and what is refused. */
 import type { IConstruct } from 'constructs';
+import { webhookUrlProblem } from '../functions/core/webhook-url.ts';
 import {
   InvalidSettingError,
   isWithin,
   type Limit,
+  NOTICE_BEFORE_SECONDS,
   SHARD_COUNT,
   SWEEP_INTERVAL_MINUTES,
   TIMER_LEAD_MS,
@@ -33,6 +35,10 @@ export interface BookingExpirySettings {
   readonly listSettled: boolean;
   /** Whole days after which a booking that is settled or expired is deleted, 1 to 3650. @default - never */
   readonly retentionDays?: number;
+  /** Where each event is posted to, an https URL, or an http URL on this machine. @default - events are on the bus only */
+  readonly webhookUrl?: string;
+  /** Seconds before a deadline at which BookingExpiring is published, 10 to 10,800. @default - never */
+  readonly noticeBeforeSeconds?: number;
   /** Whether there is a dashboard, for 3 USD a month. @default false */
   readonly dashboard: boolean;
   /** Who gets the alarms by e-mail. @default - nobody, until somebody subscribes to the topic */
@@ -56,6 +62,8 @@ const SETTING_NAMES: (keyof BookingExpirySettings)[] = [
   'publishSettled',
   'listSettled',
   'retentionDays',
+  'webhookUrl',
+  'noticeBeforeSeconds',
   'dashboard',
   'alarmEmail',
   'kmsKeyArn',
@@ -85,7 +93,9 @@ export const bookingExpirySettings = (
   if (!isRemovalPolicy(removalPolicy)) {
     throw refused('removalPolicy', `be ${REMOVAL_POLICIES.join(' or ')}`, removalPolicy);
   }
-  const { jwtIssuer, alarmEmail, kmsKeyArn } = given;
+  const { jwtIssuer, alarmEmail, kmsKeyArn, webhookUrl } = given;
+  const webhookProblem = webhookUrl === undefined ? undefined : webhookUrlProblem(webhookUrl);
+  if (webhookProblem !== undefined) throw refused('webhookUrl', webhookProblem, webhookUrl);
   if (
     kmsKeyArn !== undefined &&
     (typeof kmsKeyArn !== 'string' || !/^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/.+$/.test(kmsKeyArn))
@@ -121,6 +131,10 @@ export const bookingExpirySettings = (
       retentionDays: wholeNumber('retentionDays', given.retentionDays, RETENTION_DAYS),
     }),
     dashboard: flag('dashboard', given.dashboard),
+    ...(given.noticeBeforeSeconds !== undefined && {
+      noticeBeforeSeconds: wholeNumber('noticeBeforeSeconds', given.noticeBeforeSeconds, NOTICE_BEFORE_SECONDS),
+    }),
+    ...(webhookUrl !== undefined && { webhookUrl: String(webhookUrl) }),
     ...(kmsKeyArn !== undefined && { kmsKeyArn }),
     ...(alarmEmail !== undefined && { alarmEmail }),
     ...(jwtIssuer !== undefined && { jwtIssuer }),

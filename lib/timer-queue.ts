@@ -9,7 +9,8 @@ import { allow } from './grants.ts';
 /** Longest that SQS keeps a message: dead letters wait this long for somebody to look at them. */
 const DEAD_LETTER_RETENTION = Duration.days(14);
 
-const encryptionOf = (key: IKey | undefined) =>
+/** How a queue is encrypted: with the customer's key, or with one that SQS owns. */
+export const encryptionOf = (key: IKey | undefined) =>
   key ? { encryption: QueueEncryption.KMS, encryptionMasterKey: key } : { encryption: QueueEncryption.SQS_MANAGED };
 
 /** A queue for what could not be processed: encrypted, TLS only, kept for 14 days. */

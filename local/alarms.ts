@@ -114,7 +114,12 @@ export class LocalAlarms {
 
 /** What AWS measures by itself and is measured here too. A program may send any other metric in its log. */
 const MEASURED: Readonly<Record<string, readonly string[]>> = {
-  'AWS/SQS': ['ApproximateAgeOfOldestMessage', 'ApproximateNumberOfMessagesVisible'],
+  'AWS/SQS': [
+    'ApproximateAgeOfOldestMessage',
+    'ApproximateNumberOfMessagesVisible',
+    'ApproximateNumberOfMessagesDelayed',
+    'ApproximateNumberOfMessagesNotVisible',
+  ],
   'AWS/Lambda': ['Invocations', 'IteratorAge'],
   'AWS/ApiGateway': ['5xx'],
 };

@@ -1,6 +1,7 @@
 /**
- * A stand-in for Lambda's ListEventSourceMappings and CloudWatch's GetMetricData and DescribeAlarms that speaks their protocols
- * to the real SDK clients, as far as `npm run status` asks them how far behind the readers are and which alarms are on.
+ * A stand-in for Lambda's ListEventSourceMappings and Invoke and CloudWatch's GetMetricData and DescribeAlarms that speaks their
+ * protocols to the real SDK clients, as far as operators' commands use them: how far behind the readers are, which alarms are
+ * on, and to invoke a function and wait for its answer.
  */
 import type { AlarmState } from './alarms.ts';
 import type { EventSourceMapping } from './event-source-mapping.ts';
@@ -9,10 +10,12 @@ import { bodyText, type LoopbackServer, listenOnLoopback } from './loopback.ts';
 /**
  * @param mappings all of the template
  * @param alarms tells the state of each alarm of the template
+ * @param invoke runs a function of the template by its name; undefined if there is none of that name
  */
 export const startMonitoringApi = (
   mappings: readonly EventSourceMapping[],
   alarms: () => readonly AlarmState[],
+  invoke: (functionName: string, event: unknown) => Promise<unknown> | undefined,
 ): Promise<LoopbackServer> =>
   listenOnLoopback(async (request, response) => {
     const answer = (status: number, body: object): void => {
@@ -32,6 +35,18 @@ export const startMonitoringApi = (
             LastProcessingResult: progress?.(Date.now()).lastProcessingResult,
           })),
       });
+    }
+    const [, functionName] = /^\/2015-03-31\/functions\/([^/]+)\/invocations$/.exec(url.pathname) ?? [];
+    if (request.method === 'POST' && functionName !== undefined) {
+      const invoked = invoke(decodeURIComponent(functionName), JSON.parse((await bodyText(request)) || '{}'));
+      if (invoked === undefined) return answer(404, { __type: 'ResourceNotFoundException', Message: functionName });
+      try {
+        return answer(200, (await invoked) as object);
+      } catch (error) {
+        // A function that fails is an answer too (AWS Lambda API Reference, Invoke, FunctionError).
+        response.setHeader('x-amz-function-error', 'Unhandled');
+        return answer(200, { errorMessage: error instanceof Error ? error.message : String(error) });
+      }
     }
     if (String(request.headers['x-amz-target']).endsWith('.GetMetricData')) {
       const { MetricDataQueries } = JSON.parse(await bodyText(request)) as { MetricDataQueries: readonly Query[] };

@@ -2,7 +2,7 @@
  * What CloudWatch does for the service: takes in the metrics of the Lambdas' logs, measures what AWS measures by itself (queues,
  * readers of the stream, invocations, answers of the HTTP API), and evaluates the template's alarms.
  */
-import { GetQueueAttributesCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import { GetQueueAttributesCommand, type QueueAttributeName, type SQSClient } from '@aws-sdk/client-sqs';
 import { type AlarmChange, LocalAlarms } from './alarms.ts';
 import type { Assembly } from './assembly.ts';
 import type { EventSourceMapping } from './event-source-mapping.ts';
@@ -19,6 +19,12 @@ export interface MonitoringSettings {
 }
 
 const SAMPLE_EVERY_MS = 5_000;
+/** What a queue tells, by the metric that CloudWatch makes of it (Amazon SQS Developer Guide, available CloudWatch metrics). */
+const COUNTED: Readonly<Record<string, QueueAttributeName>> = {
+  ApproximateNumberOfMessagesVisible: 'ApproximateNumberOfMessages',
+  ApproximateNumberOfMessagesDelayed: 'ApproximateNumberOfMessagesDelayed',
+  ApproximateNumberOfMessagesNotVisible: 'ApproximateNumberOfMessagesNotVisible',
+};
 
 export class Monitoring {
   readonly #settings: MonitoringSettings;
@@ -107,7 +113,7 @@ export class Monitoring {
       let waitsSinceMs: number | undefined;
       return async () => {
         const { Attributes } = await sqsClient.send(
-          new GetQueueAttributesCommand({ QueueUrl: urls.get(name), AttributeNames: ['ApproximateNumberOfMessages'] }),
+          new GetQueueAttributesCommand({ QueueUrl: urls.get(name), AttributeNames: Object.values(COUNTED) }),
         );
         const nowMs = this.#settings.clock();
         const visible = Number(Attributes?.ApproximateNumberOfMessages);
@@ -117,7 +123,9 @@ export class Monitoring {
         for (const metric of metrics) {
           const isAge = metric.name === 'ApproximateAgeOfOldestMessage';
           const ageSeconds = unreadSinceMs === undefined ? 0 : (nowMs - unreadSinceMs) / 1_000;
-          this.#metrics.put(metric, isAge ? ageSeconds : visible, nowMs, isAge ? 'Seconds' : 'Count');
+          const counted = COUNTED[metric.name];
+          const count = Number((counted && Attributes?.[counted]) ?? 0);
+          this.#metrics.put(metric, isAge ? ageSeconds : count, nowMs, isAge ? 'Seconds' : 'Count');
         }
       };
     });

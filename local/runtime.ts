@@ -150,7 +150,12 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
     wiring,
     options.isolated ? undefined : checkpointStore(dynamodb, options),
   );
-  const monitoringApi = await startMonitoringApi(mappings, () => monitoring.alarms.states);
+  const monitoringApi = await startMonitoringApi(
+    mappings,
+    () => monitoring.alarms.states,
+    (functionName, event) =>
+      [...lambdas.values()].find((lambda) => lambda.settings.functionName === functionName)?.invoke(event),
+  );
   stops.push(() => monitoringApi.stop());
   const schedules = schedulesOf(wiring, options.schedulePeriodMs);
   const deployments = deploymentsOf(wiring, options.schedulePeriodMs);

@@ -7,6 +7,8 @@ import { type ServiceFile, serviceAnnouncement } from './runtime-file.ts';
 export interface OwnRuntimeOptions extends Omit<RuntimeOptions, 'app' | 'announce'> {
   /** Token of the cron webhook. @default - made up, see `cronToken` */
   readonly cronToken?: string | undefined;
+  /** What webhooks are signed with, with or without `whsec_`. @default - made up, see `webhookSecret` */
+  readonly webhookSecret?: string | undefined;
   /** Whether to write `.local/runtime.json`, or the file that RUNTIME_FILE names. @default false */
   readonly announce?: boolean;
 }
@@ -14,7 +16,12 @@ export interface OwnRuntimeOptions extends Omit<RuntimeOptions, 'app' | 'announc
 export interface OwnRuntime extends LocalRuntime {
   /** What the cron webhook wants as its bearer token. */
   readonly cronToken: string;
+  /** What webhooks are signed with at first, in the form that receivers use. Undefined where none are sent. */
+  readonly webhookSecret?: string | undefined;
 }
+
+/** Begins a secret in the form that receivers of webhooks use. */
+const SECRET_PREFIX = 'whsec_';
 
 /**
  * Starts the service. The app is synthesized now, unless `assemblyDirectory` says where that has been done.
@@ -23,16 +30,18 @@ export interface OwnRuntime extends LocalRuntime {
  */
 export const startOwnRuntime = async ({ announce, ...options }: OwnRuntimeOptions = {}): Promise<OwnRuntime> => {
   const cronToken = options.cronToken || randomBytes(24).toString('base64url');
+  const webhookSecret = (options.webhookSecret || randomBytes(32).toString('base64')).replace(SECRET_PREFIX, '');
   const runtime = await startRuntime({
     ...(options.assemblyDirectory === undefined && { command: APP_COMMAND }),
     cwd: PROJECT_DIRECTORY,
     workDirectory: LOCAL_DIRECTORY,
     strict: true,
     ...options,
-    secretValueOf: () => cronToken,
+    secretValueOf: (logicalId) => ({ CronTokenSecret: cronToken, WebhookSecret: webhookSecret })[logicalId],
     announce: announce ? { ...serviceAnnouncement(), also: ownParts } : undefined,
   });
-  return { ...runtime, cronToken };
+  const sendsWebhooks = runtime.outputs.WebhookSecretArn !== undefined;
+  return { ...runtime, cronToken, ...(sendsWebhooks && { webhookSecret: SECRET_PREFIX + webhookSecret }) };
 };
 
 const ownParts = ({

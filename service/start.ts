@@ -27,12 +27,17 @@ Environment:
   DATA_DIR             folder that bookings and timers outlive a restart in (default: in memory)
   PORT                 port of the HTTP API (default 3000; 0 for any free one)
   CRON_TOKEN           bearer token of the cron webhook (default: made up and printed)
+  WEBHOOK_URL          where each event is posted to, such as http://127.0.0.1:8001/hook (default: nowhere)
+  WEBHOOK_SECRET       what webhooks are signed with, whsec_ and base64 of 24 to 64 bytes (default: made up and printed)
   DYNAMODB_PORT        port of DynamoDB (default 8000; 0 for any free one)
   SQS_PORT             port of SQS (default 9324; 0 for any free one)
   RUNTIME_FILE         file that tells the commands where everything is (default .local/runtime.json): with one of its
                        own, and with other ports, a second runtime runs beside the first
   DYNAMODB_ENDPOINT    another DynamoDB engine on loopback, instead of the embedded one
   SQS_ENDPOINT         another SQS engine on loopback, instead of the embedded one`;
+
+/** 24 to 64 bytes in base64: 32 to 88 characters. */
+const WEBHOOK_SECRET = /^(whsec_)?(?=.{32,88}$)(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 const readOptions = () => {
   const { values } = parseOptions({
@@ -48,6 +53,11 @@ const readOptions = () => {
     if (!name || value === undefined) throw new UsageError(`--context must be name=value, got ${setting}`);
     context[name] = value;
   }
+  if (process.env.WEBHOOK_URL) context.webhookUrl ??= process.env.WEBHOOK_URL;
+  const webhookSecret = process.env.WEBHOOK_SECRET || undefined;
+  if (webhookSecret !== undefined && !WEBHOOK_SECRET.test(webhookSecret)) {
+    throw new UsageError('WEBHOOK_SECRET must be whsec_ and base64 of 24 to 64 bytes');
+  }
   const pace = values['sweep-every'];
   if (pace !== undefined && pace !== 'never' && !/^[1-9]\d{0,5}$/.test(pace)) {
     throw new UsageError(`--sweep-every must be a whole number of seconds from 1 to 999999, or never, got ${pace}`);
@@ -59,6 +69,7 @@ const readOptions = () => {
     sqsPort: portFrom('SQS_PORT', 9324),
     apiPort: portFrom('PORT', 3000),
     cronToken: process.env.CRON_TOKEN,
+    webhookSecret,
     dataDir: process.env.DATA_DIR ? resolve(process.env.DATA_DIR) : undefined,
     ...(pace !== undefined && { schedulePeriodMs: pace === 'never' ? ('never' as const) : Number(pace) * 1_000 }),
   };
@@ -72,9 +83,11 @@ const portFrom = (variable: string, fallback: number): number => {
   return Number(value);
 };
 
-const greet = (runtime: OwnRuntime, dataDir: string | undefined): void => {
+const greet = (runtime: OwnRuntime, dataDir: string | undefined, webhookUrl: string | undefined): void => {
   const { dynamodbEndpoint, sqsEndpoint, outputs } = runtime;
   const engines = enginesInWords(dataDir);
+  const webhooks =
+    runtime.webhookSecret === undefined ? '' : `\n  Webhooks   ${webhookUrl}   secret ${runtime.webhookSecret}`;
   const variable = process.env.RUNTIME_FILE ? `RUNTIME_FILE=${shownServiceFile()} ` : '';
   console.log(`
 booking-expiry is running; ${engines}${engines.includes('in memory') ? ' (DATA_DIR=… keeps what is in it)' : ''}
@@ -82,7 +95,7 @@ booking-expiry is running; ${engines}${engines.includes('in memory') ? ' (DATA_D
   HTTP API   ${outputs.ApiUrl}   cron token ${runtime.cronToken}
   DynamoDB   ${dynamodbEndpoint}   table ${outputs.BookingsTableName}
   SQS        ${sqsEndpoint}   timers in ${outputs.TimerQueueUrl}
-  Events     ${runtime.eventsUrl}   (curl -N: each as it is published)
+  Events     ${runtime.eventsUrl}   (curl -N: each as it is published)${webhooks}
   Logs       below, and whole in .local/logs
 
 In another terminal: a booking that holds for 10 seconds, and what has become of it. Nobody pays, so it expires.
@@ -136,7 +149,7 @@ const run = async (): Promise<void> => {
       console.log(lineNow('alarm', `${name} ${state === 'ALARM' ? `is on: ${description}` : 'is off again'}`)),
     onProblem: (problem) => console.error(lineNow('runtime', problem)),
   });
-  greet(runtime, options.dataDir);
+  greet(runtime, options.dataDir, options.context.webhookUrl);
   if (process.stdin.isTTY) {
     createInterface({ input: process.stdin }).on('line', (line) => {
       if (line.trim() === 's') void runtime.fireSchedules();

@@ -60,6 +60,13 @@ export class HeldItems implements BookingExpirer, BookingAdopter, IndexCleaner, 
     return new Map(bookings.map((booking) => [booking.bookingId, booking]));
   }
 
+  /** What these bookings are now, whole, read consistently. One that is left out does not exist, or is no booking. */
+  async read(bookingIds: readonly string[]): Promise<Map<string, Booking>> {
+    const items = [...(await this.#items.read(bookingIds)).values()].filter((item) => isOfKind(this.#shape, item));
+    const bookings = items.flatMap((item) => readBooking(this.#shape, item) ?? []);
+    return new Map(bookings.map((booking) => [booking.bookingId, booking]));
+  }
+
   /** @param bookingIds each at most once: DynamoDB refuses two statements on one item */
   async expire(
     bookingIds: readonly string[],

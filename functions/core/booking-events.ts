@@ -15,7 +15,9 @@ export const DETAIL_TYPES = {
   CONFIRMED: 'BookingConfirmed',
   CANCELLED: 'BookingCancelled',
 } as const;
-export type DetailType = (typeof DETAIL_TYPES)[keyof typeof DETAIL_TYPES];
+/** `detail-type` of a notice: its deadline comes near. */
+export const NOTICE_DETAIL_TYPE = 'BookingExpiring';
+export type DetailType = (typeof DETAIL_TYPES)[keyof typeof DETAIL_TYPES] | typeof NOTICE_DETAIL_TYPE;
 
 /** `detail` of an event. Times are ISO 8601, UTC. */
 export interface BookingEventDetail {
@@ -86,6 +88,29 @@ export const eventOf = (
     },
   };
 };
+
+/**
+ * The event that tells that a booking's deadline comes near. The same for every delivery of the same notice.
+ *
+ * @param atMs when the notice was due, epoch ms
+ */
+export const noticeEventOf = (
+  { bookingId, key, details }: Booking,
+  expiresAtMs: number,
+  atMs: number,
+  iso: (epochMs: number) => string,
+): BookingEvent => ({
+  detailType: NOTICE_DETAIL_TYPE,
+  timeMs: atMs,
+  detail: {
+    version: EVENT_VERSION,
+    eventId: `${bookingId}:EXPIRING:${expiresAtMs}`,
+    bookingId,
+    ...(key && { key }),
+    expiresAt: iso(expiresAtMs),
+    ...(details && { details }),
+  },
+});
 
 const isToldOf = (status: string): status is keyof typeof DETAIL_TYPES => Object.hasOwn(DETAIL_TYPES, status);
 

@@ -1,9 +1,12 @@
 /** Three pure answers: a booking was written, a timer came, a read showed something. What follows is done elsewhere. */
 import type { Booking, ExpireOutcome } from './booking-status.ts';
-import type { ExpiryTimer } from './expiry-timer.ts';
+import type { ExpiryTimer, ScheduledTimer } from './expiry-timer.ts';
 import { claimsToBeNear, isNear, longestWaitMs, type TimerSettings, timerDelaySeconds } from './hold-time.ts';
 import type { Adoption, AsStored } from './moves.ts';
+import { noticeOnWrite } from './notices.ts';
 import { isCountedShard, shardOf } from './pending-shard.ts';
+
+export type { ScheduledTimer } from './expiry-timer.ts';
 
 /** A PENDING booking as an item or a stream's record shows it. */
 export interface SeenBooking {
@@ -14,12 +17,6 @@ export interface SeenBooking {
   readonly indexedAtMs: number | undefined;
 }
 
-/** A timer and the delay with which it is to be sent. */
-export interface ScheduledTimer {
-  readonly timer: ExpiryTimer;
-  readonly delaySeconds: number;
-}
-
 /** What is to be done about a PENDING booking that was written. */
 export type WriteDecision =
   | { readonly kind: 'invalid-deadline'; readonly reason: string }
@@ -27,6 +24,8 @@ export type WriteDecision =
       /** schedule: send its timer now. leave-to-sweep: it is far. unchanged: its timer was sent before. */
       readonly kind: 'schedule' | 'leave-to-sweep' | 'unchanged';
       readonly scheduled?: ScheduledTimer;
+      /** The timer of its notice, if that is to be sent now. */
+      readonly notice?: ScheduledTimer;
       readonly adoption?: Adoption;
     };
 
@@ -51,9 +50,11 @@ export const decideOnWrite = (
   const adoption = adoptionOf(seen, nowMs, shardCount, settings);
   const alsoAdopt = adoption && { adoption };
   if (before !== undefined && isSameHold(before, seen.booking, shardCount)) return { kind: 'unchanged', ...alsoAdopt };
-  if (!isNear(expiresAtMs, nowMs, settings)) return { kind: 'leave-to-sweep', ...alsoAdopt };
+  const notice = noticeOnWrite({ ...seen.booking, expiresAtMs }, nowMs, settings);
+  const also = { ...(notice && { notice }), ...alsoAdopt };
+  if (!isNear(expiresAtMs, nowMs, settings)) return { kind: 'leave-to-sweep', ...also };
   const delaySeconds = timerDelaySeconds(expiresAtMs, nowMs, settings.timerLeadMs);
-  return { kind: 'schedule', scheduled: { timer: { bookingId, expiresAtMs }, delaySeconds }, ...alsoAdopt };
+  return { kind: 'schedule', scheduled: { timer: { bookingId, expiresAtMs }, delaySeconds }, ...also };
 };
 
 /**

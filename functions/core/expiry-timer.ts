@@ -18,6 +18,17 @@ export interface ExpiryTimer {
   readonly bookingId: string;
   /** The deadline that the timer was made for, epoch ms. The booking's own may have moved since. */
   readonly expiresAtMs: number;
+  /**
+   * What is to be done. Versions before notices read no `kind`: to them a notice is a timer of its deadline, which they wait
+   * for. So a notice makes nothing expire early, whoever reads it. @default - the booking is expired at its deadline
+   */
+  readonly kind?: 'notice';
+}
+
+/** A timer and the delay with which it is to be sent. */
+export interface ScheduledTimer {
+  readonly timer: ExpiryTimer;
+  readonly delaySeconds: number;
 }
 
 /** Thrown for a message that is no timer. It is never acted on; it ends in the dead-letter queue. */
@@ -26,8 +37,8 @@ export class MalformedTimerError extends Error {
 }
 
 /** The body of the message for a timer. */
-export const encodeTimer = ({ bookingId, expiresAtMs }: ExpiryTimer): string =>
-  asciiJson({ v: TIMER_VERSION, bookingId, expiresAtMs });
+export const encodeTimer = ({ bookingId, expiresAtMs, kind }: ExpiryTimer): string =>
+  asciiJson({ v: TIMER_VERSION, bookingId, expiresAtMs, ...(kind && { kind }) });
 
 /**
  * Reads a timer out of a message's body.
@@ -35,7 +46,7 @@ export const encodeTimer = ({ bookingId, expiresAtMs }: ExpiryTimer): string =>
  * @throws MalformedTimerError if the body is not a timer of a version that this code knows
  */
 export const decodeTimer = (body: string): ExpiryTimer => {
-  const { v, bookingId, expiresAtMs } = parseObject(body);
+  const { v, bookingId, expiresAtMs, kind } = parseObject(body);
   if (v !== TIMER_VERSION) throw new MalformedTimerError(`timer version must be ${TIMER_VERSION}, got ${shown(v)}`);
   if (typeof bookingId !== 'string' || bookingId === '' || byteLength(bookingId) > MAX_BOOKING_ID_BYTES) {
     throw new MalformedTimerError(
@@ -47,7 +58,10 @@ export const decodeTimer = (body: string): ExpiryTimer => {
   }
   const deadline = readDeadline(expiresAtMs as number);
   if (!deadline.valid) throw new MalformedTimerError(`timer ${deadline.reason}`);
-  return { bookingId, expiresAtMs: deadline.expiresAtMs };
+  if (kind !== undefined && kind !== 'notice') {
+    throw new MalformedTimerError(`timer kind must be notice or absent, got ${shown(kind)}`);
+  }
+  return { bookingId, expiresAtMs: deadline.expiresAtMs, ...(kind && { kind }) };
 };
 
 const parseObject = (body: string): Record<string, unknown> => {

@@ -37,12 +37,14 @@ const CERTAINLY_NEAR_MS = MAX_SQS_DELAY_SECONDS * SECOND_MS;
 /** How much earlier than its lead a timer may come and still be waited for. SQS delivers early at times. */
 const EARLY_TOLERANCE_MS = 5 * SECOND_MS;
 
-/** The two settings on which near, far and every delay depend. The same for all Lambdas of a stack. */
+/** The settings on which near, far and every delay depend. The same for all Lambdas of a stack. */
 export interface TimerSettings {
   /** How long before its deadline a timer should arrive, in ms. */
   readonly timerLeadMs: number;
   /** Time between two sweeps, in ms. */
   readonly sweepIntervalMs: number;
+  /** How long before a deadline its notice is published, in ms. @default - there are no notices */
+  readonly noticeBeforeMs?: number | undefined;
 }
 
 /** How far ahead of now a sweep schedules far bookings: 14 minutes for a sweep every 5 minutes. */
@@ -79,7 +81,11 @@ export const nearReachMs = (settings: TimerSettings): number =>
 
 /** Whether the timer of a booking is to be sent now. Otherwise a later sweep sends it. */
 export const isNear = (expiresAtMs: number, nowMs: number, settings: TimerSettings): boolean =>
-  expiresAtMs - settings.timerLeadMs <= nowMs + nearReachMs(settings);
+  isReached(expiresAtMs - settings.timerLeadMs, nowMs, settings);
+
+/** Whether what is due at a time is to be sent now. Otherwise a later sweep sends it. */
+export const isReached = (dueAtMs: number, nowMs: number, settings: TimerSettings): boolean =>
+  dueAtMs <= nowMs + nearReachMs(settings);
 
 /** Whether a hold says of itself that it is near under any settings: it lasts at most 900 s from its start. */
 export const claimsToBeNear = (expiresAtMs: number, holdStartedAtMs: number | undefined): boolean =>

@@ -8,6 +8,7 @@
  */
 import { adoptionOf, type ScheduledTimer, type SeenBooking } from './expiry-decisions.ts';
 import { isNear, OVERDUE_AFTER_MS, type TimerSettings, timerDelaySeconds } from './hold-time.ts';
+import { noticeOnWrite } from './notices.ts';
 import type { BookingAdopter, BookingExpirer, Clock, IsPermanent, PendingItems, TimerTransport } from './ports.ts';
 import { MAX_LAGS } from './sweep.ts';
 
@@ -197,16 +198,15 @@ const adoptRunning = async <Cursor>(
   const decide = (found: SeenBooking) => adoptionOf(found, nowMs, shardCount, settings);
   const adoptions = running.flatMap((each) => decide(each) ?? []);
   if (adoptions.length === 0) return;
-  const timers = running.flatMap(({ booking: { bookingId, expiresAtMs = 0 } }): ScheduledTimer[] =>
-    isNear(expiresAtMs, nowMs, settings)
-      ? [
-          {
-            timer: { bookingId, expiresAtMs },
-            delaySeconds: timerDelaySeconds(expiresAtMs, nowMs, settings.timerLeadMs),
-          },
-        ]
-      : [],
-  );
+  const timers = running.flatMap(({ booking }): ScheduledTimer[] => {
+    const { bookingId, expiresAtMs = 0 } = booking;
+    const delaySeconds = timerDelaySeconds(expiresAtMs, nowMs, settings.timerLeadMs);
+    const notice = noticeOnWrite({ ...booking, expiresAtMs }, nowMs, settings);
+    return [
+      ...(isNear(expiresAtMs, nowMs, settings) ? [{ timer: { bookingId, expiresAtMs }, delaySeconds }] : []),
+      ...(notice ? [notice] : []),
+    ];
+  });
   const [outcomes, unsent] = await Promise.all([store.adopt(adoptions, decide), queue?.send(timers) ?? []]);
   // In the index it is found when it is overdue; but then it is late.
   if (unsent.length > 0)

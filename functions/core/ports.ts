@@ -2,6 +2,7 @@
  * Ports: what the core needs done and leaves to others, as interfaces that the adapters satisfy. Those that more than one
  * Lambda needs are here too; what a single handler needs stands beside it.
  */
+import type { BookingEvent } from './booking-events.ts';
 import type { AdoptOutcome, ExpiredBy, ExpireOutcome } from './booking-status.ts';
 import type { ScheduledTimer, SeenBooking } from './expiry-decisions.ts';
 import type { Adoption } from './moves.ts';
@@ -120,6 +121,12 @@ export interface ScheduledThrough {
 /** What a sweep needs to schedule bookings that come near. */
 export interface SweepScheduling extends TimerTransport {
   readState(): Promise<ScheduledThrough>;
+}
+
+/** Publishes events. */
+export interface EventPublisher {
+  /** Publishes events in as few requests as it can. Never throws: what is not published is returned, to be reported. */
+  publish(events: readonly BookingEvent[]): Promise<readonly { readonly event: BookingEvent; readonly error: Error }[]>;
 }
 
 /** What could not be processed, and why. */

@@ -6,7 +6,16 @@
  */
 import pMap from 'p-map';
 import type { ScheduledTimer } from './expiry-decisions.ts';
-import { comeNearWindow, hasTimerOfItsStart, type TimerSettings, timerDelaySeconds } from './hold-time.ts';
+import {
+  comeNearWindow,
+  hasTimerOfItsStart,
+  MAX_SQS_DELAY_SECONDS,
+  MINUTE_MS,
+  SECOND_MS,
+  type TimerSettings,
+  timerDelaySeconds,
+} from './hold-time.ts';
+import { noticeOnSweep } from './notices.ts';
 import { LEGAL_SHARDS } from './pending-shard.ts';
 import {
   type BookingExpirer,
@@ -106,31 +115,47 @@ export const sweep = async (ports: SweepPorts, request: SweepRequest): Promise<S
         `${window.throughMs}: a clock was wrong or the interval was longer; scheduling anew from what is overdue`,
     );
   }
-  // A shard is read once, from what is overdue to the horizon. Between the two lies what has its timer.
+  // A shard is read once, from what is overdue to the horizon. Between the two lies what has its timer. The notices that come
+  // near are those of later deadlines.
+  const noticeMs = request.settings.noticeBeforeMs ?? 0;
   const isOverdue = ({ expiresAtMs }: PendingRow): boolean => expiresAtMs <= overdueThroughMs;
   const comesNear = ({ expiresAtMs }: PendingRow): boolean =>
     window !== undefined && expiresAtMs >= window.fromMs && expiresAtMs <= window.throughMs;
   const throughMs = Math.max(overdueThroughMs, window?.throughMs ?? 0);
+  const anew = (request.anew ?? false) || (window?.isVoid ?? false);
+  const noticeWindow = noticeMs > 0 && window ? noticeWindowOf(window, nowMs, noticeMs, anew) : undefined;
+  const noticeComesNear = ({ expiresAtMs }: PendingRow): boolean =>
+    noticeWindow !== undefined && expiresAtMs >= noticeWindow.fromMs && expiresAtMs <= noticeWindow.throughMs;
+  const timersOf = (row: PendingRow, atMs: number): DueTimer[] => {
+    const due: DueTimer[] = [];
+    if (comesNear(row) && !hasTimerOfItsStart(row, atMs)) {
+      due.push({ scheduled: timerOf(row, atMs, request.settings), dueAtMs: row.expiresAtMs });
+    }
+    const notice = noticeComesNear(row) ? noticeOnSweep(row, atMs, request.settings, anew) : undefined;
+    if (notice) due.push({ scheduled: notice, dueAtMs: row.expiresAtMs - noticeMs });
+    return due;
+  };
+  const ranges = rangesOf(throughMs, noticeWindow);
 
-  /** The deadline from which on something of a shard is left undone; infinite if nothing is. */
+  /** The time from which on something that is due in a shard is left undone; infinite if nothing is. */
   const workOff = async (shard: number): Promise<number> => {
     let undoneFromMs = Number.POSITIVE_INFINITY;
     // What comes next may have the same deadline as what was done last.
     let reachedMs = Number.NEGATIVE_INFINITY;
     try {
-      for await (const rows of partsOf(ports.index, shard, throughMs)) {
+      for await (const rows of partsOf(ports.index, shard, ranges)) {
         if (!request.mayContinue()) {
           tally.remaining = true;
-          return Math.min(undoneFromMs, reachedMs);
+          return Math.min(undoneFromMs, reachedMs - noticeMs);
         }
         await expireRows(rows.filter(isOverdue), ports, request, tally);
-        undoneFromMs = Math.min(undoneFromMs, await scheduleRows(rows.filter(comesNear), ports, request, tally));
+        undoneFromMs = Math.min(undoneFromMs, await scheduleRows(rows, timersOf, ports, tally));
         reachedMs = rows.at(-1)?.expiresAtMs ?? reachedMs;
       }
       return undoneFromMs;
     } catch (error) {
       tally.errors.push(new Error(`could not sweep shard ${shard}`, { cause: error }));
-      return Math.min(undoneFromMs, reachedMs);
+      return Math.min(undoneFromMs, reachedMs - noticeMs);
     }
   };
 
@@ -147,16 +172,48 @@ export const sweep = async (ports: SweepPorts, request: SweepRequest): Promise<S
   return tally;
 };
 
-/** A shard's rows with deadlines up to a time, soonest first, as many at a time as one write takes. Never none at all. */
-async function* partsOf(index: PendingPages, shard: number, throughMs: number): AsyncGenerator<readonly PendingRow[]> {
-  let cursor: unknown;
-  do {
-    const page = await index.pendingPage({ shard, throughMs, limit: PAGE_SIZE, cursor });
-    for (let start = 0; start === 0 || start < page.rows.length; start += MAX_WRITES_AT_ONCE) {
-      yield page.rows.slice(start, start + MAX_WRITES_AT_ONCE);
-    }
-    cursor = page.cursor;
-  } while (cursor !== undefined);
+/** Deadlines from and through, epoch ms. */
+interface DeadlineRange {
+  readonly fromMs?: number;
+  readonly throughMs: number;
+}
+
+/** How far a deployment's sweep looks ahead for notices: what was held before it, and was near then, has none yet. */
+const ANEW_AHEAD_MS = MAX_SQS_DELAY_SECONDS * SECOND_MS + MINUTE_MS;
+
+/** Deadlines whose notices a sweep sends: those that are due in the window. */
+const noticeWindowOf = (
+  { fromMs, throughMs }: DeadlineRange & { readonly fromMs: number },
+  nowMs: number,
+  noticeMs: number,
+  anew: boolean,
+): Required<DeadlineRange> => ({
+  fromMs: fromMs + noticeMs,
+  throughMs: (anew ? Math.max(throughMs, nowMs + ANEW_AHEAD_MS) : throughMs) + noticeMs,
+});
+
+/** What is read of a shard: one range, or two where nothing is to be done between them. */
+const rangesOf = (throughMs: number, notices: Required<DeadlineRange> | undefined): DeadlineRange[] => {
+  if (notices === undefined) return [{ throughMs }];
+  return notices.fromMs <= throughMs + 1 ? [{ throughMs: notices.throughMs }] : [{ throughMs }, notices];
+};
+
+/** A shard's rows with deadlines in ranges, soonest first, as many at a time as one write takes. Never none at all. */
+async function* partsOf(
+  index: PendingPages,
+  shard: number,
+  ranges: readonly DeadlineRange[],
+): AsyncGenerator<readonly PendingRow[]> {
+  for (const range of ranges) {
+    let cursor: unknown;
+    do {
+      const page = await index.pendingPage({ shard, ...range, limit: PAGE_SIZE, cursor });
+      for (let start = 0; start === 0 || start < page.rows.length; start += MAX_WRITES_AT_ONCE) {
+        yield page.rows.slice(start, start + MAX_WRITES_AT_ONCE);
+      }
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+  }
 }
 
 const expireRows = async (
@@ -203,25 +260,33 @@ const expireRows = async (
   });
 };
 
-/** Sends the timers of bookings that come near. Returns the soonest deadline whose timer is still to be sent. */
+/** A timer that a sweep sends, and when it is due, epoch ms. */
+interface DueTimer {
+  readonly scheduled: ScheduledTimer;
+  readonly dueAtMs: number;
+}
+
+/** Sends the timers of bookings that come near. Returns the soonest time at which one is due that is still to be sent. */
 const scheduleRows = async (
   rows: readonly PendingRow[],
+  timersOf: (row: PendingRow, nowMs: number) => readonly DueTimer[],
   { scheduling, clock, isPermanent }: SweepPorts,
-  { settings }: SweepRequest,
   tally: Tally,
 ): Promise<number> => {
   const nowMs = clock();
-  const timers = rows.filter((row) => !hasTimerOfItsStart(row, nowMs)).map((row) => timerOf(row, nowMs, settings));
+  const due = rows.flatMap((row) => timersOf(row, nowMs));
+  const timers = due.map(({ scheduled }) => scheduled);
+  const dueAtMs = new Map(due.map((each) => [each.scheduled, each.dueAtMs]));
   const unsent = timers.length > 0 ? ((await scheduling?.send(timers)) ?? []) : [];
   tally.scheduled += timers.length - unsent.length;
   let undoneFromMs = Number.POSITIVE_INFINITY;
   for (const { scheduled, error } of unsent) {
-    const { bookingId, expiresAtMs } = scheduled.timer;
+    const { bookingId } = scheduled.timer;
     if (isPermanent(error)) {
       tally.unprocessable.push({ bookingId, error });
     } else {
       tally.errors.push(new Error(`could not send the timer of booking ${bookingId}`, { cause: error }));
-      undoneFromMs = Math.min(undoneFromMs, expiresAtMs);
+      undoneFromMs = Math.min(undoneFromMs, dueAtMs.get(scheduled) ?? nowMs);
     }
   }
   return undoneFromMs;

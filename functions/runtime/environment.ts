@@ -1,6 +1,7 @@
 /** Reads the Lambdas' settings once, at load, so that a bad deployment fails at its start and not booking by booking. */
 import { ENV } from '../contract.ts';
-import { MINUTE_MS, type TimerSettings } from '../core/hold-time.ts';
+import { MINUTE_MS, SECOND_MS, type TimerSettings } from '../core/hold-time.ts';
+import { webhookUrlProblem } from '../core/webhook-url.ts';
 import { BOOKINGS_SHAPE, type TableShape, tableShape } from '../table/shape.ts';
 
 const text = (name: string): string => {
@@ -23,10 +24,21 @@ export const cronTokenSecretFromEnvironment = (): string => text(ENV.cronTokenSe
 export const eventBusFromEnvironment = (): string => text(ENV.eventBus);
 export const deadLetterQueueUrlFromEnvironment = (): string => text(ENV.deadLetterQueueUrl);
 export const givenUpQueueUrlFromEnvironment = (): string => text(ENV.givenUpQueueUrl);
+export const webhookSecretFromEnvironment = (): string => text(ENV.webhookSecret);
+export const webhookQueueUrlFromEnvironment = (): string => text(ENV.webhookQueueUrl);
+export const webhookRetryQueueUrlFromEnvironment = (): string => text(ENV.webhookRetryQueueUrl);
+/** Checked here too: whatever changed it since it was deployed, nothing goes over the network without TLS. */
+export const webhookUrlFromEnvironment = (): string => {
+  const url = text(ENV.webhookUrl);
+  const problem = webhookUrlProblem(url);
+  if (problem !== undefined) throw new Error(`environment variable ${ENV.webhookUrl} must ${problem}`);
+  return url;
+};
 export const shardCountFromEnvironment = (): number => wholeNumber(ENV.shardCount);
 export const timerSettingsFromEnvironment = (): TimerSettings => ({
   timerLeadMs: wholeNumber(ENV.timerLeadMs),
   sweepIntervalMs: wholeNumber(ENV.sweepIntervalMinutes) * MINUTE_MS,
+  ...(process.env[ENV.noticeBeforeSeconds] && { noticeBeforeMs: wholeNumber(ENV.noticeBeforeSeconds) * SECOND_MS }),
 });
 /** What the gateway asks of callers: a JWT of an issuer with a scope, else a signed request. */
 export const authorizationFromEnvironment = () => {

@@ -32,7 +32,11 @@ const expire: EventSourceMapping = {
 const another: EventSourceMapping = { ...publish, uuid: 'd', eventSourceArn: `${STREAM}-of-another-table` };
 
 const lookAt = async (...mappings: EventSourceMapping[]) => {
-  const { endpoint, stop } = await startMonitoringApi(mappings, () => []);
+  const { endpoint, stop } = await startMonitoringApi(
+    mappings,
+    () => [],
+    () => undefined,
+  );
   try {
     return await lookAtReaders({ region: REGION, endpoint, credentials: LOCAL_CREDENTIALS }, STREAM, QUEUE, Date.now());
   } finally {

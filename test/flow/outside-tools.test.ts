@@ -18,6 +18,11 @@ const run = (script: string, args: string[], path = directory) =>
 describe.each([
   ['test/cfn-lint/run.ts', 'test:cfn-lint', 'cfn-lint is not in the PATH; to install it: pip install cfn-lint'],
   ['test/runbook/run.ts', 'test:runbook', 'aws is not in the PATH; to install it: pip install awscli'],
+  [
+    'test/django/run.ts',
+    'test:django',
+    'python3 (3.10 or later, with venv) is not in the PATH; to install it: apt-get install python3 python3-venv, or https://www.python.org',
+  ],
 ])('%s', (script, name, missing) => {
   test('without its tool says what to install, and fails', () => {
     const { status, stderr } = run(script, []);

@@ -106,12 +106,12 @@ test('compiled to CommonJS, with its bundles beside it, the construct needs neit
      const stack = new Stack(app, 'Shop');
      const tableArn = 'arn:aws:dynamodb:eu-central-1:123456789012:table/tickets';
      const table = Table.fromTableAttributes(stack, 'Table', { tableArn, tableStreamArn: tableArn + '/stream/1' });
-     new BookingExpiry(stack, 'Expiry', { table, indexName: 'held' });
+     new BookingExpiry(stack, 'Expiry', { table, indexName: 'held', webhook: { url: 'https://app.example.com/' } });
      app.synth();`,
   );
   execFileSync(process.execPath, ['app.js'], { cwd: app, stdio: 'pipe' });
   const staged = globSync('out/asset.*/index.js', { cwd: app }).map((file) => readFileSync(join(app, file), 'utf8'));
-  const wanted = ['schedule-expiry', 'expire-booking', 'sweep', 'publish-events'].map((entry) =>
+  const wanted = ['schedule-expiry', 'expire-booking', 'sweep', 'publish-events', 'send-webhooks'].map((entry) =>
     readFileSync(join(built, entry, 'index.js'), 'utf8'),
   );
   expect(new Set(staged)).toEqual(new Set(wanted));

@@ -33,6 +33,11 @@ describe('a setting', () => {
     ['dashboard', '1', 'dashboard must be true or false, got "1"'],
     ['kmsKeyArn', 'alias/mine', 'kmsKeyArn must be the ARN of a KMS key, got "alias/mine"'],
     ['alarmEmail', 'nobody', 'alarmEmail must be an e-mail address, got "nobody"'],
+    ['webhookUrl', 'http://app.example.com/', 'webhookUrl must be an https URL, or an http URL on 127.0.0.1'],
+    ['webhookUrl', '', 'webhookUrl must be an https URL, got ""'],
+    ['noticeBeforeSeconds', '9', 'noticeBeforeSeconds must be a whole number from 10 to 10800, got "9"'],
+    ['noticeBeforeSeconds', 10_801, 'got 10801'],
+    ['noticeBeforeSeconds', '2m', 'got "2m"'],
     ['publishSettled', 'yes', 'publishSettled must be true or false, got "yes"'],
     ['removalPolicy', 'snapshot', 'removalPolicy must be destroy or retain, got "snapshot"'],
   ])('%s = %j fails with what is allowed', (name, value, message) => {
@@ -49,7 +54,7 @@ describe('a setting', () => {
   test('with a name that does not exist fails, with the names that do', () => {
     const app = new App({ context: { sweepInterval: '5' } });
     expect(() => settingsFromContext(app)).toThrow(
-      '-c must set one of stage, sweepIntervalMinutes, timerLeadMs, shardCount, removalPolicy, publishSettled, listSettled, retentionDays, dashboard, alarmEmail, kmsKeyArn, jwtIssuer, jwtAudience, jwtScope, got "sweepInterval"',
+      '-c must set one of stage, sweepIntervalMinutes, timerLeadMs, shardCount, removalPolicy, publishSettled, listSettled, retentionDays, webhookUrl, noticeBeforeSeconds, dashboard, alarmEmail, kmsKeyArn, jwtIssuer, jwtAudience, jwtScope, got "sweepInterval"',
     );
   });
 

@@ -74,6 +74,7 @@ const OF_AWS: Record<
     metrics: [
       'ApproximateNumberOfMessagesVisible',
       'ApproximateNumberOfMessagesDelayed',
+      'ApproximateNumberOfMessagesNotVisible',
       'ApproximateAgeOfOldestMessage',
     ],
     dimension: 'QueueName',

@@ -27,6 +27,12 @@ describe('a month of 1,000 bookings a day', () => {
   });
 });
 
+test('webhooks cost as much more as the README says, before any is sent', () => {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+  const [, more] = /an alarm more, ([\d.]+) USD a month/.exec(readme) ?? [];
+  expect((billOf({ webhookUrl: 'https://app.example.com/hook' }).usd - billOf().usd).toFixed(2)).toBe(more);
+});
+
 test('a million bookings a day cost less each, the fuller the batches that AWS gives', () => {
   const LARGE = { bookings: 30_000_000, tableGb: 30 };
   const dear = billOf({}, { ...LARGE, timersPerBatch: 1 }).usd;

@@ -12,11 +12,35 @@ import { LOCAL_CREDENTIALS, REGION } from '../../local/account.ts';
 import type { AccessSeen } from '../../local/permissions/runtime-permissions.ts';
 import { startOwnRuntime } from '../../service/service.ts';
 import { startFaultyEngine } from '../support/faulty-engine.ts';
-import { sqsEvent, streamEvent, streamRecord } from '../support/records.ts';
+import { answering, startReceiver } from '../support/receiver.ts';
+import { sqsEvent, streamEvent, streamRecord, timerMessage } from '../support/records.ts';
+import { KEY } from '../support/stack.ts';
 
 const MINUTE_MS = 60_000;
 
-export const LAMBDAS = ['schedule-expiry', 'expire-booking', 'sweep', 'publish-events', 'bookings-api'] as const;
+export const LAMBDAS = [
+  'schedule-expiry',
+  'expire-booking',
+  'sweep',
+  'publish-events',
+  'bookings-api',
+  'send-webhooks',
+] as const;
+
+/** With these the template has every role that it may have. The address is not called: the duties have a receiver of their own. */
+export const WHOLE_SETTINGS = {
+  kmsKeyArn: KEY,
+  webhookUrl: 'https://app.example.com/hook',
+  noticeBeforeSeconds: 60,
+} as const;
+
+/** An event as the bus sends it to a queue. */
+const webhookEvent = (bookingId: string): string =>
+  JSON.stringify({
+    'detail-type': 'BookingExpired',
+    time: '2026-11-25T12:00:00Z',
+    detail: { version: 1, eventId: `${bookingId}:EXPIRED:1`, bookingId },
+  });
 
 /** A running template that is asked to do its duties. */
 export interface Duties {
@@ -34,7 +58,8 @@ export const startDuties = async (assemblyDirectory: string): Promise<Duties> =>
   const problems: string[] = [];
   const lossyQueue = await startLossyQueue((body) => body.includes('"lost-'));
   const table = await startFaultyEngine();
-  const stopHelpers = () => Promise.all([lossyQueue.stop(), table.stop()]);
+  const receiver = await startReceiver();
+  const stopHelpers = () => Promise.all([lossyQueue.stop(), table.stop(), receiver.stop()]);
   const runtime = await startOwnRuntime({
     assemblyDirectory,
     schedulePeriodMs: 'never',
@@ -43,6 +68,7 @@ export const startDuties = async (assemblyDirectory: string): Promise<Duties> =>
       return {
         ...environment,
         AWS_ENDPOINT_URL_DYNAMODB: table.endpoint,
+        WEBHOOK_URL: receiver.url,
         AWS_ENDPOINT_URL_SQS: lossyQueue.endpoint,
         TIMER_QUEUE_URL: environment.TIMER_QUEUE_URL?.replace(/^http:\/\/[^/]+/, lossyQueue.endpoint) ?? '',
       };
@@ -105,6 +131,10 @@ export const startDuties = async (assemblyDirectory: string): Promise<Duties> =>
     },
 
     'expire-booking': async () => {
+      const noticed = { expiresAtMs: Date.now() + 30_000, holdStartedAtMs: Date.now() - 300_000 };
+      await put('noticed', { expiresAtMs: N(noticed.expiresAtMs), holdStartedAtMs: N(noticed.holdStartedAtMs) });
+      const notice = encodeTimer({ bookingId: 'noticed', expiresAtMs: noticed.expiresAtMs, kind: 'notice' });
+      await invoke('ExpireBookingFunction', sqsEvent(notice));
       const lapsed = encodeTimer({ bookingId: 'gone', expiresAtMs: Date.now() - 1_000 });
       const tooEarly = encodeTimer({ bookingId: 'later', expiresAtMs: Date.now() + 60 * MINUTE_MS });
       // The write for a booking that is gone is refused, and a look tells that it is.
@@ -129,6 +159,29 @@ export const startDuties = async (assemblyDirectory: string): Promise<Duties> =>
     'publish-events': async () => {
       const pending = { bookingId: 'expired', expiresAtMs: Date.now() - 1_000 };
       await invoke('PublishEventsFunction', streamEvent(streamRecord({ ...pending, status: 'EXPIRED' }, pending)));
+    },
+
+    'send-webhooks': async () => {
+      receiver.answer(answering(500));
+      await invoke('SendWebhooksFunction', sqsEvent(webhookEvent('posted'), 'no event'));
+      // What the other duties expired has come too.
+      assert.equal(receiver.received.filter(({ body }) => body.includes('posted')).length, 1);
+      // Not due yet: it is put back, in whichever queue it is.
+      for (const output of ['WebhookQueueUrl', 'WebhookRetryQueueUrl']) {
+        const name = runtime.outputs[output]?.split('/').at(-1);
+        await invoke('SendWebhooksFunction', {
+          Records: [
+            {
+              ...timerMessage(webhookEvent('seat')),
+              eventSourceARN: `arn:aws:sqs:us-east-1:000000000000:${name}`,
+              messageAttributes: {
+                try: { dataType: 'Number', stringValue: '6' },
+                dueAtMs: { dataType: 'Number', stringValue: String(Date.now() + 60 * MINUTE_MS) },
+              },
+            },
+          ],
+        });
+      }
     },
 
     'bookings-api': async () => {

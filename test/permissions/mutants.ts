@@ -8,14 +8,13 @@ import { join } from 'node:path';
 import { readAssembly } from '../../local/assembly.ts';
 import { MissingPermissionError } from '../../local/permissions/judged-duties.ts';
 import { PROJECT_DIRECTORY, synthesize } from '../../service/project.ts';
-import { KEY } from '../support/stack.ts';
-import { LAMBDAS, startDuties } from './duties.ts';
+import { LAMBDAS, startDuties, WHOLE_SETTINGS } from './duties.ts';
 import { type Granted, grantedBy, without } from './granted.ts';
 
 const WHOLE = join(PROJECT_DIRECTORY, '.local', 'mutants-whole');
 const MUTANT = join(PROJECT_DIRECTORY, '.local', 'mutants-lacking');
 
-await synthesize(WHOLE, { kmsKeyArn: KEY, listSettled: 'true' });
+await synthesize(WHOLE, WHOLE_SETTINGS);
 const { template, stackName } = readAssembly(WHOLE);
 
 /** How the loss of it is noticed; undefined if it is not. */

@@ -1,20 +1,19 @@
 /**
  * Every role has what it needs and nothing else. What the Lambdas need is found out by making the real bundles do each of
- * their duties, on the template with a key of the customer's own; what AWS's services need follows from the template.
+ * their duties, on the template with a key of the customer's own and all that may be switched on; what AWS's services need follows from the template.
  */
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readAssembly } from '../../local/assembly.ts';
 import { PROJECT_DIRECTORY, synthesize } from '../../service/project.ts';
-import { KEY } from '../support/stack.ts';
-import { type Duties, LAMBDAS, startDuties } from './duties.ts';
+import { type Duties, LAMBDAS, startDuties, WHOLE_SETTINGS } from './duties.ts';
 import { grantedBy, isBy } from './granted.ts';
 
 const ASSEMBLY = join(PROJECT_DIRECTORY, '.local', 'test-assembly-with-key');
 
 let duties: Duties;
 beforeAll(async () => {
-  await synthesize(ASSEMBLY, { kmsKeyArn: KEY, listSettled: 'true' });
+  await synthesize(ASSEMBLY, WHOLE_SETTINGS);
   duties = await startDuties(ASSEMBLY);
 });
 afterAll(() => duties.stop());

@@ -10,6 +10,7 @@ import { checkPermissions } from '../../local/permissions/runtime-permissions.ts
 import { References } from '../../local/references.ts';
 import { resourcesOf, type Template, UnsupportedTemplateError } from '../../local/template.ts';
 import { KEY, SETTINGS_TO_WALK, synth } from '../support/stack.ts';
+import { WHOLE_SETTINGS } from './duties.ts';
 import { grantedBy } from './granted.ts';
 
 interface PolicyStatement {
@@ -58,8 +59,8 @@ describe.each(SETTINGS_TO_WALK.map((settings) => [JSON.stringify(settings), sett
           statementsOf(template, logicalId).map((statement, index) => ({ logicalId, index, statement })),
         )
         .filter(({ statement }) => statement.Effect === 'Allow');
-      // Of the rule's dead-letter queue, and of the alarms' topic.
-      expect(letIn).toHaveLength(2);
+      // Of the rule's dead-letter queue, and of the alarms' topic; with webhooks of their queue and its dead letters.
+      expect(letIn).toHaveLength('webhookUrl' in settings ? 4 : 2);
       for (const { logicalId, index } of letIn) {
         const without = changed(template, (copy) => statementsOf(copy, logicalId).splice(index, 1));
         expect(() => check(without), logicalId).toThrow(MissingPermissionError);
@@ -95,14 +96,22 @@ const grantsOf = (template: Template): string[] =>
     .filter((name) => !name.includes(' kms:'))
     .sort();
 
-test('no setting but the key and the list of what is over changes what a role may do', () => {
+test('no setting but the key and what it switches on changes what a role may do', () => {
   // needed.test.ts finds out that each of these is needed.
-  const measured = grantsOf(templateOf({ kmsKeyArn: KEY, listSettled: true }));
+  const measured = grantsOf(templateOf(WHOLE_SETTINGS));
+  const ofWebhooks = measured.filter((name) => name.startsWith('SendWebhooks'));
+  expect(ofWebhooks.length).toBeGreaterThan(5);
+  const ofNotices = measured.filter((name) => /^ExpireBooking.* events:PutEvents/.test(name));
+  expect(ofNotices).toHaveLength(1);
   const ofTheList = measured.filter((name) => name.includes('/index/settled-by-time'));
   expect(ofTheList).toEqual([expect.stringContaining('dynamodb:Query')]);
   for (const settings of SETTINGS_TO_WALK) {
-    const expected = measured.filter((name) => settings.listSettled === true || !ofTheList.includes(name));
-    expect(grantsOf(templateOf(settings))).toEqual(expected);
+    const switchedOff = [
+      ...('webhookUrl' in settings ? [] : ofWebhooks),
+      ...('noticeBeforeSeconds' in settings ? [] : ofNotices),
+      ...(settings.listSettled === true ? [] : ofTheList),
+    ];
+    expect(grantsOf(templateOf(settings))).toEqual(measured.filter((name) => !switchedOff.includes(name)));
   }
 });
 

@@ -38,7 +38,14 @@ export const MAY_IMPORT = {
   client: ['functions/core', 'functions/table/deadline.ts', 'functions/table/key-text.ts', 'functions/table/shape.ts'],
 
   // What is deployed: it shares names, routes, the shape of a table and the arithmetic of delays with what runs, and nothing else.
-  lib: ['functions/contract.ts', 'functions/core/hold-time.ts', 'functions/table/shape.ts', 'functions/api/routes.ts'],
+  lib: [
+    'functions/contract.ts',
+    'functions/core/booking-events.ts',
+    'functions/core/hold-time.ts',
+    'functions/core/webhook-url.ts',
+    'functions/table/shape.ts',
+    'functions/api/routes.ts',
+  ],
   bin: ['lib'],
 
   // What runs a template on one machine, whatever is in it: it knows nothing of bookings.

@@ -7,26 +7,30 @@ export interface OutsideTool {
   readonly command: string;
   /** How to get it, as one command line. */
   readonly install: string;
+  /** What it is called in messages. @default - the command */
+  readonly name?: string;
+  /** Arguments with which it says its version, and fails if it is not good enough. @default - --version */
+  readonly probe?: readonly string[];
 }
 
 /** What the tool says of its version; undefined if it is not there. */
-const versionOf = (command: string): string | undefined => {
-  const { error, status, stdout, stderr } = spawnSync(command, ['--version'], { encoding: 'utf8' });
+const versionOf = ({ command, probe = ['--version'] }: OutsideTool): string | undefined => {
+  const { error, status, stdout, stderr } = spawnSync(command, probe, { encoding: 'utf8' });
   return error === undefined && status === 0 ? (stdout || stderr).trim() : undefined;
 };
 
 const usageOf = (
   name: string,
   about: string,
-  { command, install }: OutsideTool,
+  { command, install, name: tool = command }: OutsideTool,
 ): string => `Usage: npm run ${name} -- [options]
 
-${about} Needs ${command} in the PATH: ${install}
+${about} Needs ${tool} in the PATH: ${install}
 
-  --if-possible  where ${command} is missing, says so, checks nothing and ends with exit code 0: for CI
+  --if-possible  where ${tool} is missing, says so, checks nothing and ends with exit code 0: for CI
   -h, --help     this text
 
-Exit codes: 0 all is right; 1 something is wrong, or ${command} is missing; 2 wrong usage.`;
+Exit codes: 0 all is right; 1 something is wrong, or ${tool} is missing; 2 wrong usage.`;
 
 /**
  * Runs a command that checks something by a tool, to its exit code.
@@ -52,13 +56,13 @@ export const checkWith = async (
       console.log(usageOf(name, about, tool));
       return;
     }
-    const version = versionOf(tool.command);
+    const version = versionOf(tool);
     if (version !== undefined) {
       console.log(version);
       process.exitCode = (await check()) ? 0 : 1;
       return;
     }
-    const missing = `${tool.command} is not in the PATH; to install it: ${tool.install}`;
+    const missing = `${tool.name ?? tool.command} is not in the PATH; to install it: ${tool.install}`;
     if (values['if-possible']) {
       console.log(`${name} is left out: ${missing}`);
       return;
