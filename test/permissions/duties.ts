@@ -29,6 +29,7 @@ export const LAMBDAS = [
 
 /** With these the template has every role that it may have. The address is not called: the duties have a receiver of their own. */
 export const WHOLE_SETTINGS = {
+  listSettled: true,
   kmsKeyArn: KEY,
   webhookUrl: 'https://app.example.com/hook',
   noticeBeforeSeconds: 60,
