@@ -42,7 +42,10 @@ const runCommands = (commands: string, functions: string, directory: string): Ou
   const folder = join(directory, 'work');
   mkdirSync(join(folder, 'docs'), { recursive: true });
   // Commands that name a file of the documents find it, as in the project's folder.
-  cpSync(join(PROJECT_DIRECTORY, 'docs/examples'), join(folder, 'docs/examples'), { recursive: true });
+  cpSync(join(PROJECT_DIRECTORY, 'docs/examples'), join(folder, 'docs/examples'), {
+    recursive: true,
+    filter: (source) => !source.includes('.venv'),
+  });
   writeFileSync(notesFile, '');
   const { status, stderr } = spawnSync('bash', ['-c', withValues(`set -u -o pipefail\n${functions}\n${commands}`)], {
     cwd: folder,
