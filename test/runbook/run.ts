@@ -3,10 +3,11 @@
  * parse each call. Nothing reaches AWS: see aws-shim.ts.
  */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { PROJECT_DIRECTORY } from '../../service/project.ts';
 import { checkWith } from '../support/outside-tool.ts';
 import type { Note } from './aws-shim.ts';
 import { type Document, documents, unknownNames, withValues } from './shell-commands.ts';
@@ -39,7 +40,12 @@ interface Outcome {
 const runCommands = (commands: string, functions: string, directory: string): Outcome => {
   const notesFile = join(directory, 'notes');
   const folder = join(directory, 'work');
-  mkdirSync(folder, { recursive: true });
+  mkdirSync(join(folder, 'docs'), { recursive: true });
+  // Commands that name a file of the documents find it, as in the project's folder.
+  cpSync(join(PROJECT_DIRECTORY, 'docs/examples'), join(folder, 'docs/examples'), {
+    recursive: true,
+    filter: (source) => !source.includes('.venv'),
+  });
   writeFileSync(notesFile, '');
   const { status, stderr } = spawnSync('bash', ['-c', withValues(`set -u -o pipefail\n${functions}\n${commands}`)], {
     cwd: folder,
