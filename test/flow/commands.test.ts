@@ -310,6 +310,12 @@ describe('npm run status', () => {
 describe('npm start', () => {
   test.each([
     [['--sweep-every', '0'], {}, '--sweep-every must be a whole number of seconds from 1 to 999999, or never, got 0'],
+    // 23 bytes, padded to as many letters as 24.
+    [
+      [],
+      { WEBHOOK_SECRET: `whsec_${Buffer.alloc(23).toString('base64')}` },
+      'WEBHOOK_SECRET must be whsec_ and base64 of 24',
+    ],
     [['--port', '1'], {}, "Unknown option '--port'"],
     [['-c', 'stage'], {}, '--context must be name=value, got stage'],
     [[], { SQS_PORT: 'http' }, 'SQS_PORT must be a port from 0 to 65535, got http'],
