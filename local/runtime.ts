@@ -9,7 +9,6 @@ import { join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import pMap from 'p-map';
 import { LOCAL_ACCOUNT_ID, LOCAL_CREDENTIALS, REGION } from './account.ts';
 import { noteNames } from './arns.ts';
 import type { Assembly } from './assembly.ts';
@@ -262,18 +261,17 @@ const warmUp = async (
   onProblem: (problem: string) => void,
 ): Promise<void> => {
   const wanted = [...lambdas].filter(([, lambda]) => leftAside === undefined || wiring.driven.has(lambda));
-  await pMap(
-    wanted,
-    async ([logicalId, lambda]) => {
-      try {
-        await lambda.warmUp(wiring.environmentsAtFirst(lambda));
-      } catch (error) {
-        if (leftAside?.isStrict(logicalId) !== false) throw error;
-        onProblem(`${error instanceof Error ? error.message : error}`);
-      }
-    },
-    { concurrency: LOADED_AT_ONCE },
-  );
+  const load = async ([logicalId, lambda]: [string, LambdaHost]): Promise<void> => {
+    try {
+      await lambda.warmUp(wiring.environmentsAtFirst(lambda));
+    } catch (error) {
+      if (leftAside?.isStrict(logicalId) !== false) throw error;
+      onProblem(`${error instanceof Error ? error.message : error}`);
+    }
+  };
+  for (let first = 0; first < wanted.length; first += LOADED_AT_ONCE) {
+    await Promise.all(wanted.slice(first, first + LOADED_AT_ONCE).map(load));
+  }
 };
 
 const tablesByPath = ({ template, paths }: Assembly, references: References): Record<string, string> =>

@@ -51,6 +51,8 @@ export const ENVIRONMENT: Readonly<Record<string, string>> = {
 export const LEFT_OUT: Readonly<Record<string, string>> = {
   'test/flow/alarms.test.ts':
     'it is about what the runtime makes of the Lambdas’ metrics, and moves their clocks by hours',
+  'test/flow/webhooks.test.ts': 'what it adds to the flow is a bus and a receiver, which are no engines',
+  'test/flow/notices.test.ts': 'what it adds to the flow is a bus, which is no engine',
   'test/flow/five-tables.test.ts': 'the store’s and the histories’ steps take tables of all makes to the other engines',
   'test/package': 'it is about what is packed, and what it runs is run by the flow’s steps',
   'test/flow/restart.test.ts': 'DATA_DIR is where the embedded engines keep their data',
@@ -76,13 +78,16 @@ export const NO_ENGINE: readonly string[] = [
   'test/commands',
   'test/core',
   'test/demo',
+  'test/django',
   'test/engines',
   'test/explorer',
   'test/flow/documented-commands.test.ts',
   'test/flow/outside-tools.test.ts',
+  'test/flow/schedulers.test.ts',
   'test/lib',
   'test/local',
   'test/measure',
   'test/permissions',
   'test/structure',
+  'test/webhooks',
 ];
