@@ -277,7 +277,7 @@ export class Play {
       promise(answer === expected || isTwin, `${id}: ${kind} was answered with ${answer}, must be ${expected}`);
       const must = effective(this.#bookings.get(id), nowMs);
       // Where an item has no status, the client may judge it by the deadline that was seen.
-      const isSure = must !== undefined || this.#marks.ofAnotherKind.has(id);
+      const isSure = must !== undefined || world.items.get(id)?.[world.make.shape.status.attribute]?.S !== undefined;
       promise(
         answer !== 'refused' || found === must || !isSure,
         `${id}: ${kind} was refused with ${found}, must be ${must}`,
