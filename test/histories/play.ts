@@ -267,8 +267,7 @@ export class Play {
     if (answer === 'unknown') {
       // Nobody heard what became of it: it was made or it was not, and the booking tells.
       const stored = world.stored(id);
-      const isUntouched = stored?.status === untouched?.status && stored?.expiresAtMs === untouched?.expiresAtMs;
-      const wasMade = same(stored, this.#bookings.get(id)) && !isUntouched;
+      const wasMade = same(stored, this.#bookings.get(id)) && !isExactly(stored, untouched);
       if (!wasMade && untouched === undefined) this.#bookings.delete(id);
       else if (!wasMade && untouched) this.#bookings.set(id, untouched);
     } else {
@@ -404,7 +403,9 @@ export class Play {
       for (const { move, isDone } of late.filter((each) => each.id === id)) {
         if (!isDone) mayBe = [...mayBe, ...mayBe.map((each) => moved(each, move, this.#rules)[1])];
       }
-      const is = mayBe.find((each) => same(world.stored(id), each));
+      const stored = world.stored(id);
+      // To be given back looks like an expiry: what is so by a move comes first.
+      const is = mayBe.find((each) => isExactly(stored, each)) ?? mayBe.find((each) => same(stored, each));
       promise(is !== undefined || same(world.stored(id), booking), `${id} was changed by a request that came late`);
       if (is) this.#bookings.set(id, is);
     }
@@ -726,3 +727,6 @@ const isFoundBySweeps = ({ shape: { attributes } }: TableOfAMake, item: Item | u
   const isLegal = readShard(item?.[attributes.pendingShard]?.N) !== undefined;
   return isLegal && deadlineMs >= EARLIEST_DEADLINE_MS && deadlineMs <= nowMs;
 };
+
+const isExactly = (stored: Booking | undefined, wanted: ModelBooking | undefined): boolean =>
+  stored?.status === wanted?.status && stored?.expiresAtMs === wanted?.expiresAtMs;
