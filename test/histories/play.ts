@@ -269,8 +269,7 @@ export class Play {
     if (answer === 'unknown') {
       // Nobody heard what became of it: it was made or it was not, and the booking tells.
       const stored = world.stored(id);
-      const isUntouched = stored?.status === untouched?.status && stored?.expiresAtMs === untouched?.expiresAtMs;
-      const wasMade = same(stored, this.#bookings.get(id)) && !isUntouched;
+      const wasMade = same(stored, this.#bookings.get(id)) && !isExactly(stored, untouched);
       if (!wasMade && untouched === undefined) this.#bookings.delete(id);
       else if (!wasMade && untouched) this.#bookings.set(id, untouched);
     } else {
@@ -279,7 +278,7 @@ export class Play {
       promise(answer === expected || isTwin, `${id}: ${kind} was answered with ${answer}, must be ${expected}`);
       const must = effective(this.#bookings.get(id), nowMs);
       // Where an item has no status, the client may judge it by the deadline that was seen.
-      const isSure = must !== undefined;
+      const isSure = must !== undefined || world.items.get(id)?.[world.make.shape.status.attribute]?.S !== undefined;
       promise(
         answer !== 'refused' || found === must || !isSure,
         `${id}: ${kind} was refused with ${found}, must be ${must}`,
@@ -413,11 +412,9 @@ export class Play {
         if (!isDone) mayBe = [...mayBe, ...mayBe.map((each) => moved(each, move, this.#rules)[1])];
       }
       const stored = world.stored(id);
-      // An item that its owner gave back late has the word of one that lapsed, and has not lapsed.
-      const is =
-        mayBe.find((each) => each?.status === stored?.status && same(stored, each)) ??
-        mayBe.find((each) => same(stored, each));
-      promise(is !== undefined || same(stored, booking), `${id} was changed by a request that came late`);
+      // To be given back looks like an expiry: what is so by a move comes first.
+      const is = mayBe.find((each) => isExactly(stored, each)) ?? mayBe.find((each) => same(stored, each));
+      promise(is !== undefined || same(world.stored(id), booking), `${id} was changed by a request that came late`);
       if (is) this.#bookings.set(id, is);
     }
   }
@@ -741,3 +738,6 @@ const isFoundBySweeps = ({ shape: { attributes } }: TableOfAMake, item: Item | u
   const isLegal = readShard(item?.[attributes.pendingShard]?.N) !== undefined;
   return isLegal && deadlineMs >= EARLIEST_DEADLINE_MS && deadlineMs <= nowMs;
 };
+
+const isExactly = (stored: Booking | undefined, wanted: ModelBooking | undefined): boolean =>
+  stored?.status === wanted?.status && stored?.expiresAtMs === wanted?.expiresAtMs;

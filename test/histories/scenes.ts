@@ -616,6 +616,8 @@ const strangeAndDue = (make: TableOfAMake): Scene =>
         deadline:
           item.deadline === 'none' || 'unusable' in item.deadline ? item.deadline : { ...item.deadline, holdMs: hold },
         bytesLeft: undefined,
+        // One of another kind is where sweeps look, so that it can be touched.
+        ...(item.kind && { copy: { offMs: 0 }, others: { ...item.others, pendingShard: { N: '0' } } }),
       };
       const steps: What[] = [
         { do: 'stranger-writes', id: 'ann', item: due },
