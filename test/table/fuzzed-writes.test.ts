@@ -172,9 +172,13 @@ const carriedOut = async ({ table, put, delete: remove }: OpenTable, what: Comma
   }
 };
 
-/** Not every engine tells all of an item that a batched write found: what the write is about, it does. */
+/**
+ * Not every engine tells all of an item that a batched write found: what the write is about, it does. A statement that it does
+ * not take, for an odd name for example, is made by an update of its own, which answers with the item too.
+ */
 const told = (answer: BatchedWriteAnswer, { set, remove, condition }: ConditionalWrite): unknown => {
   if (answer.kind === 'failed') return { failed: answer.error.name };
+  if (answer.kind === 'made') return { kind: 'made' };
   if (answer.kind !== 'refused' || answer.found === undefined) return answer;
   const names = ['bookingId', ...Object.keys(set), ...remove, ...condition.map(({ attribute }) => attribute)];
   const found = Object.entries(answer.found).filter(([each]) => names.includes(each));
