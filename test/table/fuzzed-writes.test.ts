@@ -111,7 +111,12 @@ const write: fc.Arbitrary<ConditionalWrite> = fc
 /** As the service makes them: each asks for a value, so that none creates an item, and removes one attribute at the most. */
 const batchedWrite: fc.Arbitrary<ConditionalWrite> = write
   .map(({ set, remove, condition }) => ({ set, remove: remove.slice(0, 1), condition }))
-  .filter(({ condition }) => condition.some(({ is }) => is !== 'absent'));
+  .filter(({ condition }) => condition.some(({ is }) => is !== 'absent'))
+  // DynamoDB Local takes such a name in no statement: then each is an update of its own, in any order.
+  .filter(
+    ({ set, remove, condition }) =>
+      !(ODD in set) && !remove.includes(ODD) && condition.every(({ attribute }) => attribute !== ODD),
+  );
 
 const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('put' as const), id, item: attributes }) },
