@@ -152,17 +152,17 @@ export class Play {
       }
       case 'foreign-extend': {
         const expiresAtMs = world.nowMs + what.holdMs;
-        if (effective(this.#bookings.get(what.id), world.nowMs) === 'PENDING')
-          this.#apply(what.id, { kind: 'extend', expiresAtMs, nowMs: world.nowMs });
         const { attribute } = world.make.shape.deadline;
-        await world.changeByTheRules(what.id, attribute, deadlineAttribute(world.make, expiresAtMs));
+        const value = deadlineAttribute(world.make, expiresAtMs);
+        await this.#changeByTheRules(what.id, attribute, value, { kind: 'extend', expiresAtMs, nowMs: world.nowMs });
         break;
       }
-      case 'foreign-confirm':
-        if (effective(this.#bookings.get(what.id), world.nowMs) === 'PENDING')
-          this.#apply(what.id, { kind: 'confirm', nowMs: world.nowMs });
-        await world.changeByTheRules(what.id, world.make.shape.status.attribute, { S: world.make.paid });
+      case 'foreign-confirm': {
+        const { attribute } = world.make.shape.status;
+        const move: ModelMove = { kind: 'confirm', nowMs: world.nowMs };
+        await this.#changeByTheRules(what.id, attribute, { S: world.make.paid }, move);
         break;
+      }
       case 'foreign-delete':
         await world.delete(what.id);
         this.#forget(what.id);
@@ -242,6 +242,13 @@ export class Play {
     const [answer, booking] = moved(this.#bookings.get(id), move, this.#rules);
     if (booking) this.#bookings.set(id, booking);
     return answer;
+  }
+
+  /** A foreign program that knows the rules makes a move. Of an item without room DynamoDB takes no larger one. */
+  async #changeByTheRules(id: string, name: string, value: Item[string], move: ModelMove): Promise<void> {
+    const isHeld = effective(this.#bookings.get(id), move.nowMs) === 'PENDING';
+    const isDone = await this.#world.changeByTheRules(id, name, value);
+    if (isHeld && (isDone || !this.#marks.nearlyFull.has(id))) this.#apply(id, move);
   }
 
   /** Another booking begins under this id, or another life of it: what is late may meet it. */
@@ -515,8 +522,8 @@ export class Play {
     const swept = IDS.filter((id) => {
       const { status, expiredBy, expiredAtMs } = world.stored(id) ?? {};
       if (before.get(id)?.status !== 'PENDING' || status !== 'EXPIRED') return false;
-      // A nearly full item does not say by whom.
-      return expiredBy === 'sweep' || expiredAtMs === undefined;
+      // A nearly full item does not say by whom, and keeps what an earlier expiry said.
+      return expiredBy === 'sweep' || expiredAtMs === undefined || this.#marks.nearlyFull.has(id);
     });
     promise(expired === swept.length, `the sweep said that it expired ${expired}, it expired ${swept.length}`);
   }
@@ -666,7 +673,7 @@ export class Play {
       const isLeft =
         !this.#marks.ofAnotherKind.has(id) && isFoundBySweeps(world.make, world.items.get(id), world.nowMs);
       const isHeld = effective(this.#bookings.get(id), world.nowMs) === 'PENDING';
-      promise(isHeld || !isLeft, `${id} is not held, and still in the index`);
+      promise(isHeld || !isLeft || this.#marks.full.has(id), `${id} is not held, and still in the index`);
     }
     await this.#drainEvents();
     for (const eventId of this.#committed) promise(world.published.has(eventId), `nobody was told of ${eventId}`);

@@ -391,13 +391,13 @@ export class World {
     return this.#foreign(new PutItemCommand({ TableName: this.#table(), Item: withoutServices(this.make, item) }));
   }
 
-  /** It changes one attribute, by the README's rules: only while the booking is held. */
-  async changeByTheRules(id: string, name: string, value: AttributeValue): Promise<void> {
+  /** It changes one attribute, by the README's rules: only while the booking is held, and if there is room. */
+  async changeByTheRules(id: string, name: string, value: AttributeValue): Promise<boolean> {
     const { status, deadline } = this.make.shape;
     const item = this.items.get(id);
     const stored = this.stored(id);
-    if (item === undefined || stored?.status !== 'PENDING' || (stored.expiresAtMs ?? 0) <= this.nowMs) return;
-    await this.#foreign(
+    if (item === undefined || stored?.status !== 'PENDING' || (stored.expiresAtMs ?? 0) <= this.nowMs) return false;
+    return this.#foreign(
       new UpdateItemCommand({
         TableName: this.#table(),
         Key: this.#keyOf(id),
