@@ -89,7 +89,7 @@ export const EXPLORER_MUTANTS: readonly ExplorerMutant[] = [
         file: SWEEP,
         find: 'if (isPermanent(error)) {\n      tally.unprocessable.push({ bookingId, error });',
         replace:
-          'if (isPermanent(error)) {\n      undoneFromMs = Math.min(undoneFromMs, expiresAtMs);\n      tally.unprocessable.push({ bookingId, error });',
+          'if (isPermanent(error)) {\n      undoneFromMs = Math.min(undoneFromMs, scheduled.timer.expiresAtMs);\n      tally.unprocessable.push({ bookingId, error });',
       },
     ],
   },
@@ -97,7 +97,7 @@ export const EXPLORER_MUTANTS: readonly ExplorerMutant[] = [
     name: 'G10: a sweep schedules in the shards of its own version alone, and notes that all is scheduled',
     world: 'more shards, and back',
     file: SWEEP,
-    find: 'await scheduleRows(rows.filter(comesNear), ports, request, tally)',
-    replace: 'await scheduleRows(shard < ports.shardCount ? rows.filter(comesNear) : [], ports, request, tally)',
+    find: 'await scheduleRows(rows, timersOf, ports, tally)',
+    replace: 'await scheduleRows(shard < ports.shardCount ? rows : [], timersOf, ports, tally)',
   },
 ];

@@ -47,9 +47,9 @@ export const EVERY_NOTE_BELIEVED: Mutant = {
 export const NEAR_NOW_TAKEN_FOR_SCHEDULED: Mutant = {
   name: 'G6: what is near by the settings of now is taken for scheduled',
   file: 'functions/core/sweep.ts',
-  find: 'rows.filter((row) => !hasTimerOfItsStart(row, nowMs))',
+  find: 'if (comesNear(row) && !hasTimerOfItsStart(row, atMs)) {',
   replace:
-    'rows.filter((row) => !hasTimerOfItsStart(row, nowMs) && row.expiresAtMs - (row.holdStartedAtMs ?? 0) > settings.sweepIntervalMs + 600_000)',
+    'if (comesNear(row) && !hasTimerOfItsStart(row, atMs) && row.expiresAtMs - (row.holdStartedAtMs ?? 0) > request.settings.sweepIntervalMs + 600_000) {',
 };
 
 export const MUTANTS: readonly Mutant[] = [
@@ -62,8 +62,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'A1: an id goes into a timer as it is',
     file: 'functions/core/expiry-timer.ts',
-    find: 'asciiJson({ v: TIMER_VERSION, bookingId, expiresAtMs })',
-    replace: 'JSON.stringify({ v: TIMER_VERSION, bookingId, expiresAtMs })',
+    find: 'asciiJson({ v: TIMER_VERSION, bookingId, expiresAtMs, ',
+    replace: 'JSON.stringify({ v: TIMER_VERSION, bookingId, expiresAtMs, ',
   },
   {
     name: 'A2: an adoption compares with the deadline as it was read, and takes a refusal for done',
@@ -132,7 +132,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a sweep moves on although timers were not sent',
     file: 'functions/core/sweep.ts',
-    find: 'undoneFromMs = Math.min(undoneFromMs, expiresAtMs);',
+    find: 'undoneFromMs = Math.min(undoneFromMs, dueAtMs.get(scheduled) ?? nowMs);',
     replace: '',
   },
   {

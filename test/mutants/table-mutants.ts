@@ -102,7 +102,7 @@ export const TABLE_MUTANTS: readonly (Mutant & { readonly table: string })[] = [
     name: 'T7: whatever gets the word of an expired item has expired',
     table: 'tickets',
     file: 'functions/publish-events.ts',
-    find: 'if (shape.status.expired === BOOKINGS_SHAPE.status.expired) return true;',
+    find: 'if (!mayBeHeldAgain(shape)) return true;',
     replace: "if (shape.status.expired !== '') return true;",
   },
   {
