@@ -1,13 +1,10 @@
 /** Deletes bookings that are over. Held ones stay: they may still be paid, and their deadline is still to come. */
 import type { BookingDeletion, CustomerBookings, DeleteOutcome } from '../api/ports.ts';
-import { deletionCondition } from '../core/moves.ts';
+import { deletionCondition, LOOKS } from '../core/moves.ts';
 import { asStored, type Item, readBooking } from '../table/item.ts';
 import { OWN_ATTRIBUTES, type TableShape } from '../table/shape.ts';
 import type { DeletingTable } from '../table/table.ts';
 import { conditionOf } from '../table/write-of-move.ts';
-
-/** How often a deletion looks again at a booking that changed between its look and its write. Each time somebody else moved it. */
-const LOOKS = 5;
 
 export class BookingErasure implements BookingDeletion {
   readonly #table: DeletingTable;

@@ -9,6 +9,7 @@ import {
   expireMove,
   expireWithoutTraceMove,
   extendMove,
+  LOOKS,
   type Move,
 } from '../core/moves.ts';
 import { shardOf } from '../core/pending-shard.ts';
@@ -17,9 +18,6 @@ import { BOOKINGS_SHAPE, OWN_ATTRIBUTES, type TableShape } from '../table/shape.
 import type { Table, WriteAnswer } from '../table/table.ts';
 import { writeOfMove } from '../table/write-of-move.ts';
 import { isPermanent } from './permanent-error.ts';
-
-/** How often a move looks again at a booking that changed between its look and its write. Each time somebody else moved it. */
-const LOOKS = 5;
 
 export class BookingStore implements CustomerBookings {
   readonly #table: Table;

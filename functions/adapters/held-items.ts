@@ -13,6 +13,7 @@ import {
   adoptMove,
   expireMove,
   expireWithoutTraceMove,
+  LOOKS,
   leaveIndexMove,
   type Move,
 } from '../core/moves.ts';
@@ -23,9 +24,6 @@ import type { BatchedWriteAnswer, Table } from '../table/table.ts';
 import { isPendingIn, writeOfMove } from '../table/write-of-move.ts';
 import { KeyedItems, noKey } from './keyed-items.ts';
 import { isPermanent } from './permanent-error.ts';
-
-/** How often a move looks again at a booking that changed between its look and its write. Each time somebody else moved it. */
-const LOOKS = 5;
 
 /** A move that expires a booking. A nearly full item takes its status alone. */
 type ExpiryMove = (seenDeadline: AsStored | undefined) => Move;

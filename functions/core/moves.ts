@@ -66,6 +66,9 @@ export interface Move {
   readonly condition: readonly Requirement[];
 }
 
+/** How often a write looks again at a booking that changed between its look and its write. Each time somebody else moved it. */
+export const LOOKS = 5;
+
 const PENDING: Requirement = { is: 'pending' };
 
 /** PENDING → CONFIRMED: it was paid. */
