@@ -25,7 +25,7 @@ import { isPendingIn, writeOfMove } from '../table/write-of-move.ts';
 import { KeyedItems, noKey } from './keyed-items.ts';
 import { isPermanent } from './permanent-error.ts';
 
-/** A move that expires a booking. A nearly full item takes its status alone. */
+/** A move that expires a booking. */
 type ExpiryMove = (seenDeadline: AsStored | undefined) => Move;
 
 export class HeldItems implements BookingExpirer, BookingAdopter, IndexCleaner, PendingItems<Item> {
@@ -72,7 +72,7 @@ export class HeldItems implements BookingExpirer, BookingAdopter, IndexCleaner, 
     nowMs: number,
   ): Promise<Map<string, ExpireOutcome>> {
     const outcomes = await this.#expireBy((seen) => expireMove(nowMs, expiredBy, seen), bookingIds, nowMs);
-    // A nearly full item takes no time and no name of who expired it any more; its status it does.
+    // A nearly full item takes no time and no name of who expired it any more; its status it may.
     const unfit = bookingIds.filter((id) => {
       const outcome = outcomes.get(id);
       return outcome?.kind === 'failed' && isPermanent(outcome.error);

@@ -58,11 +58,16 @@ export type Requirement =
 /** What a condition may compare with what was seen. */
 export type Seen = 'status' | 'deadline' | 'holdStartedAtMs' | 'confirmedAtMs' | 'cancelledAtMs' | 'expiredAtMs';
 
+/** What the service notes in a booking beside where the index has it. */
+export type ServiceNote = 'holdStartedAtMs' | 'expiredAtMs' | 'expiredBy';
+
 /** A conditional write of one booking. It never creates one: of one that does not exist, the condition fails. */
 export interface Move {
   readonly set: Changes;
   /** Whether the booking leaves the index of those that are PENDING. */
   readonly leavesIndex: boolean;
+  /** What it loses of what the service noted beside that. @default - nothing but what every move of its kind takes */
+  readonly forgets?: readonly ServiceNote[];
   readonly condition: readonly Requirement[];
 }
 
@@ -130,12 +135,17 @@ export const expireMove = (nowMs: number, expiredBy: ExpiredBy, seenDeadline?: A
 });
 
 /**
- * PENDING → EXPIRED for an item that is so large that it takes no attribute more. The two words have the same length, so
- * that the write fits wherever the item does. Only the stream's record says when it expired.
+ * PENDING → EXPIRED for an item that is so large that it takes no attribute more. It keeps nothing that the service noted, not
+ * even of an earlier expiry, whose time would be taken for this one's. Only the stream's record says when it expired.
+ *
+ * Our own two words have the same length, so that the write fits wherever the item does. In another table the word of an
+ * expired item may be longer, and its owner may have the expiry set something: where that has no room, the item stays as it is
+ * and is reported. An expiry by half, which its owner did not ask for, is worse.
  */
 export const expireWithoutTraceMove = (nowMs: number, seenDeadline?: AsStored): Move => ({
   set: { status: 'EXPIRED' },
   leavesIndex: true,
+  forgets: ['holdStartedAtMs', 'expiredAtMs', 'expiredBy'],
   condition: [PENDING, { is: 'lapsed', nowMs, seenDeadline }],
 });
 

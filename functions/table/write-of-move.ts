@@ -13,16 +13,20 @@ const SECONDS_PER_DAY = 86_400;
  *
  * @throws RangeError for a move to a status that the shape has no word for, or an expiry of a text deadline that nobody saw
  */
-export const writeOfMove = (shape: TableShape, { set, leavesIndex, condition }: Move): ConditionalWrite => {
+export const writeOfMove = (
+  shape: TableShape,
+  { set, leavesIndex, forgets = [], condition }: Move,
+): ConditionalWrite => {
   const { attributes, onExpire } = shape;
   const isExpiry = set.status === 'EXPIRED';
+  // The next hold has a start of its own.
+  const forgotten = new Set(isExpiry && mayBeHeldAgain(shape) ? ['holdStartedAtMs' as const, ...forgets] : forgets);
   return {
     set: { ...changesIn(shape, set), ...(isExpiry && onExpire.set), ...afterwardsIn(shape, set) },
     remove: [
       ...(leavesIndex ? [attributes.pendingShard] : []),
       ...(leavesIndex && hasOwnIndexKey(shape) ? [attributes.expiresAtMs] : []),
-      // The next hold has a start of its own.
-      ...(isExpiry && mayBeHeldAgain(shape) ? [attributes.holdStartedAtMs] : []),
+      ...Array.from(forgotten, (note) => attributes[note]),
       ...(isExpiry ? onExpire.remove : []),
     ],
     condition: conditionOf(shape, condition),

@@ -4,14 +4,17 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
 import { HeldItems } from '../../functions/adapters/held-items.ts';
 import { PendingIndex } from '../../functions/adapters/pending-index.ts';
+import { isPermanent } from '../../functions/adapters/permanent-error.ts';
 import { adoptionOf, type SeenBooking } from '../../functions/core/expiry-decisions.ts';
-import { MINUTE_MS } from '../../functions/core/hold-time.ts';
+import { DAY_MS, MINUTE_MS } from '../../functions/core/hold-time.ts';
 import { isLeftOut } from '../../functions/core/left-out.ts';
 import { shardOf } from '../../functions/core/pending-shard.ts';
 import { writtenDeadline } from '../../functions/table/deadline.ts';
 import type { Item } from '../../functions/table/item.ts';
+import { type TableDescription, tableShape } from '../../functions/table/shape.ts';
+import { itemBytes, MAX_ITEM_BYTES } from '../memory/item-size.ts';
 import { type Engines, startEngines } from '../support/engines.ts';
-import { DAY_PASSES, FIVE_TABLES, ORDERS, SINGLE_TABLE, TICKETS } from '../support/five-tables.ts';
+import { BOOKINGS, DAY_PASSES, FIVE_TABLES, ORDERS, SINGLE_TABLE, TICKETS } from '../support/five-tables.ts';
 import { heldItem, idOf, type OpenedTable, openTable, storedKey } from '../support/open-table.ts';
 import { patientClient } from '../support/store.ts';
 
@@ -222,6 +225,84 @@ describe('an item of another kind', () => {
     expect(await table.get('invoice')).toEqual(invoice);
     expect(await held.pendingItems(undefined)).toEqual({ seen: [] });
     expect(await held.glimpse([id])).toEqual(new Map());
+  });
+
+  test('stays in the index that it is in, whatever its status', async () => {
+    const { shape } = SINGLE_TABLE;
+    const table = await openTable(SINGLE_TABLE, engines.rawClient);
+    const held = new HeldItems(new DynamoDbTable(engines.rawClient, table.name), shape);
+    const inIndex = { [shape.attributes.pendingShard]: { N: '3' }, [shape.attributes.expiresAtMs]: { N: String(NOW) } };
+    const settled = heldItem(SINGLE_TABLE, 'invoice', NOW, {
+      entity: { S: 'Invoice' },
+      word: 'PAID',
+      ...inIndex,
+    } as never);
+    const ours = heldItem(SINGLE_TABLE, 'ticket', NOW, { word: SINGLE_TABLE.paid, ...inIndex } as never);
+    await Promise.all([settled, ours].map(table.put));
+    await held.leaveIndex(['invoice', 'ticket'].map((name) => idOf(SINGLE_TABLE, name)));
+    expect(await table.get('invoice')).toEqual(settled);
+    expect(await table.indexed(3)).toMatchObject([storedKey(SINGLE_TABLE, 'invoice')]);
+  });
+});
+
+describe('a nearly full item', () => {
+  // Long enough for the embedded engine, which counts an update of an item with a short key too high.
+  const NAME = 'as large as DynamoDB takes, and so that the engine counts the length of its keys right';
+  const tableOf = async (more: TableDescription) => {
+    const description = { status: { pending: 'held', expired: 'free' }, ...more };
+    const make = { ...BOOKINGS, description, shape: tableShape(description) };
+    const table = await openTable(make, engines.rawClient);
+    const held = new HeldItems(new DynamoDbTable(engines.rawClient, table.name), make.shape);
+    return {
+      table,
+      /** Puts an item with so many bytes left. */
+      givenItem: async (bytesLeft: number, others: Item = {}): Promise<void> => {
+        const item = { ...heldItem(make, NAME, NOW), ...others, fill: { S: '' } };
+        await table.put({ ...item, fill: { S: 'x'.repeat(MAX_ITEM_BYTES - itemBytes(item) - bytesLeft) } });
+      },
+      expire: async () => (await held.expire([NAME], 'timer', NOW)).get(NAME),
+      withoutFill: async () => {
+        const { fill, ...item } = (await table.get(NAME)) ?? {};
+        return item;
+      },
+    };
+  };
+  const OLD_MARKS = { expiredAtMs: { N: String(NOW - DAY_MS) }, expiredBy: { S: 'sweep' } };
+
+  test('expires without a trace, and keeps none of an earlier expiry: it would say the wrong time', async () => {
+    const { givenItem, expire, withoutFill } = await tableOf({ onExpire: { set: { released: 'by expiry' } } });
+    await givenItem(0, OLD_MARKS);
+    expect(await expire()).toEqual({ kind: 'expired', expiredAtMs: NOW });
+    expect(await withoutFill()).toEqual({
+      bookingId: { S: NAME },
+      status: { S: 'free' },
+      expiresAtMs: { N: String(NOW) },
+      released: { S: 'by expiry' },
+    });
+  });
+
+  test('makes room for a longer word by what the service itself had noted', async () => {
+    const { givenItem, expire, withoutFill } = await tableOf({ status: { pending: 'P', expired: 'EXPIRED' } });
+    await givenItem(0, { holdStartedAtMs: { N: String(NOW - MINUTE_MS) } });
+    expect(await expire()).toEqual({ kind: 'expired', expiredAtMs: NOW });
+    expect(await withoutFill()).toEqual({
+      bookingId: { S: NAME },
+      status: { S: 'EXPIRED' },
+      expiresAtMs: { N: String(NOW) },
+    });
+  });
+
+  test.each<[string, TableDescription]>([
+    ['for a longer word', { status: { pending: 'held', expired: 'available' } }],
+    ['for what its owner sets', { onExpire: { set: { released: 'by expiry' } } }],
+  ])('that has no room %s is never changed by half: it is beyond help, and stays as it is', async (_, more) => {
+    const { table, givenItem, expire } = await tableOf(more);
+    await givenItem(2);
+    const before = await table.get(NAME);
+    const outcome = await expire();
+    expect(outcome?.kind).toBe('failed');
+    expect(isPermanent(outcome?.kind === 'failed' && outcome.error)).toBe(true);
+    expect(await table.get(NAME)).toEqual(before);
   });
 });
 
