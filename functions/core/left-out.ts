@@ -132,7 +132,10 @@ export const takeInAll = async <Cursor>(
 export const isLeftOut = ({ booking: { expiresAtMs, pendingShard }, indexedAtMs }: SeenBooking): boolean =>
   expiresAtMs !== undefined && (pendingShard === undefined || indexedAtMs !== expiresAtMs);
 
-/** Expires what has lapsed and puts the rest into the index. Returns how many of them had been overdue. */
+/**
+ * Expires what has lapsed and puts the rest into the index. Returns how many of them had been overdue, but for those that are
+ * beyond help: these are met again each time, and say nothing about the stream's reader.
+ */
 const takeIn = async <Cursor>(
   seen: readonly SeenBooking[],
   ports: LeftOutPorts<Cursor>,
@@ -144,7 +147,7 @@ const takeIn = async <Cursor>(
   tally.found += leftOut.length;
   const isOverdue = ({ booking: { expiresAtMs = 0 } }: SeenBooking): boolean => expiresAtMs <= nowMs - OVERDUE_AFTER_MS;
   const overdue = leftOut.filter(isOverdue);
-  await Promise.all([
+  const [beyondHelp] = await Promise.all([
     expireOverdue(overdue, nowMs, ports, tally),
     adoptRunning(
       leftOut.filter((each) => !isOverdue(each)),
@@ -153,7 +156,7 @@ const takeIn = async <Cursor>(
       tally,
     ),
   ]);
-  return overdue.length;
+  return overdue.length - beyondHelp;
 };
 
 const fail = (tally: Tally, bookingId: string, error: Error, isPermanent: boolean, what: string): void => {
@@ -164,18 +167,20 @@ const fail = (tally: Tally, bookingId: string, error: Error, isPermanent: boolea
     );
 };
 
+/** Returns how many of them can never be expired. */
 const expireOverdue = async <Cursor>(
   overdue: readonly SeenBooking[],
   nowMs: number,
   { store, isPermanent }: LeftOutPorts<Cursor>,
   tally: Tally,
-): Promise<void> => {
-  if (overdue.length === 0) return;
+): Promise<number> => {
+  if (overdue.length === 0) return 0;
   const outcomes = await store.expire(
     overdue.map(({ booking }) => booking.bookingId),
     'sweep',
     nowMs,
   );
+  let beyondHelp = 0;
   for (const { booking } of overdue) {
     const { bookingId, expiresAtMs = nowMs } = booking;
     const outcome = outcomes.get(bookingId);
@@ -183,9 +188,12 @@ const expireOverdue = async <Cursor>(
       tally.expired += 1;
       if (tally.lagsMs.length < MAX_LAGS) tally.lagsMs.push(nowMs - expiresAtMs);
     } else if (outcome?.kind === 'failed') {
-      fail(tally, bookingId, outcome.error, isPermanent(outcome.error), 'expire');
+      const isBeyondHelp = isPermanent(outcome.error);
+      if (isBeyondHelp) beyondHelp += 1;
+      fail(tally, bookingId, outcome.error, isBeyondHelp, 'expire');
     }
   }
+  return beyondHelp;
 };
 
 /** Its timer is sent too, as its record would have done: a sweep takes an adopted booking that is near for scheduled. */

@@ -1,6 +1,6 @@
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { isPermanent } from '../../functions/adapters/permanent-error.ts';
+import { isPermanent, UnprocessableError } from '../../functions/adapters/permanent-error.ts';
 import type { SeenBooking } from '../../functions/core/expiry-decisions.ts';
 import { decodeTimer } from '../../functions/core/expiry-timer.ts';
 import { DAY_MS, MINUTE_MS } from '../../functions/core/hold-time.ts';
@@ -122,6 +122,26 @@ describe('a patrol', () => {
     expect(expired).toBe(2);
     expect(pages()).toBeGreaterThanOrEqual(5);
     expect(state.isWhole).toBe(false);
+  });
+
+  test('goes on page by page past a booking that is overdue and beyond help: each cycle would be two', async () => {
+    await write('a beyond help', -60_000);
+    const { table, pages } = inPages();
+    const error = new UnprocessableError('no room for another word');
+    const store: LeftOutPorts['store'] = {
+      adopt: (...args) => engines.held.adopt(...args),
+      expire: async (ids) => new Map(ids.map((id) => [id, { kind: 'failed', error }])),
+    };
+    let state = BEGINNING;
+    const told: string[] = [];
+    for (let sweeps = 1; sweeps <= 4; sweeps += 1) {
+      const done = await patrol(ports({ table, store }), state, 0, () => true);
+      ({ state } = done);
+      told.push(...done.report.unprocessable.map(({ bookingId }) => bookingId));
+      expect(pages()).toBe(sweeps);
+    }
+    expect(told).toEqual(['a beyond help']);
+    expect(state).toEqual(BEGINNING);
   });
 
   test('that runs out of time goes on with the whole table at the next sweep', async () => {
