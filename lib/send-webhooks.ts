@@ -1,5 +1,5 @@
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
-import { MathExpression, Stats } from 'aws-cdk-lib/aws-cloudwatch';
+import { Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import { type IEventBus, type IRuleTarget, Rule } from 'aws-cdk-lib/aws-events';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
@@ -13,6 +13,7 @@ import type { AlarmRule } from './alarms.ts';
 import { readQueue } from './event-sources.ts';
 import { acceptFinding } from './findings.ts';
 import { allow } from './grants.ts';
+import { sumOf } from './metrics.ts';
 import { NodeFunction, type NodeFunctionProps } from './node-function.ts';
 import { deadLetterQueue, encryptionOf } from './timer-queue.ts';
 
@@ -114,14 +115,7 @@ export class SendWebhooks extends Construct {
       name: 'webhooks-late',
       description: `Webhooks have been waiting for another try for ${MINUTES_OF_TRIES} minutes: the receiver does not take them.`,
       section: 'webhooks-late',
-      metric: new MathExpression({
-        expression: `SUM([${Object.keys(waiting)
-          .map((name) => `FILL(${name}, 0)`)
-          .join(', ')}])`,
-        usingMetrics: waiting,
-        period: WAITING.period,
-        label: 'webhooks that wait for another try',
-      }),
+      metric: sumOf(waiting, { period: WAITING.period, label: 'webhooks that wait for another try' }),
       threshold: 0,
       evaluationPeriods: MINUTES_OF_TRIES,
     };
