@@ -10,12 +10,13 @@ import { Construct } from 'constructs';
 import { ENV } from '../functions/contract.ts';
 import { EVENT_SOURCE } from '../functions/core/booking-events.ts';
 import type { AlarmRule } from './alarms.ts';
+import { queueEncryption } from './encryption.ts';
 import { readQueue } from './event-sources.ts';
 import { acceptFinding } from './findings.ts';
 import { allow } from './grants.ts';
 import { sumOf } from './metrics.ts';
 import { NodeFunction, type NodeFunctionProps } from './node-function.ts';
-import { deadLetterQueue, encryptionOf } from './timer-queue.ts';
+import { deadLetterQueue } from './timer-queue.ts';
 
 /** Ten seconds for the application to answer, and two rounds with SQS and Secrets Manager of three tries of two seconds. */
 const TIMEOUT = Duration.seconds(30);
@@ -126,7 +127,7 @@ export class SendWebhooks extends Construct {
       visibilityTimeout: VISIBILITY_TIMEOUT,
       retentionPeriod: RETENTION,
       deadLetterQueue: { queue: deadLetters, maxReceiveCount: MAX_RECEIVES },
-      ...encryptionOf(key),
+      ...queueEncryption(key),
       enforceSSL: true,
     });
   }
