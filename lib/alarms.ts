@@ -17,7 +17,7 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { METRICS, OLD_RECORD_MS } from '../functions/contract.ts';
 import { MAX_SQS_DELAY_SECONDS } from '../functions/core/hold-time.ts';
-import { expiryMetric } from './metrics.ts';
+import { expiryMetric, sumOf } from './metrics.ts';
 
 const MINUTE = Duration.minutes(1);
 const FIVE_MINUTES = Duration.minutes(5);
@@ -151,15 +151,7 @@ const rulesOf = (props: AlarmsProps): AlarmRule[] => {
       name: 'dead-letters',
       description: `Something could not be processed and waits in a dead-letter queue: ${Object.keys(deadLetterQueues).join(', ')}.`,
       section: 'dead-letters',
-      metric: new MathExpression({
-        // SUM leaves out what is missing. A plus would make all of it missing where one queue has been idle.
-        expression: `SUM([${Object.keys(deadLetters)
-          .map((id) => `FILL(${id}, 0)`)
-          .join(', ')}])`,
-        usingMetrics: deadLetters,
-        period: MINUTE,
-        label: 'dead letters',
-      }),
+      metric: sumOf(deadLetters, { period: MINUTE, label: 'dead letters' }),
       threshold: 0,
     },
     {

@@ -4,8 +4,8 @@ import type { IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
 import { BOOKINGS_SHAPE, LIST_INDEXES, OWN_ATTRIBUTES } from '../functions/table/shape.ts';
+import { tableEncryption } from './encryption.ts';
 import { allow } from './grants.ts';
-import { tableEncryption } from './sweep-state.ts';
 
 export interface BookingTableProps {
   /** What happens to it when the stack is deleted; a table that is not deleted with it is protected. */

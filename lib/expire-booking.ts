@@ -1,6 +1,5 @@
 import { Duration } from 'aws-cdk-lib';
 import type { IEventBus } from 'aws-cdk-lib/aws-events';
-import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import { ENV } from '../functions/contract.ts';
 import { longestWaitMs } from '../functions/core/hold-time.ts';
@@ -25,8 +24,7 @@ export interface ExpireBookingProps extends Pick<NodeFunctionProps, 'environment
 
 /** The timer queue to the Lambda that waits for each deadline and expires the booking. */
 export class ExpireBooking extends Construct {
-  readonly lambda: IFunction;
-  readonly #lambda: NodeFunction;
+  readonly lambda: NodeFunction;
 
   constructor(
     scope: Construct,
@@ -51,12 +49,11 @@ export class ExpireBooking extends Construct {
     timers.grantBury(lambda);
 
     readQueue(lambda, timers.queue);
-    this.#lambda = lambda;
   }
 
   /** Has notices published whose timers come with those of deadlines. */
   publishNotices(bus: IEventBus): void {
-    this.#lambda.addEnvironment(ENV.eventBus, bus.eventBusName);
-    allow(this.#lambda, bus.eventBusArn, 'events:PutEvents');
+    this.lambda.addEnvironment(ENV.eventBus, bus.eventBusName);
+    allow(this.lambda, bus.eventBusArn, 'events:PutEvents');
   }
 }

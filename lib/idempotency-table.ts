@@ -4,9 +4,9 @@ import type { IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
 import { ENV, IDEMPOTENCY_ATTRIBUTES } from '../functions/contract.ts';
+import { tableEncryption } from './encryption.ts';
 import { acceptFinding } from './findings.ts';
 import { allow, allowKey } from './grants.ts';
-import { tableEncryption } from './sweep-state.ts';
 
 export interface IdempotencyTableProps {
   /** @default - a key that AWS owns */

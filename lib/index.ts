@@ -11,13 +11,12 @@ export {
   type TableShape,
 } from '../functions/table/shape.ts';
 export type { AlarmRule, Alarms } from './alarms.ts';
-export {
-  BookingExpiry,
-  type BookingExpiryProps,
-  type ExpiryAlarmOptions,
-  type ExpiryDeadLetterQueues,
-  type ExpiryEventOptions,
-  type ExpiryWebhookOptions,
-} from './booking-expiry.ts';
+export { BookingExpiry, type ExpiryDeadLetterQueues } from './booking-expiry.ts';
+export type {
+  BookingExpiryProps,
+  ExpiryAlarmOptions,
+  ExpiryEventOptions,
+  ExpiryWebhookOptions,
+} from './booking-expiry-props.ts';
 export { InvalidSettingError } from './limits.ts';
 export type { TableKey } from './table-description.ts';

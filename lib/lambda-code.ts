@@ -5,14 +5,13 @@ import { Code } from 'aws-cdk-lib/aws-lambda';
 import type * as BuildBundles from './build-bundles.ts';
 import { HERE } from './here.ts';
 
-/** Where the package holds its bundles: beside the compiled library, or one folder above it. */
-const IN_PACKAGE = [join(HERE, 'bundles'), join(HERE, '..', 'bundles')];
+/** Where the package holds its bundles: beside the compiled library. */
+const IN_PACKAGE = join(HERE, 'bundles');
 
 let directory: string | undefined;
 
 const bundles = (): string => {
-  const built = IN_PACKAGE.find((each) => existsSync(each));
-  if (built !== undefined) return built;
+  if (existsSync(IN_PACKAGE)) return IN_PACKAGE;
   // Loaded only here, by a name that no bundler follows: esbuild is no dependency of the package.
   const require = createRequire(join(HERE, 'lambda-code.js'));
   return (require('./build-bundles.ts') as typeof BuildBundles).bundlesOfSources();

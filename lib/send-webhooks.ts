@@ -1,5 +1,5 @@
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
-import { MathExpression, Stats } from 'aws-cdk-lib/aws-cloudwatch';
+import { Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import { type IEventBus, type IRuleTarget, Rule } from 'aws-cdk-lib/aws-events';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
@@ -10,11 +10,13 @@ import { Construct } from 'constructs';
 import { ENV } from '../functions/contract.ts';
 import { EVENT_SOURCE } from '../functions/core/booking-events.ts';
 import type { AlarmRule } from './alarms.ts';
+import { queueEncryption } from './encryption.ts';
 import { readQueue } from './event-sources.ts';
 import { acceptFinding } from './findings.ts';
 import { allow } from './grants.ts';
+import { sumOf } from './metrics.ts';
 import { NodeFunction, type NodeFunctionProps } from './node-function.ts';
-import { deadLetterQueue, encryptionOf } from './timer-queue.ts';
+import { deadLetterQueue } from './timer-queue.ts';
 
 /** Ten seconds for the application to answer, and two rounds with SQS and Secrets Manager of three tries of two seconds. */
 const TIMEOUT = Duration.seconds(30);
@@ -114,14 +116,7 @@ export class SendWebhooks extends Construct {
       name: 'webhooks-late',
       description: `Webhooks have been waiting for another try for ${MINUTES_OF_TRIES} minutes: the receiver does not take them.`,
       section: 'webhooks-late',
-      metric: new MathExpression({
-        expression: `SUM([${Object.keys(waiting)
-          .map((name) => `FILL(${name}, 0)`)
-          .join(', ')}])`,
-        usingMetrics: waiting,
-        period: WAITING.period,
-        label: 'webhooks that wait for another try',
-      }),
+      metric: sumOf(waiting, { period: WAITING.period, label: 'webhooks that wait for another try' }),
       threshold: 0,
       evaluationPeriods: MINUTES_OF_TRIES,
     };
@@ -132,7 +127,7 @@ export class SendWebhooks extends Construct {
       visibilityTimeout: VISIBILITY_TIMEOUT,
       retentionPeriod: RETENTION,
       deadLetterQueue: { queue: deadLetters, maxReceiveCount: MAX_RECEIVES },
-      ...encryptionOf(key),
+      ...queueEncryption(key),
       enforceSSL: true,
     });
   }

@@ -1,9 +1,10 @@
 import { RemovalPolicy } from 'aws-cdk-lib';
-import { AttributeType, BillingMode, Table, TableEncryption } from 'aws-cdk-lib/aws-dynamodb';
+import { AttributeType, BillingMode, Table } from 'aws-cdk-lib/aws-dynamodb';
 import type { IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
 import { ENV, SWEEP_STATE_ATTRIBUTES } from '../functions/contract.ts';
+import { tableEncryption } from './encryption.ts';
 import { allow } from './grants.ts';
 
 export interface SweepStateProps {
@@ -36,6 +37,3 @@ export class SweepState extends Construct {
     allow(grantee, this.table.tableArn, 'dynamodb:GetItem', 'dynamodb:UpdateItem');
   }
 }
-
-export const tableEncryption = (key: IKey | undefined) =>
-  key ? { encryption: TableEncryption.CUSTOMER_MANAGED, encryptionKey: key } : { encryption: TableEncryption.DEFAULT };

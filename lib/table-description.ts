@@ -2,6 +2,7 @@
  * A table as its owner describes it, checked against what is known of the table. Whatever is missing is an error that says what
  * to write.
  */
+import { Arn, ArnFormat, Token } from 'aws-cdk-lib';
 import { type Attribute, AttributeType, type ITable, ProjectionType } from 'aws-cdk-lib/aws-dynamodb';
 import {
   InvalidTableError,
@@ -84,6 +85,17 @@ export const provideIndex = (table: ITable, shape: TableShape, isNamed: boolean)
   if (isNamed) return;
   throw new InvalidTableError(
     `the table ${table.node.path} is imported, so its index of held items must be made by its owner: make ${indexText(shape)}, then give the prop indexName: '${shape.indexName}'`,
+  );
+};
+
+/** @throws InvalidTableError for a table that is known to be elsewhere */
+export const refuseOtherRegion = (region: string, { node, env, tableArn }: ITable): void => {
+  const itsRegion = Token.isUnresolved(tableArn)
+    ? env.region
+    : Arn.split(tableArn, ArnFormat.SLASH_RESOURCE_NAME).region;
+  if (itsRegion === undefined || [region, itsRegion].some(Token.isUnresolved) || region === itsRegion) return;
+  throw new InvalidTableError(
+    `the table ${node.path} must be in the region of the stack, ${region}, got ${itsRegion}: a Lambda reads streams of its own region only`,
   );
 };
 

@@ -1,23 +1,20 @@
 import { Duration } from 'aws-cdk-lib';
 import type { IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
-import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import { type IQueue, Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { queueEncryption } from './encryption.ts';
 import { acceptFinding } from './findings.ts';
 import { allow } from './grants.ts';
 
 /** Longest that SQS keeps a message: dead letters wait this long for somebody to look at them. */
 const DEAD_LETTER_RETENTION = Duration.days(14);
 
-/** How a queue is encrypted: with the customer's key, or with one that SQS owns. */
-export const encryptionOf = (key: IKey | undefined) =>
-  key ? { encryption: QueueEncryption.KMS, encryptionMasterKey: key } : { encryption: QueueEncryption.SQS_MANAGED };
-
 /** A queue for what could not be processed: encrypted, TLS only, kept for 14 days. */
 export const deadLetterQueue = (scope: Construct, id: string, key?: IKey): Queue => {
   const queue = new Queue(scope, id, {
     retentionPeriod: DEAD_LETTER_RETENTION,
-    ...encryptionOf(key),
+    ...queueEncryption(key),
     enforceSSL: true,
   });
   acceptFinding(queue, 'AwsSolutions-SQS3', 'it is a dead-letter queue itself, of a queue, a stream or a schedule');
@@ -49,7 +46,7 @@ export class TimerQueue extends Construct {
       retentionPeriod: Duration.days(1),
       // Counts receives, not failures. Ten with back-off outlast an outage of some minutes; the sweep outlasts the rest.
       deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: 10 },
-      ...encryptionOf(key),
+      ...queueEncryption(key),
       enforceSSL: true,
     });
   }

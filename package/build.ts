@@ -17,8 +17,17 @@ const DIST = join(PROJECT, 'dist');
 /** What the package exports, by the name of the file in `dist`. */
 const ENTRIES = { index: 'lib/index.ts', client: 'client/index.ts', testing: 'local/testing.ts' };
 
-/** What is run, and not imported: the command, and what runs a Lambda. */
-const PROGRAMS = { cli: 'local/cli.ts', 'lambda-worker': 'local/lambda-worker.ts' };
+/** What is bundled with the code of others, and is too much to be read: whoever installs the package gets half of it. */
+const MINIFIED = {
+  minify: true,
+  // For stacks, and for what tells classes and functions apart by their names.
+  keepNames: true,
+  // Node shows the line of an error that nobody caught.
+  lineLimit: 200,
+} as const satisfies BuildOptions;
+
+/** The command. Its code is in testing.js, with all that it runs. */
+const CLI = "#!/usr/bin/env node\nrequire('./testing.js').runCommand();\n";
 
 /** Lambdas of this project's own stack alone. */
 const OWN_LAMBDAS = ['bookings-api'];
@@ -35,6 +44,7 @@ const OPTIONS = {
   platform: 'node',
   target: 'node20',
   format: 'cjs',
+  define: HERE_IN_COMMONJS,
   metafile: true,
   logLevel: 'warning',
 } as const satisfies BuildOptions;
@@ -43,23 +53,30 @@ const OPTIONS = {
 const buildCode = (): string[] => {
   const code = buildSync({
     ...OPTIONS,
-    entryPoints: Object.entries({ ...ENTRIES, ...PROGRAMS }).map(([out, file]) => ({ in: file, out })),
+    entryPoints: { index: ENTRIES.index, client: ENTRIES.client, 'lambda-worker': 'local/lambda-worker.ts' },
     outdir: DIST,
     external: NOT_BUNDLED,
-    define: HERE_IN_COMMONJS,
   });
+  const runtime = buildSync({
+    ...OPTIONS,
+    ...MINIFIED,
+    entryPoints: { testing: 'local/packed.ts' },
+    outdir: DIST,
+    external: NOT_BUNDLED,
+  });
+  writeFileSync(join(DIST, 'cli.js'), CLI, { mode: 0o755 });
   // A file of its own: whoever brings another SQS never loads it.
   const modules = EMBEDDED_SQS.modules.map((path) => `export * from './node_modules/fauxqs/dist/${path}';`);
   const sqs = buildSync({
     ...OPTIONS,
+    ...MINIFIED,
     stdin: { contents: modules.join('\n'), resolveDir: PROJECT },
     outfile: join(DIST, EMBEDDED_SQS.packedAs),
     alias: { 'node:sqlite': './package/lazy-sqlite.ts' },
-    define: HERE_IN_COMMONJS,
   });
   // The project's own package.json makes .js files ES modules. These are not.
   writeFileSync(join(DIST, 'package.json'), `${JSON.stringify({ type: 'commonjs' }, null, 2)}\n`);
-  return [...Object.keys(code.metafile.inputs), ...Object.keys(sqs.metafile.inputs)];
+  return [code, runtime, sqs].flatMap(({ metafile }) => Object.keys(metafile.inputs));
 };
 
 /** A declaration names the source files that it imports from. What is packed are their declarations. */

@@ -5,7 +5,7 @@ import { Duration, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { AttributeType, StreamViewType, Table } from 'aws-cdk-lib/aws-dynamodb';
 import { describe, expect, test } from 'vitest';
-import { BookingExpiry, type BookingExpiryProps } from '../../lib/booking-expiry.ts';
+import { BookingExpiry, type BookingExpiryProps } from '../../lib/index.ts';
 import { appWithoutBundles, arnOf, grantsOf, synth } from '../support/stack.ts';
 
 const URL = 'https://app.example.com/hook';

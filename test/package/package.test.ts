@@ -83,6 +83,15 @@ describe('the packed file', () => {
     expect(Object.keys(manifest.peerDependencies)).toEqual(['aws-cdk-lib', 'constructs']);
   });
 
+  test('holds the code of the runtime once: the command calls what apps import', () => {
+    const dist = join(newApp().directory, 'node_modules/booking-expiry/dist');
+    expect(readFileSync(join(dist, 'cli.js'), 'utf8').split('\n')).toEqual([
+      '#!/usr/bin/env node',
+      expect.stringMatching(/^require\('\.\/testing\.js'\)/),
+      '',
+    ]);
+  });
+
   test('names no folder of the machine that built it', () => {
     const app = newApp();
     const texts = filesIn(packed).map((file) =>
