@@ -1,16 +1,11 @@
 /** `booking-expiry start`: runs the CDK app of the project that it is called in, on this machine, until Ctrl-C. */
 import { resolve } from 'node:path';
-import { parseOptions, seeHelpOf, UsageError, WRONG_USAGE } from '../terminal/usage.ts';
-import { AssemblyError, isAssembly } from './assembly.ts';
-import { EngineError } from './engines.ts';
-import { InvocationError } from './lambda-host.ts';
+import { contextFrom, parseOptions, portFrom, seeHelpOf, UsageError, WRONG_USAGE } from '../terminal/usage.ts';
+import { isAssembly } from './assembly.ts';
+import { errorInWords, PRINTED, stopOnCtrlC } from './in-terminal.ts';
 import { notRunInWords } from './left-aside.ts';
-import { readableLogLine, terminalLine } from './log-lines.ts';
-import { MissingPermissionError } from './permissions/judged-duties.ts';
 import { type LocalRuntime, type RuntimeOptions, startRuntime } from './runtime.ts';
-import { RuntimeFileError } from './runtime-file.ts';
-import { readCdkJson, SynthesisError } from './synth.ts';
-import { UnsupportedTemplateError } from './template.ts';
+import { readCdkJson } from './synth.ts';
 
 /** What the user types to come here. */
 const COMMAND = 'booking-expiry';
@@ -66,11 +61,11 @@ const readArguments = (args: readonly string[]): Arguments => {
   const options: RuntimeOptions = {
     cwd,
     ...appOf(values.app, cwd),
-    context: contextOf(values.context ?? []),
+    context: contextFrom(values.context),
     stacks: values.stack,
-    apiPort: portOf('port', values.port, 0),
-    dynamodbPort: portOf('dynamodb-port', values['dynamodb-port'], 8000),
-    sqsPort: portOf('sqs-port', values['sqs-port'], 9324),
+    apiPort: portFrom('--port', values.port, 0),
+    dynamodbPort: portFrom('--dynamodb-port', values['dynamodb-port'], 8000),
+    sqsPort: portFrom('--sqs-port', values['sqs-port'], 9324),
     portNames: { dynamodb: '--dynamodb-port', sqs: '--sqs-port', api: '--port' },
     dataDir: values['data-dir'] ? resolve(values['data-dir']) : undefined,
     announce: values['runtime-file']
@@ -89,23 +84,6 @@ const appOf = (app: string | undefined, cwd: string): RuntimeOptions => {
   const given = app ?? readCdkJson(cwd).app;
   if (!given) throw new UsageError('--app must be given: cdk.json names no app');
   return isAssembly(given) ? { assemblyDirectory: resolve(given) } : { command: given };
-};
-
-const contextOf = (settings: readonly string[]): Record<string, string> =>
-  Object.fromEntries(
-    settings.map((setting) => {
-      const [name, value] = setting.split(/=(.*)/s);
-      if (!name || value === undefined) throw new UsageError(`--context must be name=value, got ${setting}`);
-      return [name, value];
-    }),
-  );
-
-const portOf = (option: string, value: string | undefined, fallback: number): number => {
-  if (value === undefined) return fallback;
-  if (!/^\d+$/.test(value) || Number(value) > 65_535) {
-    throw new UsageError(`--${option} must be a port from 0 to 65535, got ${value}`);
-  }
-  return Number(value);
 };
 
 /** Each output once; none of those that CDK makes for other stacks. */
@@ -137,8 +115,6 @@ const greeting = (runtime: LocalRuntime): string => {
   ].join('\n');
 };
 
-const lineNow = (who: string, text: string): string => terminalLine(new Date().toISOString(), who, text);
-
 const run = async (): Promise<void> => {
   const { help, options } = readArguments(process.argv.slice(2));
   if (help) {
@@ -146,49 +122,16 @@ const run = async (): Promise<void> => {
     return;
   }
   console.log('Synthesizing the CDK app and starting the engines…');
+  // In a process of the user's own it is not ours to set. In this one its warning is about code that the user did not choose.
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
-  const runtime = await startRuntime({
-    ...options,
-    onLogLine: (logicalId, line) => {
-      const readable = readableLogLine(logicalId, line);
-      if (readable !== undefined) console.log(readable);
-    },
-    onEvent: ({ time, 'detail-type': type, detail }) =>
-      console.log(terminalLine(time, 'event', `${type} ${JSON.stringify(detail)}`)),
-    onAlarm: ({ name, state, description }) =>
-      console.log(lineNow('alarm', `${name} ${state === 'ALARM' ? `is on: ${description}` : 'is off again'}`)),
-    onProblem: (problem) => console.error(lineNow('runtime', problem)),
-  });
+  const runtime = await startRuntime({ ...options, ...PRINTED });
   console.log(greeting(runtime));
-  let stopping = false;
-  const stop = async (): Promise<void> => {
-    if (stopping) process.exit(130);
-    stopping = true;
-    console.log('\nStopping: batches in flight finish (Ctrl-C again to leave at once)…');
-    await runtime.stop();
-    console.log('Stopped.');
-    process.exit(0);
-  };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
+  stopOnCtrlC(runtime);
 };
-
-/** Errors whose message says all: what the user can do about them, not where they came from. */
-const EXPECTED = [
-  UsageError,
-  AssemblyError,
-  EngineError,
-  InvocationError,
-  MissingPermissionError,
-  RuntimeFileError,
-  SynthesisError,
-  UnsupportedTemplateError,
-];
 
 export const runCommand = (): Promise<void> =>
   run().catch((error) => {
-    const isExpected = !(error instanceof Error) || EXPECTED.some((known) => error instanceof known);
-    console.error(`${COMMAND}: ${isExpected ? (error.message ?? error) : error.stack}`);
+    console.error(`${COMMAND}: ${errorInWords(error)}`);
     if (error instanceof UsageError) console.error(seeHelpOf(COMMAND));
     process.exit(error instanceof UsageError ? WRONG_USAGE : 1);
   });

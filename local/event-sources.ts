@@ -2,6 +2,7 @@
 import { REGION } from './account.ts';
 import { type CheckpointStore, openCheckpoints } from './checkpoints.ts';
 import type { EventSourceMapping } from './event-source-mapping.ts';
+import type { LambdaHost } from './lambda-host.ts';
 import { attempt } from './left-aside.ts';
 import { isExternal } from './open-engines.ts';
 import { SqsEventSource } from './sqs-event-source.ts';
@@ -44,13 +45,14 @@ export const eventSourcesOf = (
   const sources: Source[] = [];
   const mappings: EventSourceMapping[] = [];
   wiring.each('AWS::Lambda::EventSourceMapping', (logicalId, mapping: MappingProperties) => {
-    const { functionName } = wiring.lambdaOf(mapping.FunctionName).settings;
-    const source = mapping.Enabled === false ? undefined : eventSourceOf(wiring, logicalId, mapping, checkpoints);
+    const lambda = wiring.lambdaOf(mapping.FunctionName);
+    const source =
+      mapping.Enabled === false ? undefined : eventSourceOf(wiring, lambda, logicalId, mapping, checkpoints);
     if (source) sources.push(source);
     mappings.push({
       uuid: logicalId,
       eventSourceArn: mapping.EventSourceArn,
-      functionName,
+      functionName: lambda.settings.functionName,
       progress: source && ((nowMs) => source.progress(nowMs)),
     });
   });
@@ -59,26 +61,26 @@ export const eventSourcesOf = (
 
 const eventSourceOf = (
   wiring: Wiring,
+  lambda: LambdaHost,
   logicalId: string,
   mapping: MappingProperties,
   checkpoints: CheckpointStore | undefined,
 ): SqsEventSource | StreamEventSource => {
-  const { EventSourceArn = '' } = mapping;
+  const { EventSourceArn } = mapping;
   const [, , service] = EventSourceArn.split(':');
-  const BatchSize = mapping.BatchSize ?? (service === 'sqs' ? MAX_SQS_BATCH : DEFAULT_STREAM_BATCH);
-  const lambda = wiring.lambdaOf(mapping.FunctionName);
+  const batchSize = mapping.BatchSize ?? (service === 'sqs' ? MAX_SQS_BATCH : DEFAULT_STREAM_BATCH);
   const common = {
     region: REGION,
-    batchSize: BatchSize,
+    batchSize,
     filterPatterns: mapping.FilterCriteria?.Filters?.map(({ Pattern }) => Pattern) ?? [],
     reportBatchItemFailures: mapping.FunctionResponseTypes?.includes('ReportBatchItemFailures') ?? false,
     onProblem: wiring.onProblem,
   };
   if (service === 'sqs') {
-    if (BatchSize > MAX_SQS_BATCH) {
+    if (batchSize > MAX_SQS_BATCH) {
       attempt(wiring.leftAside, logicalId, () => {
         throw new UnsupportedTemplateError([
-          `batch size ${BatchSize} of ${logicalId}: at most ${MAX_SQS_BATCH} without a window`,
+          `batch size ${batchSize} of ${logicalId}: at most ${MAX_SQS_BATCH} without a window`,
         ]);
       });
     }

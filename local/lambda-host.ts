@@ -62,8 +62,9 @@ export class LambdaHost {
   readonly settings: LambdaSettings;
   readonly #idle: Environment[] = [];
   readonly #all = new Set<Environment>();
+  /** Those that load the bundle: not among all yet. */
+  readonly #starting = new Set<Environment>();
   readonly #waiting: (() => void)[] = [];
-  #starting = 0;
   #inFlight = 0;
   #idleAgain: (() => void)[] = [];
 
@@ -75,11 +76,12 @@ export class LambdaHost {
    * Loads the bundle before any event comes: a bundle that cannot start is noticed at once, and the first events find
    * warm environments.
    *
-   * @param count how many environments to make
+   * @param count how many environments to make, where so many are allowed
    * @throws InvocationError with the bundle's own error
    */
   async warmUp(count = 1): Promise<void> {
-    const environments = await Promise.all(Array.from({ length: count }, () => this.#acquire()));
+    const length = Math.min(count, this.settings.maxConcurrency);
+    const environments = await Promise.all(Array.from({ length }, () => this.#acquire()));
     for (const environment of environments) this.#release(environment);
   }
 
@@ -125,14 +127,14 @@ export class LambdaHost {
     return statistics.map(({ used_heap_size }) => used_heap_size);
   }
 
-  /** Lets what is in flight finish, then ends all environments. */
+  /** Lets what is in flight finish, then ends all environments, those that are not loaded yet too. */
   async stop(): Promise<void> {
     if (this.#inFlight > 0) await new Promise<void>((resolve) => this.#idleAgain.push(resolve));
-    await Promise.all([...this.#all].map((environment) => this.#discard(environment)));
+    await Promise.all([...this.#all, ...this.#starting].map((environment) => this.#discard(environment)));
   }
 
   async #acquire(): Promise<Environment> {
-    while (this.#idle.length === 0 && this.#all.size + this.#starting >= this.settings.maxConcurrency) {
+    while (this.#idle.length === 0 && this.#all.size + this.#starting.size >= this.settings.maxConcurrency) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
     return this.#idle.pop() ?? this.#start();
@@ -155,7 +157,6 @@ export class LambdaHost {
     const { environment: env, onLogLine, onAccess, bundle, handlerName, functionName, memorySizeMb } = this.settings;
     const { clockOffset, caller } = this.settings;
     const workerData: WorkerSettings = { bundle, handlerName, functionName, memorySizeMb, clockOffset, caller };
-    this.#starting += 1;
     const worker = new Worker(workerFile(), {
       workerData,
       env: { ...env },
@@ -166,6 +167,7 @@ export class LambdaHost {
     });
     for (const stream of [worker.stdout, worker.stderr]) forEachLine(stream, onLogLine);
     const environment: Environment = { worker, onAnswer: undefined };
+    this.#starting.add(environment);
     const answer = (message: WorkerMessage | undefined) => {
       const tell = environment.onAnswer;
       environment.onAnswer = undefined;
@@ -193,7 +195,7 @@ export class LambdaHost {
       this.#all.add(environment);
       return environment;
     } finally {
-      this.#starting -= 1;
+      this.#starting.delete(environment);
     }
   }
 

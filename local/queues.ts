@@ -25,10 +25,11 @@ export const createQueues = async (
   const make = async (logicalId: string, properties: Record<string, unknown>): Promise<void> => {
     if (made.has(logicalId)) return;
     made.add(logicalId);
-    const deadLettersOf = ({ RedrivePolicy }: Record<string, unknown>): string | undefined =>
-      references.ownerOf(String((references.resolve(RedrivePolicy) as RedrivePolicy | undefined)?.deadLetterTargetArn));
-    const target = queues.get(deadLettersOf(properties) ?? '');
-    if (target) await make(deadLettersOf(properties) ?? '', target);
+    const redrive = references.resolve(properties.RedrivePolicy) as RedrivePolicy | undefined;
+    const targetId = references.ownerOf(String(redrive?.deadLetterTargetArn)) ?? '';
+    const target = queues.get(targetId);
+    if (target) await make(targetId, target);
+    // Resolved again: only now its ARN is the one that the engine gave it.
     const resolved = { ...(references.resolve(properties) as Record<string, unknown>) };
     if (target === undefined && resolved.RedrivePolicy !== undefined) {
       attempt(assembly.leftAside, logicalId, () => {

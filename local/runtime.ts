@@ -20,11 +20,10 @@ import { startEventBus } from './event-bus.ts';
 import type { EventRule } from './event-rule.ts';
 import { eventSourcesOf } from './event-sources.ts';
 import { httpApisOf } from './http-apis.ts';
-import type { LambdaHost } from './lambda-host.ts';
 import { type InvocationDone, makeLambdas } from './lambdas.ts';
-import { attempt, type LeftAside } from './left-aside.ts';
 import { Monitoring } from './monitoring.ts';
 import { startMonitoringApi } from './monitoring-api.ts';
+import { nameOf, outputsOf, tablesByPath } from './names.ts';
 import { checkPermissions } from './permissions/runtime-permissions.ts';
 import { createQueues, deleteQueues } from './queues.ts';
 import { References } from './references.ts';
@@ -34,7 +33,8 @@ import { expectFreeRuntimeFile, removeRuntimeFile, writeRuntimeFile } from './ru
 import type { LocalRuntime, RuntimeOptions, Stops } from './runtime-options.ts';
 import { madeUpSecret, startSecrets } from './secrets.ts';
 import { createTables, deleteTables, tableTags } from './tables.ts';
-import { resourcesOf, TABLE_TYPES } from './template.ts';
+import { resourcesOf } from './template.ts';
+import { warmUp } from './warm-up.ts';
 import { Wiring } from './wiring.ts';
 
 export type { LocalRuntime, RuntimeOptions } from './runtime-options.ts';
@@ -69,7 +69,6 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   const apiPort = options.apiPort ?? 0;
   if (apiPort !== 0) await claimPort({ port: apiPort, portVariable: options.portNames?.api ?? 'PORT' });
   const assembly = await assemble(options, stops);
-  const { leftAside } = assembly;
 
   const clientSettings = { region: REGION, credentials: LOCAL_CREDENTIALS };
   const dynamodbClient = new DynamoDBClient({ ...clientSettings, endpoint: dynamodb.directEndpoint });
@@ -167,7 +166,7 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   monitoring.start(sqsClient, mappings);
   stops.push(() => monitoring.stop());
   const outputs = outputsOf(assembly, references);
-  await warmUp(lambdas, wiring, leftAside, onProblem);
+  await warmUp(lambdas, wiring);
   const sources = [...eventSources, ...schedules, ...deployments, ...rules];
   for (const source of sources) source.start();
   stops.push(() => Promise.all(sources.map((source) => source.stop())).then(() => {}));
@@ -190,7 +189,7 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
     outputs,
     tables: tablesByPath(assembly, references),
     lambdas,
-    notRun: leftAside?.notRun ?? [],
+    notRun: assembly.leftAside?.notRun ?? [],
     nameOf: (path) => nameOf(assembly, references, path),
     tagsOf: (tableName) => tableTags(assembly, references, tableName),
     checkAlarms: async () => {
@@ -240,55 +239,6 @@ const busNamesOf = ({ template, leftAside }: Assembly, references: References): 
     String(references.resolve({ Ref: logicalId })),
   );
   return leftAside === undefined ? own : [...own, 'default'];
-};
-
-const outputsOf = ({ template, leftAside }: Assembly, references: References): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(template.Outputs ?? {}).flatMap(([name, { Value }]) => {
-      const value = attempt(leftAside, name, () => String(references.resolve(Value)));
-      return value === undefined ? [] : [[name, value]];
-    }),
-  );
-
-/** Lambdas that are loaded at the same time. Many at once on few processors would each take longer than Lambda allows. */
-const LOADED_AT_ONCE = 4;
-
-/** Only what something brings events to: of the rest nobody would notice. A strict Lambda that cannot be loaded is an error. */
-const warmUp = async (
-  lambdas: ReadonlyMap<string, LambdaHost>,
-  wiring: Wiring,
-  leftAside: LeftAside | undefined,
-  onProblem: (problem: string) => void,
-): Promise<void> => {
-  const wanted = [...lambdas].filter(([, lambda]) => leftAside === undefined || wiring.driven.has(lambda));
-  const load = async ([logicalId, lambda]: [string, LambdaHost]): Promise<void> => {
-    try {
-      await lambda.warmUp(wiring.environmentsAtFirst(lambda));
-    } catch (error) {
-      if (leftAside?.isStrict(logicalId) !== false) throw error;
-      onProblem(`${error instanceof Error ? error.message : error}`);
-    }
-  };
-  for (let first = 0; first < wanted.length; first += LOADED_AT_ONCE) {
-    await Promise.all(wanted.slice(first, first + LOADED_AT_ONCE).map(load));
-  }
-};
-
-const tablesByPath = ({ template, paths }: Assembly, references: References): Record<string, string> =>
-  Object.fromEntries(
-    TABLE_TYPES.flatMap((type) => resourcesOf(template, type)).map(([logicalId]) => [
-      paths?.get(logicalId)?.replace(/\/Resource$/, '') ?? logicalId,
-      references.lookUp(logicalId),
-    ]),
-  );
-
-const nameOf = ({ template, paths }: Assembly, references: References, path: string): string => {
-  const byPath = (wanted: string) => [...(paths ?? [])].find(([, found]) => found === wanted)?.[0];
-  const logicalId = path in template.Resources ? path : (byPath(path) ?? byPath(`${path}/Resource`));
-  if (logicalId === undefined) {
-    throw new Error(`the path must be of a construct of the app, such as Stack/Table, or a logical id, got ${path}`);
-  }
-  return references.lookUp(logicalId);
 };
 
 /** Positions in a stream are kept for as long as the stream may be there: an engine in memory takes its own with it. */

@@ -2,15 +2,10 @@
 import { createWriteStream, mkdirSync, type WriteStream } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { EngineError, REGION } from '../local/engines.ts';
-import { InvocationError } from '../local/lambda-host.ts';
-import { readableLogLine, terminalLine } from '../local/log-lines.ts';
+import { REGION } from '../local/engines.ts';
+import { errorInWords, PRINTED, stopOnCtrlC } from '../local/in-terminal.ts';
 import { enginesInWords } from '../local/open-engines.ts';
-import { MissingPermissionError } from '../local/permissions/judged-duties.ts';
-import { RuntimeFileError } from '../local/runtime-file.ts';
-import { SynthesisError } from '../local/synth.ts';
-import { UnsupportedTemplateError } from '../local/template.ts';
-import { parseOptions, seeHelp, UsageError, WRONG_USAGE } from '../terminal/usage.ts';
+import { contextFrom, parseOptions, portFrom, seeHelp, UsageError, WRONG_USAGE } from '../terminal/usage.ts';
 import { LOCAL_DIRECTORY } from './project.ts';
 import { shownServiceFile } from './runtime-file.ts';
 import { type OwnRuntime, startOwnRuntime } from './service.ts';
@@ -53,12 +48,7 @@ const readOptions = () => {
       help: { type: 'boolean', short: 'h' },
     },
   });
-  const context: Record<string, string> = {};
-  for (const setting of values.context ?? []) {
-    const [name, value] = setting.split(/=(.*)/s);
-    if (!name || value === undefined) throw new UsageError(`--context must be name=value, got ${setting}`);
-    context[name] = value;
-  }
+  const context = contextFrom(values.context);
   if (process.env.WEBHOOK_URL) context.webhookUrl ??= process.env.WEBHOOK_URL;
   const webhookSecret = process.env.WEBHOOK_SECRET || undefined;
   if (webhookSecret !== undefined && !isWebhookSecret(webhookSecret)) {
@@ -71,9 +61,9 @@ const readOptions = () => {
   return {
     help: values.help ?? false,
     context,
-    dynamodbPort: portFrom('DYNAMODB_PORT', 8000),
-    sqsPort: portFrom('SQS_PORT', 9324),
-    apiPort: portFrom('PORT', 3000),
+    dynamodbPort: portOf('DYNAMODB_PORT', 8000),
+    sqsPort: portOf('SQS_PORT', 9324),
+    apiPort: portOf('PORT', 3000),
     cronToken: process.env.CRON_TOKEN,
     webhookSecret,
     dataDir: process.env.DATA_DIR ? resolve(process.env.DATA_DIR) : undefined,
@@ -81,13 +71,9 @@ const readOptions = () => {
   };
 };
 
-const portFrom = (variable: string, fallback: number): number => {
-  const value = process.env[variable];
-  if (value === undefined || value === '') return fallback;
-  if (!/^\d+$/.test(value) || Number(value) > 65_535)
-    throw new UsageError(`${variable} must be a port from 0 to 65535, got ${value}`);
-  return Number(value);
-};
+/** An empty variable is as none. */
+const portOf = (variable: string, fallback: number): number =>
+  portFrom(variable, process.env[variable] || undefined, fallback);
 
 const greet = (runtime: OwnRuntime, dataDir: string | undefined, webhookUrl: string | undefined): void => {
   const { dynamodbEndpoint, sqsEndpoint, outputs } = runtime;
@@ -120,6 +106,7 @@ Sweep now: ${variable}npm run expire-bookings, or s and Enter here. Stop: Ctrl-C
 `);
 };
 
+/** Keeps each Lambda's lines in a file of its own, and prints them. */
 const openLogs = (): ((logicalId: string, line: string) => void) => {
   const directory = join(LOCAL_DIRECTORY, 'logs');
   mkdirSync(directory, { recursive: true });
@@ -131,12 +118,9 @@ const openLogs = (): ((logicalId: string, line: string) => void) => {
       files.set(logicalId, file);
     }
     file.write(`${line}\n`);
-    const readable = readableLogLine(logicalId, line);
-    if (readable !== undefined) console.log(readable);
+    PRINTED.onLogLine(logicalId, line);
   };
 };
-
-const lineNow = (who: string, text: string): string => terminalLine(new Date().toISOString(), who, text);
 
 const run = async (): Promise<void> => {
   const { help, ...options } = readOptions();
@@ -145,46 +129,18 @@ const run = async (): Promise<void> => {
     return;
   }
   console.log('Synthesizing the CDK app and starting the engines…');
-  const runtime = await startOwnRuntime({
-    ...options,
-    announce: true,
-    onLogLine: openLogs(),
-    onEvent: ({ time, 'detail-type': type, detail }) =>
-      console.log(terminalLine(time, 'event', `${type} ${JSON.stringify(detail)}`)),
-    onAlarm: ({ name, state, description }) =>
-      console.log(lineNow('alarm', `${name} ${state === 'ALARM' ? `is on: ${description}` : 'is off again'}`)),
-    onProblem: (problem) => console.error(lineNow('runtime', problem)),
-  });
+  const runtime = await startOwnRuntime({ ...options, ...PRINTED, onLogLine: openLogs(), announce: true });
   greet(runtime, options.dataDir, options.context.webhookUrl);
   if (process.stdin.isTTY) {
     createInterface({ input: process.stdin }).on('line', (line) => {
       if (line.trim() === 's') void runtime.fireSchedules();
     });
   }
-  let stopping = false;
-  const stop = async (): Promise<void> => {
-    if (stopping) process.exit(130);
-    stopping = true;
-    console.log('\nStopping: batches in flight finish (Ctrl-C again to leave at once)…');
-    await runtime.stop();
-    console.log('Stopped.');
-    process.exit(0);
-  };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
+  stopOnCtrlC(runtime);
 };
 
 run().catch((error) => {
-  const expected = [
-    UsageError,
-    EngineError,
-    RuntimeFileError,
-    SynthesisError,
-    UnsupportedTemplateError,
-    MissingPermissionError,
-    InvocationError,
-  ].some((known) => error instanceof known);
-  console.error(`npm start: ${expected || !(error instanceof Error) ? (error.message ?? error) : error.stack}`);
+  console.error(`npm start: ${errorInWords(error)}`);
   if (error instanceof UsageError) console.error(seeHelp('npm start'));
   process.exit(error instanceof UsageError ? WRONG_USAGE : 1);
 });

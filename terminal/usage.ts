@@ -22,6 +22,34 @@ export const parseOptions = <Config extends ParseArgsConfig>(config: Config) => 
   }
 };
 
+/**
+ * Settings of a CDK app, as `-c name=value` gives them.
+ *
+ * @throws UsageError for what is no name with a value
+ */
+export const contextFrom = (settings: readonly string[] = []): Record<string, string> =>
+  Object.fromEntries(
+    settings.map((setting) => {
+      const [name, value] = setting.split(/=(.*)/s);
+      if (!name || value === undefined) throw new UsageError(`--context must be name=value, got ${setting}`);
+      return [name, value];
+    }),
+  );
+
+/**
+ * A port.
+ *
+ * @param name how the user gives it: an option or a variable
+ * @throws UsageError for what is no port
+ */
+export const portFrom = (name: string, value: string | undefined, fallback: number): number => {
+  if (value === undefined) return fallback;
+  if (!/^\d+$/.test(value) || Number(value) > 65_535) {
+    throw new UsageError(`${name} must be a port from 0 to 65535, got ${value}`);
+  }
+  return Number(value);
+};
+
 /** The line that follows the reason, for a program that is not run by npm. */
 export const seeHelpOf = (program: string): string => `${program} --help shows what is allowed`;
 

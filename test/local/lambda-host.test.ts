@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import type { LambdaHost } from '../../local/lambda-host.ts';
+import { InvocationError, type LambdaHost } from '../../local/lambda-host.ts';
 import { eventually, lambdaOf } from '../support/lambda.ts';
 
 const hosts: LambdaHost[] = [];
@@ -86,6 +86,12 @@ describe('a Lambda on this machine', () => {
     expect(new Set(ids).size).toBe(2);
   });
 
+  test('is loaded in as many environments as it may have, where more are wanted', async () => {
+    const lambda = host('exports.handler = () => {};', { maxConcurrency: 2 });
+    await lambda.warmUp(5);
+    expect(await lambda.heapBytes()).toHaveLength(2);
+  }, 20_000);
+
   test('hands its log lines over', async () => {
     const lines: string[] = [];
     const lambda = host('exports.handler = async () => { console.log("one"); console.error("two"); }', {
@@ -108,5 +114,13 @@ describe('a Lambda on this machine', () => {
     const answer = lambda.invoke({});
     await lambda.stop();
     expect(await answer).toBe('done');
+  });
+
+  test('that is stopped before it is loaded leaves no environment behind', async () => {
+    const lambda = host('const until = Date.now() + 500; while (Date.now() < until); exports.handler = () => {};');
+    const loaded = lambda.warmUp().catch((error) => error);
+    await lambda.stop();
+    expect(await loaded).toBeInstanceOf(InvocationError);
+    expect(await lambda.heapBytes()).toEqual([]);
   });
 });
