@@ -2,8 +2,8 @@
 import { expect, test } from 'vitest';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { MINUTE_MS } from '../../functions/core/hold-time.ts';
-import { BOOKINGS_SHAPE } from '../memory/bookings-shape.ts';
 import { MemoryTable } from '../memory/memory-table.ts';
+import { BOOKINGS_SCHEMA } from '../memory/schemas.ts';
 import { TableState } from '../memory/table-state.ts';
 
 const NOW = 1_790_000_000_000;
@@ -43,7 +43,7 @@ test('without any of them the booking is expired before its move is refused', as
 
 /** A PENDING booking that lapses at AT, and its store. What arrives after a refusal is there just before the expiry. */
 const givenBooking = async () => {
-  const state = new TableState(BOOKINGS_SHAPE);
+  const state = new TableState(BOOKINGS_SCHEMA);
   const other = new BookingStore(new MemoryTable(state), 1);
   await other.create({ bookingId: 'ann', holdMs: MINUTE_MS }, NOW);
   let arrive: (() => Promise<unknown>) | undefined;

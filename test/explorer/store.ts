@@ -3,8 +3,8 @@ import type { SQSRecord } from 'aws-lambda';
 import { SECOND_MS } from '../../functions/core/hold-time.ts';
 import { answerToRefused, answerToRefusedCreation } from '../../functions/table/answers.ts';
 import type { Item } from '../../functions/table/item.ts';
-import { BOOKINGS_SHAPE, SWEEP_STATE_SHAPE } from '../memory/bookings-shape.ts';
 import { createdIn, foundIn, scannedIn, writtenIn } from '../memory/memory-table.ts';
+import { BOOKINGS_SCHEMA, SWEEP_STATE_SCHEMA } from '../memory/schemas.ts';
 import { type StreamRecord, TableState } from '../memory/table-state.ts';
 import type { NotTaken } from './asked-queues.ts';
 import type { EachAnswer } from './asked-table.ts';
@@ -41,8 +41,8 @@ export class Store {
 
   /** @param isUnsendable whether the queue never takes the timers of a booking */
   constructor(isUnsendable: (bookingId: string) => boolean) {
-    this.#bookings = new TableState(BOOKINGS_SHAPE, { pageItems: PAGE_ITEMS });
-    this.#sweepState = new TableState(SWEEP_STATE_SHAPE, { hasStream: false });
+    this.#bookings = new TableState(BOOKINGS_SCHEMA, { pageItems: PAGE_ITEMS });
+    this.#sweepState = new TableState(SWEEP_STATE_SCHEMA, { hasStream: false });
     this.#isUnsendable = isUnsendable;
   }
 

@@ -1,13 +1,9 @@
 /** How the owner of a table of some make writes: words, deadlines and whole items, as this table has them. */
-import {
-  type AttributeValue,
-  CreateTableCommand,
-  type KeySchemaElement,
-  type ScalarAttributeType,
-} from '@aws-sdk/client-dynamodb';
+import { type AttributeValue, CreateTableCommand } from '@aws-sdk/client-dynamodb';
 import { SECOND_MS } from '../../functions/core/hold-time.ts';
 import type { Item } from '../../functions/table/item.ts';
 import { BOOKINGS, type TableOfAMake } from '../support/five-tables.ts';
+import { storedKey } from '../support/open-table.ts';
 import { type ModelRules, OUR_RULES } from './model.ts';
 
 /** Whether it is the table of this service's own store. The others' owners use the client. */
@@ -88,19 +84,12 @@ export const unusableDeadlines = ({ shape: { deadline } }: TableOfAMake): Attrib
   }
 };
 
-/** An item's key as the API has it. */
-export const keyOf = ({ shape: { key }, keyOf: plainKeyOf }: TableOfAMake, name: string): Item => {
-  const plain = plainKeyOf(name);
-  const parts = [key.partition, ...(key.sort ? [key.sort] : [])];
-  return Object.fromEntries(parts.map(({ name: part, type }) => [part, { [type]: String(plain[part]) } as never]));
-};
-
 /** A held item of which its owner says nothing about the hold but its word and its deadline. */
 export const bareItem = (make: TableOfAMake, name: string, wholeMs: number): Item => {
   const { shape, others } = make;
   return {
     ...others,
-    ...keyOf(make, name),
+    ...storedKey(make, name),
     [shape.status.attribute]: { S: wordOf(make, 'PENDING', wholeMs) },
     [shape.deadline.attribute]: deadlineAttribute(make, wholeMs),
   };
@@ -114,36 +103,6 @@ export const serviceNames = ({ shape: { attributes, deadline } }: TableOfAMake):
 export const withoutServices = (make: TableOfAMake, item: Item): Item => {
   const names = serviceNames(make);
   return Object.fromEntries(Object.entries(item).filter(([name]) => !names.includes(name)));
-};
-
-/** The table that an owner of this make has, with the index and the stream that the service needs. */
-export const createOwnersTable = (TableName: string, { shape }: TableOfAMake): CreateTableCommand => {
-  const { key, attributes, indexName } = shape;
-  const types = new Map<string, ScalarAttributeType>([
-    [key.partition.name, key.partition.type],
-    ...(key.sort ? [[key.sort.name, key.sort.type] as const] : []),
-    [attributes.pendingShard, 'N'],
-    [attributes.expiresAtMs, 'N'],
-  ]);
-  const KeySchema: KeySchemaElement[] = [{ AttributeName: key.partition.name, KeyType: 'HASH' }];
-  if (key.sort) KeySchema.push({ AttributeName: key.sort.name, KeyType: 'RANGE' });
-  return new CreateTableCommand({
-    TableName,
-    BillingMode: 'PAY_PER_REQUEST',
-    KeySchema,
-    AttributeDefinitions: [...types].map(([AttributeName, AttributeType]) => ({ AttributeName, AttributeType })),
-    StreamSpecification: { StreamEnabled: true, StreamViewType: 'NEW_AND_OLD_IMAGES' },
-    GlobalSecondaryIndexes: [
-      {
-        IndexName: indexName,
-        KeySchema: [
-          { AttributeName: attributes.pendingShard, KeyType: 'HASH' },
-          { AttributeName: attributes.expiresAtMs, KeyType: 'RANGE' },
-        ],
-        Projection: { ProjectionType: 'INCLUDE', NonKeyAttributes: [attributes.holdStartedAtMs] },
-      },
-    ],
-  });
 };
 
 /** The sweep's own table, as the template has it. */

@@ -9,9 +9,10 @@ import { hasOwnIndexKey } from '../../functions/table/shape.ts';
 import { keptItem, only } from '../memory/attribute-value.ts';
 import { itemBytes, MAX_ITEM_BYTES } from '../memory/item-size.ts';
 import type { TableOfAMake } from '../support/five-tables.ts';
+import { storedKey } from '../support/open-table.ts';
 import { LAST_MOVE, type OwnersMove } from './application.ts';
 import { deadlineAfter, effective, type ModelBooking, type ModelMove, type ModelRules, moved, told } from './model.ts';
-import { deadlineAttribute, isOurs, keyOf, modelWord, rulesOf, serviceNames, wordOf } from './owner.ts';
+import { deadlineAttribute, isOurs, modelWord, rulesOf, serviceNames, wordOf } from './owner.ts';
 import { found, type Moment } from './past.ts';
 import type { Circumstances, Settings } from './process.ts';
 import { Punctuality } from './punctuality.ts';
@@ -369,7 +370,7 @@ export class Play {
       booking = { ...booking, expiresAtMs: wholeMs + (deadline.fraction === '' ? 0 : 1) };
     }
     if (bytesLeft !== undefined) {
-      const left = MAX_ITEM_BYTES - bytesLeft - itemBytes({ ...attributes, ...keyOf(make, id), fill: { S: '' } });
+      const left = MAX_ITEM_BYTES - bytesLeft - itemBytes({ ...attributes, ...storedKey(make, id), fill: { S: '' } });
       attributes.fill = { S: 'x'.repeat(Math.max(0, left)) };
     }
     if (this.#bookings.has(id)) return;

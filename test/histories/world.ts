@@ -43,11 +43,12 @@ import { References } from '../../local/references.ts';
 import { createTables } from '../../local/tables.ts';
 import { answerBatches, type BatchAnswers } from '../support/batch-answers.ts';
 import type { TableOfAMake } from '../support/five-tables.ts';
+import { createTableOf, idOf, storedKey } from '../support/open-table.ts';
 import { timerMessage } from '../support/records.ts';
 import { UnreliableRequests } from '../support/unreliable-requests.ts';
 import { Application, type Manners, type OwnersMove } from './application.ts';
 import type { Answer } from './model.ts';
-import { bareItem, createOwnersTable, createStateTable, isOurs, keyOf, withoutServices } from './owner.ts';
+import { bareItem, createStateTable, isOurs, withoutServices } from './owner.ts';
 import { type Items, type Moment, viewOf } from './past.ts';
 import { type Circumstances, type Process, STREAM_LETTERS, startProcess, TIMERS } from './process.ts';
 
@@ -153,12 +154,12 @@ export class World {
   /** The key of an item, as the API has it. */
   #keyOf(id: string): Item {
     this.textOf(id);
-    return keyOf(this.make, id);
+    return storedKey(this.make, id);
   }
 
   /** What logs, timers and events call an item. */
   textOf(id: string): string {
-    const text = keyText(this.make.shape, keyOf(this.make, id)) ?? '';
+    const text = idOf(this.make, id);
     this.#names.set(text, id);
     return text;
   }
@@ -192,8 +193,7 @@ export class World {
       this.#tables = { items: nameOf('BookingsTable'), state: nameOf('SweepStateTable') };
       return;
     }
-    this.#tables = { items: `items-${randomUUID()}`, state: `state-${randomUUID()}` };
-    await raw.send(createOwnersTable(this.#tables.items, this.make));
+    this.#tables = { items: await createTableOf(this.make.shape, raw), state: `state-${randomUUID()}` };
     await raw.send(createStateTable(this.#tables.state));
   }
 

@@ -6,7 +6,7 @@ import type { Item } from '../../functions/table/item.ts';
 import { compareNumbers, only } from './attribute-value.ts';
 
 /** What an index is made of. Both keys are numbers. */
-export interface IndexShape {
+export interface IndexSchema {
   readonly name: string;
   readonly partition: string;
   readonly sort: string;
@@ -34,19 +34,19 @@ export interface Position {
 }
 
 export class SortedIndex {
-  readonly #shape: IndexShape;
+  readonly #schema: IndexSchema;
   readonly #keyName: string;
   readonly #partitions = new Map<string, Partition>();
   readonly #entries = new Map<string, { readonly entry: Entry; readonly partition: Partition }>();
 
-  constructor(shape: IndexShape, keyName: string) {
-    this.#shape = shape;
+  constructor(schema: IndexSchema, keyName: string) {
+    this.#schema = schema;
     this.#keyName = keyName;
   }
 
   /** Takes in an item as it is after a write; undefined if it was deleted. */
   put(keyText: string, item: Item | undefined): void {
-    const [partitionDigits, sortDigits] = [item?.[this.#shape.partition]?.N, item?.[this.#shape.sort]?.N];
+    const [partitionDigits, sortDigits] = [item?.[this.#schema.partition]?.N, item?.[this.#schema.sort]?.N];
     const old = this.#entries.get(keyText);
     const isIn = item !== undefined && partitionDigits !== undefined && sortDigits !== undefined;
     if (old) this.#remove(keyText, old);
@@ -93,7 +93,7 @@ export class SortedIndex {
   }
 
   #project(item: Item): Item {
-    const { partition, sort, projected } = this.#shape;
+    const { partition, sort, projected } = this.#schema;
     return only(item, [this.#keyName, partition, sort, ...projected]);
   }
 }

@@ -9,16 +9,16 @@ import { compareNumbers, isSameItem, keptItem, only, ValidationException } from 
 import { changed, expectRange, fulfils } from './conditional-writes.ts';
 import { Follower } from './follower.ts';
 import { itemBytes, MAX_ITEM_BYTES } from './item-size.ts';
-import { type IndexShape, type Position, SortedIndex } from './sorted-index.ts';
+import { type IndexSchema, type Position, SortedIndex } from './sorted-index.ts';
 
 /** Most bytes of a key, and of the items that one page is made of (Amazon DynamoDB Developer Guide, Quotas). */
 const MAX_KEY_BYTES = 2_048;
 const MAX_PAGE_BYTES = 1_048_576;
 
 /** What a table is made of. Its key is one attribute of type S. */
-export interface TableShape {
+export interface TableSchema {
   readonly key: string;
-  readonly index?: IndexShape;
+  readonly index?: IndexSchema;
 }
 
 export interface TableOptions {
@@ -44,7 +44,7 @@ export interface UpdateOptions {
 }
 
 export class TableState {
-  readonly #shape: TableShape;
+  readonly #schema: TableSchema;
   readonly #options: TableOptions;
   readonly #items = new Map<string, Item>();
   readonly #index: SortedIndex | undefined;
@@ -56,16 +56,16 @@ export class TableState {
   /** What eventually consistent reads see. It may be made to lag behind the table. */
   readonly readFollower = new Follower();
 
-  constructor(shape: TableShape, options: TableOptions = {}) {
-    this.#shape = shape;
+  constructor(schema: TableSchema, options: TableOptions = {}) {
+    this.#schema = schema;
     this.#options = options;
-    this.#index = shape.index && new SortedIndex(shape.index, shape.key);
+    this.#index = schema.index && new SortedIndex(schema.index, schema.key);
     this.indexFollower = new Follower(({ keyText, after }) => this.#index?.put(keyText, after));
   }
 
   /** The same table once more. What is done to one does not show in the other. */
   copy(): TableState {
-    const copy = new TableState(this.#shape, this.#options);
+    const copy = new TableState(this.#schema, this.#options);
     for (const [keyText, item] of this.#items) copy.#items.set(keyText, item);
     copy.#records = [...this.#records];
     copy.#changes = this.#changes;
@@ -134,8 +134,8 @@ export class TableState {
    */
   update(key: Item, write: ConditionalWrite, { mayCreate }: UpdateOptions): WriteAnswer {
     const keyText = this.#keyText(key);
-    if ([...Object.keys(write.set), ...write.remove].includes(this.#shape.key)) {
-      throw new ValidationException(`Cannot update attribute ${this.#shape.key}. This attribute is part of the key`);
+    if ([...Object.keys(write.set), ...write.remove].includes(this.#schema.key)) {
+      throw new ValidationException(`Cannot update attribute ${this.#schema.key}. This attribute is part of the key`);
     }
     const before = this.#items.get(keyText);
     if ((before === undefined && !mayCreate) || !fulfils(before, write.condition)) {
@@ -149,27 +149,27 @@ export class TableState {
 
   /** @throws ValidationException for a range that ends before it starts, and for a cursor outside of the range */
   query({ index, partition, from, through, limit, cursor }: IndexQuery): IndexPage {
-    const shape = this.#shape.index;
-    if (shape === undefined || shape.name !== index) throw new ValidationException(`there is no index ${index}`);
+    const schema = this.#schema.index;
+    if (schema === undefined || schema.name !== index) throw new ValidationException(`there is no index ${index}`);
     expectRange(String(from), String(through));
-    const digits = String(partition[shape.partition]);
-    const after = cursor && this.#positionIn(shape, cursor, from, through);
+    const digits = String(partition[schema.partition]);
+    const after = cursor && this.#positionIn(schema, cursor, from, through);
     const page = new PageOfItems(limit, this.#options.pageItems);
     for (const { item, sortDigits } of this.#index?.from(digits, String(from), after) ?? []) {
       if (compareNumbers(sortDigits, String(through)) > 0) break;
       page.read(item, item);
       if (!page.isFull) continue;
-      return page.upTo(only(item, [this.#shape.key, shape.partition, shape.sort]));
+      return page.upTo(only(item, [this.#schema.key, schema.partition, schema.sort]));
     }
     return { items: page.items };
   }
 
-  #positionIn(shape: IndexShape, cursor: Item, from: number, through: number): Position {
-    const sortDigits = cursor[shape.sort]?.N ?? '';
+  #positionIn(schema: IndexSchema, cursor: Item, from: number, through: number): Position {
+    const sortDigits = cursor[schema.sort]?.N ?? '';
     if (compareNumbers(sortDigits, String(from)) < 0 || compareNumbers(sortDigits, String(through)) > 0) {
       throw new ValidationException('The provided starting key is outside query boundaries');
     }
-    return { sortDigits, keyText: this.#keyText({ [this.#shape.key]: cursor[this.#shape.key] ?? { S: '' } }) };
+    return { sortDigits, keyText: this.#keyText({ [this.#schema.key]: cursor[this.#schema.key] ?? { S: '' } }) };
   }
 
   /** @throws ValidationException for a range in the condition that ends before it starts */
@@ -181,7 +181,7 @@ export class TableState {
       if (after !== undefined && keyText <= after) continue;
       const item = this.#items.get(keyText) ?? {};
       page.read(item, fulfils(item, condition) ? item : undefined);
-      if (page.isFull) return page.upTo({ [this.#shape.key]: { S: keyText } });
+      if (page.isFull) return page.upTo({ [this.#schema.key]: { S: keyText } });
     }
     return { items: page.items };
   }
@@ -198,14 +198,14 @@ export class TableState {
     this.#records.push({
       eventName: before === undefined ? 'INSERT' : after === undefined ? 'REMOVE' : 'MODIFY',
       sequence: this.#changes,
-      key: { [this.#shape.key]: { S: keyText } },
+      key: { [this.#schema.key]: { S: keyText } },
       oldImage: before,
       newImage: after,
     });
   }
 
   #keyText(key: Item): string {
-    const { key: name } = this.#shape;
+    const { key: name } = this.#schema;
     const text = key[name]?.S;
     if (text === undefined) throw new ValidationException(`Type mismatch for key ${name}, or no key`);
     if (text === '') throw new ValidationException(`The key ${name} cannot be an empty string`);
@@ -216,7 +216,7 @@ export class TableState {
   }
 
   #expectFitting(item: Item, tooLarge: string): void {
-    const { index } = this.#shape;
+    const { index } = this.#schema;
     for (const name of index ? [index.partition, index.sort] : []) {
       if (item[name] !== undefined && item[name].N === undefined) {
         throw new ValidationException(`Type mismatch for Index Key ${name} Expected: N IndexName: ${index?.name}`);

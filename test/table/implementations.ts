@@ -12,8 +12,8 @@ import type { Item } from '../../functions/table/item.ts';
 import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
 import type { Table } from '../../functions/table/table.ts';
 import { externalEndpoint, LOCAL_CREDENTIALS, REGION, startDynamoDb } from '../../local/engines.ts';
-import { BOOKINGS_SHAPE as BOOKINGS_IN_MEMORY } from '../memory/bookings-shape.ts';
 import { MemoryTable } from '../memory/memory-table.ts';
+import { BOOKINGS_SCHEMA } from '../memory/schemas.ts';
 import { TableState } from '../memory/table-state.ts';
 
 /** What a stream tells of one change. */
@@ -59,7 +59,7 @@ export const MEMORY: Implementation = {
   differences: [],
   start: async () => ({
     open: async () => {
-      const state = new TableState(BOOKINGS_IN_MEMORY);
+      const state = new TableState(BOOKINGS_SCHEMA);
       return {
         table: new MemoryTable(state),
         put: async (item) => {

@@ -1,12 +1,12 @@
 /** What the service's two tables are made of, for a table in memory. */
 import { SWEEP_STATE_ATTRIBUTES } from '../../functions/contract.ts';
-import { BOOKINGS_SHAPE as SHAPE } from '../../functions/table/shape.ts';
-import type { TableShape } from './table-state.ts';
+import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
+import type { TableSchema } from './table-state.ts';
 
-const { key, indexName, attributes } = SHAPE;
+const { key, indexName, attributes } = BOOKINGS_SHAPE;
 
 /** The bookings, with the sparse index of those that are PENDING. */
-export const BOOKINGS_SHAPE: TableShape = {
+export const BOOKINGS_SCHEMA: TableSchema = {
   key: key.partition.name,
   index: {
     name: indexName,
@@ -17,4 +17,4 @@ export const BOOKINGS_SHAPE: TableShape = {
 };
 
 /** The sweep's own state. */
-export const SWEEP_STATE_SHAPE: TableShape = { key: SWEEP_STATE_ATTRIBUTES.stateId };
+export const SWEEP_STATE_SCHEMA: TableSchema = { key: SWEEP_STATE_ATTRIBUTES.stateId };
