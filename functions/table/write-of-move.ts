@@ -24,6 +24,7 @@ export const writeOfMove = (shape: TableShape, { set, leavesIndex, condition }: 
       // The next hold has a start of its own.
       ...(isExpiry && mayBeHeldAgain(shape) ? [attributes.holdStartedAtMs] : []),
       ...(isExpiry ? onExpire.remove : []),
+      ...(set.pendingShard === undefined ? [] : keptAfterwards(shape)),
     ],
     condition: conditionOf(shape, condition),
   };
@@ -51,6 +52,15 @@ const afterwardsIn = ({ afterwards = {} }: TableShape, set: Changes): Record<str
     }),
   };
 };
+
+/**
+ * What an item that is held must not have: it is left from an earlier hold where another program put the item back to PENDING,
+ * and DynamoDB would delete the item by it.
+ */
+const keptAfterwards = ({ afterwards: { purgeAfterDays, listShards } = {} }: TableShape): string[] => [
+  ...(purgeAfterDays === undefined ? [] : [OWN_ATTRIBUTES.purgeAt]),
+  ...(listShards === undefined ? [] : [OWN_ATTRIBUTES.settledIn, OWN_ATTRIBUTES.settledAtMs]),
+];
 
 /** A partition of the list of settled and expired items. */
 export const settledList = (status: string, shard: number): string => `${status}#${shard}`;
