@@ -28,6 +28,7 @@ export const writeOfMove = (
       ...(leavesIndex && hasOwnIndexKey(shape) ? [attributes.expiresAtMs] : []),
       ...Array.from(forgotten, (note) => attributes[note]),
       ...(isExpiry ? onExpire.remove : []),
+      ...(set.pendingShard === undefined ? [] : keptAfterwards(shape)),
     ],
     condition: conditionOf(shape, condition),
   };
@@ -55,6 +56,15 @@ const afterwardsIn = ({ afterwards = {} }: TableShape, set: Changes): Record<str
     }),
   };
 };
+
+/**
+ * What an item that is held must not have: it is left from an earlier hold where another program put the item back to PENDING,
+ * and DynamoDB would delete the item by it.
+ */
+const keptAfterwards = ({ afterwards: { purgeAfterDays, listShards } = {} }: TableShape): string[] => [
+  ...(purgeAfterDays === undefined ? [] : [OWN_ATTRIBUTES.purgeAt]),
+  ...(listShards === undefined ? [] : [OWN_ATTRIBUTES.settledIn, OWN_ATTRIBUTES.settledAtMs]),
+];
 
 /** A partition of the list of settled and expired items. */
 export const settledList = (status: string, shard: number): string => `${status}#${shard}`;

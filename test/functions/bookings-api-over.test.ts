@@ -3,7 +3,7 @@
  * HTTP. Settled over HTTP and expired by each of the Lambdas.
  */
 import { join } from 'node:path';
-import { DeleteItemCommand, PutItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
+import { DeleteItemCommand, PutItemCommand, ScanCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import type { Hono } from 'hono';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { BookingErasure } from '../../functions/adapters/booking-erasure.ts';
@@ -110,6 +110,30 @@ describe('a booking that is over may be deleted 30 days later', () => {
     await call('POST', `/bookings/${own('extended')}/extend`, { holdSeconds: 90 });
     expect(await purgedAtMs('extended')).toBeUndefined();
     expect(Object.keys(writeOfMove(SHAPE, expireWithoutTraceMove(nowMs)).set)).toEqual(['status']);
+  });
+
+  test('but not one that another program holds again: its adoption takes it out of the list too', async () => {
+    await create('held-again', 1);
+    nowMs += 1_000;
+    await call('GET', `/bookings/${own('held-again')}`);
+    expect(await purgedAtMs('held-again')).toBeDefined();
+    const deadline = { N: String(nowMs + 60 * DAY_MS) };
+    await engines.rawClient.send(
+      new UpdateItemCommand({
+        TableName: engines.table,
+        Key: { bookingId: { S: own('held-again') } },
+        UpdateExpression: 'SET #status = :pending, expiresAtMs = :deadline',
+        ExpressionAttributeNames: { '#status': 'status' },
+        ExpressionAttributeValues: { ':pending': { S: 'PENDING' }, ':deadline': deadline },
+      }),
+    );
+    const adoption = { bookingId: own('held-again'), seenDeadline: { stored: deadline }, pendingShard: 1 };
+    const outcomes = await held.adopt([adoption], () => undefined);
+    expect([...outcomes.values()]).toEqual([{ kind: 'adopted' }]);
+    expect(Object.keys(await stored('held-again'))).not.toEqual(
+      expect.arrayContaining([expect.stringMatching(/^(purgeAt|settledIn|settledAtMs)$/)]),
+    );
+    await call('POST', `/bookings/${own('held-again')}/cancel`);
   });
 });
 
