@@ -12,9 +12,10 @@
  */
 import type { DeadlineReading } from '../functions/core/hold-time.ts';
 import { MAX_SHARDS, shardOf } from '../functions/core/pending-shard.ts';
-import { deadlineBounds, type StoredValue, writtenDeadline } from '../functions/table/deadline.ts';
+import { type StoredValue, writtenDeadline } from '../functions/table/deadline.ts';
 import { keyText } from '../functions/table/key-text.ts';
 import { type TableDescription, type TableShape, tableShape } from '../functions/table/shape.ts';
+import { HoldConditions } from './hold-conditions.ts';
 import {
   askedDeadline,
   expectOwn,
@@ -24,15 +25,14 @@ import {
   type OwnChanges,
   ownChanges,
   type Seen,
-  seenItem,
   wholeKey,
   wholeNow,
   wordOf,
 } from './input.ts';
 import { Placeholders } from './placeholders.ts';
-import { deadlineIn, type HoldState, holdStateOf, stateOfDeadline, statusOf } from './reading.ts';
-import { MoveRefusedError, type Refusal, type RefusalOptions, refusalIn } from './refusal.ts';
-import { type Attributes, plainIn, shown, storedIn } from './values.ts';
+import { deadlineIn, type HoldState, holdStateOf, statusOf } from './reading.ts';
+import { type Refusal, type RefusalOptions, refusalIn } from './refusal.ts';
+import { type Attributes, shown, storedIn } from './values.ts';
 
 /** Input of a PutCommand, or of a Put in a TransactWriteCommand, of `@aws-sdk/lib-dynamodb`. The caller adds `TableName`. */
 export interface PutInput {
@@ -178,8 +178,7 @@ export class TableClient {
     const key = wholeKey('hold', this.#shape, given.key);
     const own = ownChanges('hold', this.#shape, given);
     const placeholders = new Placeholders();
-    const isFree = placeholders.oneOf(status.attribute, this.#freeWords(given.from));
-    const lapsed = this.#lapsedUnmarked(placeholders, given.seen, now);
+    const holdFound = new HoldConditions('hold', this.#shape, placeholders, now);
     return this.#update(placeholders, given, {
       set: {
         ...own.set,
@@ -187,21 +186,9 @@ export class TableClient {
         ...this.#newHold('hold', key, given, now),
       },
       remove: [...own.remove, attributes.expiredAtMs, attributes.expiredBy],
-      condition: [lapsed === undefined ? isFree : `(${isFree} OR (${lapsed}))`],
+      condition: [holdFound.free(this.#freeWords(given.from), given.seen)],
       move: 'hold',
     });
-  }
-
-  /** The condition that a hold has lapsed that nothing has marked yet; undefined if it was seen to run. */
-  #lapsedUnmarked(placeholders: Placeholders, seen: Seen | undefined, nowMs: number): string | undefined {
-    const { status, deadline } = this.#shape;
-    const isText = deadline.unit === 'iso8601';
-    const item = isText || seen !== undefined ? seenItem('hold', this.#shape, seen) : undefined;
-    if (item && stateOfDeadline(deadlineIn(this.#shape, item), nowMs).kind !== 'lapsed') return undefined;
-    const clauses = [placeholders.oneOf(status.attribute, status.pending)];
-    if (!isText) clauses.push(this.#hasLapsed(placeholders, nowMs));
-    if (item) clauses.push(placeholders.equal(deadline.attribute, this.#seenDeadline('hold', item)));
-    return clauses.join(' AND ');
   }
 
   /**
@@ -251,7 +238,7 @@ export class TableClient {
     return this.#update(placeholders, given, {
       set: { ...own.set, [status.attribute]: wordOf(move, given.status, rule, isAllowed) },
       remove: [...removed],
-      condition: this.#stillHeld(placeholders, move, given.seen, now),
+      condition: new HoldConditions(move, this.#shape, placeholders, now).stillHeld(given.seen),
       move,
     });
   }
@@ -264,14 +251,12 @@ export class TableClient {
    * @throws MoveRefusedError as for `confirm`
    */
   extend(given: Extend, nowMs: number = Date.now()): UpdateInput {
-    const { status, attributes } = this.#shape;
+    const { status } = this.#shape;
     const now = wholeNow(nowMs);
     const key = wholeKey('extend', this.#shape, given.key);
     const own = ownChanges('extend', this.#shape, given);
-    const seen = seenItem('extend', this.#shape, given.seen);
     const placeholders = new Placeholders();
-    const condition = this.#stillHeld(placeholders, 'extend', seen, now);
-    if (seen === given.seen) condition.push(...this.#sameStart(placeholders, attributes.holdStartedAtMs, seen));
+    const holdFound = new HoldConditions('extend', this.#shape, placeholders, now);
     return this.#update(placeholders, given, {
       set: {
         ...own.set,
@@ -279,16 +264,9 @@ export class TableClient {
         ...this.#newHold('extend', key, given, now),
       },
       remove: own.remove,
-      condition,
+      condition: [...holdFound.stillHeld(given.seen), ...holdFound.sameStart(given.seen)],
       move: 'extend',
     });
-  }
-
-  /** A start that is nonsense is left out: the deadline decides. */
-  #sameStart(placeholders: Placeholders, name: string, seen: Attributes): string[] {
-    if (storedIn(seen, name) === undefined) return [placeholders.absent(name)];
-    const plain = plainIn(seen, name);
-    return plain === undefined ? [] : [placeholders.equal(name, plain)];
   }
 
   /** The deadline that a hold gets if it starts now, epoch ms: it is rounded up to the unit of the table. */
@@ -379,48 +357,6 @@ export class TableClient {
   #shardOf(key: Attributes, shardCount: number): number {
     const stored = Object.fromEntries(Object.keys(key).map((name) => [name, storedIn(key, name)]));
     return shardOf(keyText(this.#shape, stored) ?? '', shardCount);
-  }
-
-  /** The conditions of a move before the deadline. */
-  #stillHeld(placeholders: Placeholders, move: string, seen: Seen | undefined, nowMs: number): string[] {
-    const { status, deadline } = this.#shape;
-    const conditions = [placeholders.oneOf(status.attribute, status.pending)];
-    if (deadline.unit !== 'iso8601') conditions.push(this.#stillRuns(placeholders, nowMs));
-    if (deadline.unit !== 'iso8601' && seen === undefined) return conditions;
-    const item = seenItem(move, this.#shape, seen);
-    this.#expectRunning(move, item, nowMs);
-    return [...conditions, placeholders.equal(deadline.attribute, this.#seenDeadline(move, item))];
-  }
-
-  #expectRunning(move: string, seen: Attributes, nowMs: number): void {
-    const state = stateOfDeadline(deadlineIn(this.#shape, seen), nowMs);
-    if (state.kind === 'held') return;
-    const isItem = statusOf(this.#shape, seen) !== undefined;
-    throw new MoveRefusedError(move, isItem ? holdStateOf(this.#shape, seen, nowMs) : state, seen);
-  }
-
-  #seenDeadline(move: string, seen: Attributes): unknown {
-    const { attribute } = this.#shape.deadline;
-    const plain = plainIn(seen, attribute);
-    if (plain !== undefined) return plain;
-    throw new InvalidMoveError(
-      `${move}: seen.${attribute} must have no more digits than a JavaScript number, or be read with wrapNumbers, got ${shown(seen[attribute])}`,
-    );
-  }
-
-  /** The upper bound keeps a deadline in a smaller unit, which is always above now, from being taken for one that runs. */
-  #stillRuns(placeholders: Placeholders, nowMs: number): string {
-    const { now, latest } = deadlineBounds(this.#shape, nowMs);
-    const attribute = placeholders.name(this.#shape.deadline.attribute);
-    const [nowValue, latestValue] = [placeholders.value(Number(now)), placeholders.value(Number(latest))];
-    return `${attribute} > ${nowValue} AND ${attribute} <= ${latestValue}`;
-  }
-
-  /** The lower bound keeps a deadline in a larger unit, which is always below now, from being taken for a lapsed one. */
-  #hasLapsed(placeholders: Placeholders, nowMs: number): string {
-    const { now, earliest } = deadlineBounds(this.#shape, nowMs);
-    const attribute = placeholders.name(this.#shape.deadline.attribute);
-    return `${attribute} BETWEEN ${placeholders.value(Number(earliest))} AND ${placeholders.value(Number(now))}`;
   }
 
   #update(

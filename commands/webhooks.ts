@@ -4,16 +4,24 @@ import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import {
   ChangeMessageVisibilityCommand,
-  DeleteMessageBatchCommand,
+  DeleteMessageCommand,
   type Message,
   ReceiveMessageCommand,
-  SendMessageBatchCommand,
+  SendMessageCommand,
 } from '@aws-sdk/client-sqs';
 import { readSecret, receiversForm, SECRETS_FRESH_MS } from '../functions/adapters/webhook-secrets.ts';
 import type { WebhookPing, WebhookPingAnswer } from '../functions/contract.ts';
 import { webhookOf } from '../functions/core/webhook.ts';
 import { parseOptions, UsageError } from '../terminal/usage.ts';
-import { CONNECT_OPTIONS, CONNECT_USAGE, type Connection, connect, runCommand, type WebhookParts } from './connect.ts';
+import {
+  CONNECT_OPTIONS,
+  CONNECT_USAGE,
+  type Connection,
+  connect,
+  reasonOf,
+  runCommand,
+  type WebhookParts,
+} from './connect.ts';
 
 const ACTIONS = ['secret', 'rotate', 'ping', 'redrive'] as const;
 type Action = (typeof ACTIONS)[number];
@@ -124,7 +132,12 @@ const redrive = async (
   const found: Redriven[] = [];
   /** Those that stay, to be seen by others again when this has ended. */
   const staying = new Map<string, Message>();
-  let failed = 0;
+  const notSent: string[] = [];
+  const sendFromItsFirstTry = async ({ Body, ReceiptHandle }: Message): Promise<void> => {
+    // Without its attributes, which say how often it was tried.
+    await sqsClient.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: Body }));
+    await sqsClient.send(new DeleteMessageCommand({ QueueUrl: from, ReceiptHandle }));
+  };
   for (let empty = 0; empty < EMPTY_ANSWERS; ) {
     const { Messages = [] } = await sqsClient.send(
       new ReceiveMessageCommand({
@@ -145,18 +158,17 @@ const redrive = async (
     for (const message of Messages) staying.set(message.MessageId ?? '', message);
     found.push(...old.map(redrivenOf));
     if (isDryRun || old.length === 0) continue;
-    const { Successful = [] } = await sqsClient.send(
-      new SendMessageBatchCommand({
-        QueueUrl: queueUrl,
-        // Without its attributes: it begins at its first try.
-        Entries: old.map(({ Body }, index) => ({ Id: String(index), MessageBody: Body })),
+    // Each by itself: events may be so large that no two of them go into one request.
+    await Promise.all(
+      old.map(async (message) => {
+        try {
+          await sendFromItsFirstTry(message);
+          staying.delete(message.MessageId ?? '');
+        } catch (error) {
+          notSent.push(reasonOf(error));
+        }
       }),
     );
-    failed += old.length - Successful.length;
-    const done = Successful.map(({ Id }) => ({ Id, ReceiptHandle: old[Number(Id)]?.ReceiptHandle }));
-    if (done.length === 0) continue;
-    await sqsClient.send(new DeleteMessageBatchCommand({ QueueUrl: from, Entries: done }));
-    for (const { Id } of done) staying.delete(old[Number(Id)]?.MessageId ?? '');
   }
   await Promise.all(
     Array.from(staying.values(), ({ ReceiptHandle }) =>
@@ -169,11 +181,12 @@ const redrive = async (
   const lines = found.map(
     ({ webhookId, type, reason }) => `  ${webhookId ?? 'no webhook'}  ${type ?? ''}  ${reason ?? ''}`,
   );
+  const failed = notSent.length;
   const sent = found.length - failed;
   const sum = isDryRun ? `Would send ${found.length} webhook(s) again` : `Sent ${sent} webhook(s) again`;
   return {
     data: { ...(isDryRun ? { wouldSend: found } : { sent, failed, webhooks: found }) },
-    text: [...lines, sum].join('\n'),
+    text: [...lines, ...notSent.map((reason) => `  one was not sent: ${reason}`), sum].join('\n'),
     isWell: failed === 0,
   };
 };

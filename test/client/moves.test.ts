@@ -1,33 +1,31 @@
-/** An application's own moves on tables of five makes, against a real engine. */
-import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+/** An application's own moves on tables of five makes, against a real engine: all but a hold, which is in hold.test.ts. */
 import { NumberValueImpl } from '@aws-sdk/util-dynamodb';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Attributes, InvalidMoveError, type Refusal, tableClient } from '../../client/index.ts';
-import { writtenDeadline } from '../../functions/table/deadline.ts';
-import { openDynamoDb } from '../../local/open-engines.ts';
-import { patientClient } from '../support/store.ts';
-import { type OpenScene, openScene, SCENES, type Scene, SHARD_COUNT } from './scenes.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { type Attributes, InvalidMoveError, tableClient } from '../../client/index.ts';
+import {
+  deadlineIn,
+  engineOfTheFile,
+  givenHeld,
+  MINUTE,
+  NOW,
+  type OpenScene,
+  openScene,
+  refusal,
+  SCENES,
+  type Scene,
+  SHARD_COUNT,
+  sceneOf,
+  seenIfText,
+  strangersItem,
+} from './scenes.ts';
 
-const NOW = 1_790_000_000_123;
-const MINUTE = 60_000;
-
-let engine: Awaited<ReturnType<typeof openDynamoDb>>;
-let raw: DynamoDBClient;
-
-beforeAll(async () => {
-  engine = await openDynamoDb();
-  raw = patientClient(engine.endpoint);
-});
-afterAll(async () => {
-  raw.destroy();
-  await engine.stop();
-});
+const engine = engineOfTheFile();
 
 describe.each(SCENES)('of $name', (scene: Scene) => {
   let table: OpenScene;
   beforeAll(async () => {
-    table = await openScene(scene, raw);
+    table = await openScene(scene, engine.raw);
   });
 
   describe('a new item', () => {
@@ -139,65 +137,6 @@ describe.each(SCENES)('of $name', (scene: Scene) => {
     });
   });
 
-  describe('a hold', () => {
-    test('of an item that lapsed is made without any mark, from its deadline on and not before', async () => {
-      const { key, item, expiresAtMs } = await givenHeld(table);
-      const hold = (nowMs: number) => () =>
-        table.update(table.client.hold({ key, holdMs: 5 * MINUTE, set: { held_by: 'bob' }, seen: item }, nowMs));
-      expect(await refusal(table, hold(expiresAtMs - 1), expiresAtMs - 1)).toMatchObject({ kind: 'held', expiresAtMs });
-      expect(await table.read(key)).toEqual(item);
-      await hold(expiresAtMs)();
-      const held = await table.read(key);
-      expect(held).toMatchObject({ held_by: 'bob' });
-      const deadlineMs = table.client.deadlineAfter(5 * MINUTE, expiresAtMs);
-      expect(table.client.deadlineOf(held)).toBe(deadlineMs);
-      expect(await table.indexed(key)).toEqual([deadlineMs]);
-    });
-
-    test('of an item that the service expired leaves no trace of that', async () => {
-      const { key, item } = await givenHeld(table);
-      const expired = expiredByTheService(table, item);
-      await table.write(expired);
-      expect(await table.indexed(key)).toEqual([]);
-      const seen = { key, holdMs: MINUTE, seen: expired };
-      await table.update(table.client.hold(seen, NOW + MINUTE));
-      const held = await table.read(key);
-      expect(table.client.isHeld(held, NOW + MINUTE)).toBe(true);
-      expect(held).not.toHaveProperty([table.shape.attributes.expiredAtMs]);
-      expect(held).not.toHaveProperty([table.shape.attributes.expiredBy]);
-      expect(await table.indexed(key)).toHaveLength(1);
-    });
-
-    test('is got by one of many who want it at once', async () => {
-      const { key, item, expiresAtMs } = await givenHeld(table);
-      const customers = ['bob', 'cleo', 'dora', 'eve', 'finn'];
-      const hold = (held_by: string) =>
-        table.client.hold({ key, holdMs: MINUTE, set: { held_by }, seen: item }, expiresAtMs);
-      const results = await Promise.allSettled(customers.map((customer) => table.update(hold(customer))));
-      const winners = customers.filter((_, index) => results[index]?.status === 'fulfilled');
-      expect(winners).toHaveLength(1);
-      expect(await table.read(key)).toMatchObject({ held_by: winners[0] });
-    });
-
-    test('of an item that was paid is refused, also after its deadline, unless its word is one that is free', async () => {
-      const { key, item, expiresAtMs } = await givenHeld(table);
-      await table.update(table.client.confirm({ key, status: table.paid, seen: item }, NOW));
-      const hold = (from?: readonly string[]) => () =>
-        table.update(table.client.hold({ key, holdMs: MINUTE, seen: item, ...(from && { from }) }, expiresAtMs));
-      expect(await refusal(table, hold(), expiresAtMs)).toMatchObject({ kind: 'settled', status: table.paid });
-      await hold(['returned', table.paid])();
-      expect(table.client.isHeld(await table.read(key), expiresAtMs)).toBe(true);
-    });
-
-    test('makes no item', async () => {
-      const key = table.newKey();
-      const seen = { [table.shape.status.attribute]: table.shape.status.expired };
-      const hold = () => table.update(table.client.hold({ key, holdMs: MINUTE, seen }, NOW));
-      expect(await refusal(table, hold)).toEqual({ kind: 'missing' });
-      expect(await table.read(key)).toBeUndefined();
-    });
-  });
-
   describe('an extension', () => {
     test('gives a new deadline, in the index too', async () => {
       const { key, item, expiresAtMs } = await givenHeld(table);
@@ -303,6 +242,27 @@ describe.each(SCENES)('of $name', (scene: Scene) => {
     expect(await table.read(key)).toEqual(item);
   });
 
+  test.each([
+    ['no status', undefined],
+    ['a number as status', 7],
+  ])('an item with %s is refused as one of another kind, whatever its deadline', async (_, status) => {
+    const { client, shape } = table;
+    const key = table.newKey();
+    const { [shape.status.attribute]: __, ...others } = strangersItem(table, key, NOW - MINUTE);
+    const item = { ...others, ...(status !== undefined && { [shape.status.attribute]: status }) };
+    await table.write(item);
+    const moves = [
+      () => client.confirm({ key, status: table.paid, seen: item }, NOW),
+      () => client.cancel({ key, status: 'returned', seen: item }, NOW),
+      () => client.extend({ key, holdMs: MINUTE, seen: item }, NOW),
+      () => client.hold({ key, holdMs: MINUTE, seen: item }, NOW),
+    ];
+    for (const move of moves) {
+      expect(await refusal(table, () => table.update(move()))).toMatchObject({ kind: 'other-kind' });
+    }
+    expect(await table.read(key)).toEqual(item);
+  });
+
   test('a hold belongs to whoever acts before its deadline, and is free to the others from it on', async () => {
     const around = fc.integer({ min: -1_500, max: 1_500 });
     await fc.assert(
@@ -343,7 +303,7 @@ describe.each(SCENES)('of $name', (scene: Scene) => {
 
 describe('in a table of many kinds', () => {
   test('items of other kinds are never touched, whatever their status', async () => {
-    const table = await openScene(sceneOf('single-table'), raw);
+    const table = await openScene(sceneOf('single-table'), engine.raw);
     const key = table.newKey();
     const invoice = { ...strangersItem(table, key, NOW + MINUTE), entity: 'Invoice' };
     await table.write(invoice);
@@ -364,7 +324,7 @@ describe('in a table of many kinds', () => {
 });
 
 test('a deadline of more digits than JavaScript holds is extended, if it was read with all of them', async () => {
-  const table = await openScene(sceneOf('tickets'), raw);
+  const table = await openScene(sceneOf('tickets'), engine.raw);
   const key = table.newKey();
   const digits = '1790000060.1234567890123456789';
   const item = { ...strangersItem(table, key, NOW + MINUTE), expires_at: NumberValueImpl.from(digits) };
@@ -391,12 +351,6 @@ test('where deadlines are text, no move is made without having seen one', () => 
   }
 });
 
-const sceneOf = (name: string): Scene => {
-  const scene = SCENES.find((each) => each.name === name);
-  if (scene === undefined) throw new Error(`there is no scene ${name}`);
-  return scene;
-};
-
 /** Deadlines that are none in a table, among those that it takes at all. */
 function otherDeadlines({ description }: Scene): [written: string, deadline: string | number | undefined][] {
   const unit = description.deadline?.unit ?? 'milliseconds';
@@ -417,56 +371,8 @@ function otherDeadlines({ description }: Scene): [written: string, deadline: str
   ];
 }
 
-const givenHeld = async (table: OpenScene, holdMs = MINUTE) => {
-  const key = table.newKey();
-  const input = table.client.newItem({ key, holdMs, attributes: { held_by: 'ann' } }, NOW);
-  await table.put(input);
-  return { key, item: input.Item, expiresAtMs: table.client.deadlineAfter(holdMs, NOW) };
-};
-
-/** Without it, the condition alone decides: where it can. */
-const seenIfText = ({ shape }: OpenScene, item: Attributes): { readonly seen?: Attributes } =>
-  shape.deadline.unit === 'iso8601' ? { seen: item } : {};
-
-/** As much as a program writes that knows nothing of the service. */
-const strangersItem = ({ shape }: OpenScene, key: Attributes, expiresAtMs: number): Record<string, unknown> => {
-  const written: { readonly N?: string; readonly S?: string } = writtenDeadline(shape, expiresAtMs);
-  return {
-    ...key,
-    ...shape.only,
-    [shape.status.attribute]: shape.status.pending[0],
-    [shape.deadline.attribute]: written.S ?? Number(written.N),
-  };
-};
-
-const expiredByTheService = ({ shape }: OpenScene, item: Attributes): Record<string, unknown> => {
-  const { pendingShard, holdStartedAtMs, expiredAtMs, expiredBy } = shape.attributes;
-  const { [pendingShard]: _, [holdStartedAtMs]: __, ...others } = item;
-  return { ...others, [shape.status.attribute]: shape.status.expired, [expiredAtMs]: NOW, [expiredBy]: 'timer' };
-};
-
-const deadlineIn = ({ shape }: OpenScene, item: Attributes): string | number =>
-  item[shape.deadline.attribute] as string | number;
-
 const expectNothingOfTheService = ({ shape }: OpenScene, item: Attributes | undefined): void => {
   const { pendingShard, holdStartedAtMs, expiresAtMs } = shape.attributes;
   const added = [pendingShard, holdStartedAtMs, ...(shape.deadline.unit === 'milliseconds' ? [] : [expiresAtMs])];
   for (const name of added) expect(item).not.toHaveProperty([name]);
-};
-
-/** Why a move is not made. */
-const refusal = async (
-  { client }: OpenScene,
-  move: () => Promise<void>,
-  nowMs = NOW,
-  options: Parameters<OpenScene['client']['refusalOf']>[1] = {},
-): Promise<Refusal | undefined> => {
-  try {
-    await move();
-  } catch (error) {
-    const refused = client.refusalOf(error, options, nowMs);
-    if (refused === undefined) throw error;
-    return refused;
-  }
-  throw new Error('it was made');
 };

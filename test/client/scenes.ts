@@ -10,12 +10,45 @@ import {
   type TransactWriteCommandInput,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
-import { type Attributes, type PutInput, type TableClient, tableClient, type UpdateInput } from '../../client/index.ts';
+import { afterAll, beforeAll } from 'vitest';
+import {
+  type Attributes,
+  type PutInput,
+  type Refusal,
+  type TableClient,
+  tableClient,
+  type UpdateInput,
+} from '../../client/index.ts';
 import { LEGAL_SHARDS } from '../../functions/core/pending-shard.ts';
+import { writtenDeadline } from '../../functions/table/deadline.ts';
+import { openDynamoDb } from '../../local/open-engines.ts';
 import { FIVE_TABLES, type TableOfAMake } from '../support/five-tables.ts';
 import { createTableOf } from '../support/open-table.ts';
+import { patientClient } from '../support/store.ts';
 
 export const SHARD_COUNT = 3;
+/** No whole second: it is rounded where deadlines are seconds. */
+export const NOW = 1_790_000_000_123;
+export const MINUTE = 60_000;
+
+/** A DynamoDB engine for the tests of a file, and a client of it. */
+export const engineOfTheFile = (): { readonly raw: DynamoDBClient } => {
+  let engine: Awaited<ReturnType<typeof openDynamoDb>>;
+  let raw: DynamoDBClient;
+  beforeAll(async () => {
+    engine = await openDynamoDb();
+    raw = patientClient(engine.endpoint);
+  });
+  afterAll(async () => {
+    raw.destroy();
+    await engine.stop();
+  });
+  return {
+    get raw() {
+      return raw;
+    },
+  };
+};
 
 export interface Scene extends TableOfAMake {
   /** The key of an item of its own. */
@@ -79,4 +112,58 @@ export const openScene = async (scene: Scene, raw: DynamoDBClient): Promise<Open
       return found.map((item) => item[shape.attributes.expiresAtMs]);
     },
   };
+};
+
+export const sceneOf = (name: string): Scene => {
+  const scene = SCENES.find((each) => each.name === name);
+  if (scene === undefined) throw new Error(`there is no scene ${name}`);
+  return scene;
+};
+
+export const givenHeld = async (table: OpenScene, holdMs = MINUTE) => {
+  const key = table.newKey();
+  const input = table.client.newItem({ key, holdMs, attributes: { held_by: 'ann' } }, NOW);
+  await table.put(input);
+  return { key, item: input.Item, expiresAtMs: table.client.deadlineAfter(holdMs, NOW) };
+};
+
+/** Without it, the condition alone decides: where it can. */
+export const seenIfText = ({ shape }: OpenScene, item: Attributes): { readonly seen?: Attributes } =>
+  shape.deadline.unit === 'iso8601' ? { seen: item } : {};
+
+/** As much as a program writes that knows nothing of the service. */
+export const strangersItem = ({ shape }: OpenScene, key: Attributes, expiresAtMs: number): Record<string, unknown> => {
+  const written: { readonly N?: string; readonly S?: string } = writtenDeadline(shape, expiresAtMs);
+  return {
+    ...key,
+    ...shape.only,
+    [shape.status.attribute]: shape.status.pending[0],
+    [shape.deadline.attribute]: written.S ?? Number(written.N),
+  };
+};
+
+export const expiredByTheService = ({ shape }: OpenScene, item: Attributes): Record<string, unknown> => {
+  const { pendingShard, holdStartedAtMs, expiredAtMs, expiredBy } = shape.attributes;
+  const { [pendingShard]: _, [holdStartedAtMs]: __, ...others } = item;
+  return { ...others, [shape.status.attribute]: shape.status.expired, [expiredAtMs]: NOW, [expiredBy]: 'timer' };
+};
+
+export const deadlineIn = ({ shape }: OpenScene, item: Attributes): string | number =>
+  item[shape.deadline.attribute] as string | number;
+
+/** Why a move is not made. */
+export const refusal = async (
+  { client }: OpenScene,
+  move: () => Promise<void>,
+  nowMs = NOW,
+  options: Parameters<OpenScene['client']['refusalOf']>[1] = {},
+): Promise<Refusal | undefined> => {
+  try {
+    await move();
+  } catch (error) {
+    const refused = client.refusalOf(error, options, nowMs);
+    if (refused === undefined) throw error;
+    return refused;
+  }
+  throw new Error('it was made');
 };

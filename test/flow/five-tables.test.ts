@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { AttributeValue, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { PurgeQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
@@ -21,6 +22,12 @@ import { heldItem, idOf, type OpenedTable, openTable, storedKey } from '../suppo
 import { patientClient } from '../support/store.ts';
 
 const LONG_ENOUGH_MS = 60_000;
+/** Long enough to be sent to the queue, and to be lost there. */
+const LOST_HOLD_MS = 20_000;
+/** What a scheduled sweep leaves to timers that are merely slow, a second that a deadline may be rounded up by, and one more. */
+const LEFT_TO_TIMERS_MS = 32_000;
+/** Whoever pays in time has this long, also on a busy machine. */
+const IN_TIME_MS = 10_000;
 let runtime: LocalRuntime;
 let stop = async (): Promise<void> => {};
 let client: DynamoDBClient;
@@ -43,6 +50,7 @@ beforeAll(async () => {
   stop = runtime.stop;
   client = patientClient(runtime.dynamodbEndpoint);
   documents = DynamoDBDocumentClient.from(client);
+  await loseTimers();
 });
 afterAll(() => stop());
 
@@ -62,15 +70,38 @@ const deadlineIn = ({ shape }: TableOfAMake, item: Record<string, AttributeValue
   return reading.valid ? reading.expiresAtMs : Number.NaN;
 };
 
+/** Items whose timers are lost before anything else waits in the queues: they lapse while the other tests run. */
+let lost: readonly { readonly make: TableOfAMake; readonly table: OpenedTable }[];
+let lostDeadlineMs: number;
+const loseTimers = async (): Promise<void> => {
+  lostDeadlineMs = Date.now() + LOST_HOLD_MS;
+  lost = await Promise.all(
+    FIVE_TABLES.map(async (make) => {
+      const table = await opened(make);
+      await table.put(heldItem(make, 'lost', lostDeadlineMs));
+      await eventually(() => timersSent.includes(idOf(make, 'lost')), Boolean, LONG_ENOUGH_MS);
+      return { make, table };
+    }),
+  );
+  const sqs = new SQSClient({ region: REGION, credentials: LOCAL_CREDENTIALS, endpoint: runtime.sqsEndpoint });
+  for (const { name } of FIVE_TABLES) {
+    await sqs.send(new PurgeQueueCommand({ QueueUrl: runtime.nameOf(`Strangers/${name}-expiry/Timers/Queue`) }));
+  }
+  sqs.destroy();
+};
+
 test('all of it runs here', () => {
   expect(runtime.notRun).toEqual([]);
 });
 
-describe.each(FIVE_TABLES)('a table of $name', (make) => {
+/** Of the tests of one table. */
+const IN_TURN = { concurrent: false };
+// All tables at once, as strangers would use them: each of their tests waits for real time.
+describe.concurrent.each(FIVE_TABLES)('a table of $name', (make) => {
   const { shape } = make;
   const { attributes } = shape;
 
-  test('has its bare items expire by their timers, never before their deadline', async () => {
+  test('has its bare items expire by their timers, never before their deadline', IN_TURN, async () => {
     const table = await opened(make);
     const items = Array.from({ length: 12 }, (_, index) =>
       heldItem(make, `bare ${index}`, Date.now() + 2_000 + 100 * index),
@@ -84,9 +115,9 @@ describe.each(FIVE_TABLES)('a table of $name', (make) => {
     }
   });
 
-  test('has an item that was paid in time stay paid', async () => {
+  test('has an item that was paid in time stay paid', IN_TURN, async () => {
     const table = await opened(make);
-    const item = heldItem(make, 'paid', Date.now() + 3_000);
+    const item = heldItem(make, 'paid', Date.now() + IN_TIME_MS);
     await table.put(item);
     const seen = (await table.get('paid')) ?? {};
     const sell = tableClient(make.description).confirm({
@@ -95,12 +126,12 @@ describe.each(FIVE_TABLES)('a table of $name', (make) => {
       seen: seen as never,
     });
     await documents.send(new UpdateCommand({ TableName: table.name, ...sell }));
-    await table.put(heldItem(make, 'beside paid', Date.now() + 3_000));
+    await table.put(heldItem(make, 'beside paid', Date.now() + IN_TIME_MS));
     await expired(make, table, 'beside paid');
     expect(statusOf(make, await table.get('paid'))).toBe(make.paid);
   });
 
-  test('has an item that is held again lapse again', async () => {
+  test('has an item that is held again lapse again', IN_TURN, async () => {
     const table = await opened(make);
     const holdAgain = async () => {
       const item = heldItem(make, 'again', Date.now() + 2_000);
@@ -118,7 +149,7 @@ describe.each(FIVE_TABLES)('a table of $name', (make) => {
     await holdAgain();
   });
 
-  test('has no item stop another, whatever is in it', async () => {
+  test('has no item stop another, whatever is in it', IN_TURN, async () => {
     const table = await opened(make);
     const now = Date.now();
     const deadline = shape.deadline.attribute;
@@ -144,7 +175,7 @@ describe.each(FIVE_TABLES)('a table of $name', (make) => {
     expect(statusOf(make, await table.get('unusable'))).toBe(shape.status.pending[0]);
   });
 
-  test('is told of on the bus: each item that lapsed, and none that its owner freed', async () => {
+  test('is told of on the bus: each item that lapsed, and none that its owner freed', IN_TURN, async () => {
     const table = await opened(make);
     await table.put(heldItem(make, 'told', Date.now() + 1_500));
     await table.put(heldItem(make, 'freed', Date.now() + 600_000));
@@ -163,32 +194,6 @@ describe.each(FIVE_TABLES)('a table of $name', (make) => {
     const told = events.map(({ detail }) => (detail as { bookingId: string }).bookingId);
     expect(told).not.toContain(idOf(make, 'freed'));
   });
-});
-
-test('a sweep finds what was left when all timers were lost, in each of the tables', async () => {
-  const lost = await Promise.all(
-    FIVE_TABLES.map(async (make) => {
-      const table = await opened(make);
-      // Long enough to be sent to the queue, and to be lost there.
-      await table.put(heldItem(make, 'lost', Date.now() + 20_000));
-      await eventually(() => timersSent.includes(idOf(make, 'lost')), Boolean, LONG_ENOUGH_MS);
-      return { make, table };
-    }),
-  );
-  const sqs = new SQSClient({ region: REGION, credentials: LOCAL_CREDENTIALS, endpoint: runtime.sqsEndpoint });
-  for (const { name } of FIVE_TABLES) {
-    await sqs.send(new PurgeQueueCommand({ QueueUrl: runtime.nameOf(`Strangers/${name}-expiry/Timers/Queue`) }));
-  }
-  // What a scheduled sweep leaves to timers that are merely slow.
-  await new Promise((resolve) => setTimeout(resolve, 20_000 + 31_000));
-  for (const { make, table } of lost)
-    expect(statusOf(make, await table.get('lost'))).toBe(make.shape.status.pending[0]);
-  await runtime.fireSchedules();
-  for (const { make, table } of lost) {
-    const item = await expired(make, table, 'lost');
-    expect(item[make.shape.attributes.expiredBy]).toEqual({ S: 'sweep' });
-  }
-  sqs.destroy();
 });
 
 describe('after kill -9', () => {
@@ -241,4 +246,15 @@ describe('after kill -9', () => {
     }
     after.destroy();
   });
+});
+
+test('a sweep finds what was left when all timers were lost, in each of the tables', async () => {
+  await sleep(Math.max(0, lostDeadlineMs + LEFT_TO_TIMERS_MS - Date.now()));
+  for (const { make, table } of lost)
+    expect(statusOf(make, await table.get('lost'))).toBe(make.shape.status.pending[0]);
+  await runtime.fireSchedules();
+  for (const { make, table } of lost) {
+    const item = await expired(make, table, 'lost');
+    expect(item[make.shape.attributes.expiredBy]).toEqual({ S: 'sweep' });
+  }
 });

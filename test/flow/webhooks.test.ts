@@ -215,6 +215,34 @@ describe('npm run webhooks', () => {
     );
   });
 
+  test('sends again events that are too large for one request together', async () => {
+    const ids = ['large-1', 'large-2', 'large-3', 'large-4', 'large-5'];
+    for (const bookingId of ids) {
+      const detail = { eventId: `${bookingId}:EXPIRED:1`, bookingId, details: { text: 'x'.repeat(250_000) } };
+      const event = { 'detail-type': 'BookingExpired', time: '2026-11-25T12:00:00Z', detail };
+      await sqs.send(
+        new SendMessageCommand({
+          QueueUrl: runtime.outputs.SendWebhooksDeadLetterQueueUrl,
+          MessageBody: JSON.stringify(event),
+        }),
+      );
+    }
+    const { failed, webhooks: sent } = await json('redrive');
+    expect([failed, sent.filter(({ type }: { type: string | null }) => type !== null)]).toEqual([
+      0,
+      expect.objectContaining({ length: ids.length }),
+    ]);
+    await eventually(
+      () => ids.map((bookingId) => receivedOf(bookingId).length),
+      (counts) => counts.every((count) => count === 1),
+    );
+    // The one of the test above that can never be sent comes back.
+    await eventually(
+      () => waitingIn('SendWebhooksDeadLetterQueueUrl'),
+      ({ visible }) => visible === 1,
+    );
+  });
+
   test.each([
     [[], 'an action must be given, one of secret, rotate, ping, redrive, got none'],
     [['send'], 'got send'],

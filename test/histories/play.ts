@@ -16,6 +16,7 @@ import { deadlineAttribute, isOurs, modelWord, rulesOf, serviceNames, wordOf } f
 import { found, type Moment } from './past.ts';
 import type { Circumstances, Settings } from './process.ts';
 import { Punctuality } from './punctuality.ts';
+import { hasRoomToExpire } from './room.ts';
 import { IDS, MAX_LAG_MS, type Step } from './steps.ts';
 import { attributesOf, type StrangeItem } from './strangers.ts';
 import { DETAILS, type SweptBy, type World } from './world.ts';
@@ -44,8 +45,6 @@ interface Marks {
   readonly strange: Set<string>;
   /** Those that once were items without room. */
   readonly nearlyFull: Set<string>;
-  /** Those with less room than the word of an expired item needs: they stay as they are, and are reported EXPIRED. */
-  readonly full: Set<string>;
   /** Items of another kind than the service looks at. */
   readonly ofAnotherKind: Set<string>;
 }
@@ -53,7 +52,6 @@ interface Marks {
 const noMarks = (): Marks => ({
   strange: new Set(),
   nearlyFull: new Set(),
-  full: new Set(),
   ofAnotherKind: new Set(),
 });
 
@@ -64,7 +62,6 @@ const restoredMarks = (before: Marks, now: Marks, ids: ReadonlySet<string>): Mar
   return {
     strange: of('strange'),
     nearlyFull: of('nearlyFull'),
-    full: of('full'),
     ofAnotherKind: of('ofAnotherKind'),
   };
 };
@@ -382,8 +379,6 @@ export class Play {
       this.#marks.nearlyFull.add(id);
       this.#onceNearlyFull.add(id);
     }
-    if (bytesLeft !== undefined && bytesLeft < growthOf(make) + (isOurs(make) ? 0 : MISCOUNTED_BYTES))
-      this.#marks.full.add(id);
   }
 
   /** Against every rule: no condition, and whatever it was before. The truth is what the stranger wrote. */
@@ -674,7 +669,7 @@ export class Play {
       const isLeft =
         !this.#marks.ofAnotherKind.has(id) && isFoundBySweeps(world.make, world.items.get(id), world.nowMs);
       const isHeld = effective(this.#bookings.get(id), world.nowMs) === 'PENDING';
-      promise(isHeld || !isLeft || this.#marks.full.has(id), `${id} is not held, and still in the index`);
+      promise(isHeld || !isLeft || this.#isFull(id), `${id} is not held, and still in the index`);
     }
     await this.#drainEvents();
     for (const eventId of this.#committed) promise(world.published.has(eventId), `nobody was told of ${eventId}`);
@@ -693,10 +688,16 @@ export class Play {
     }
   }
 
+  /** Whether an item was filled up so far that it has no room for its expiry. */
+  #isFull(id: string): boolean {
+    const item = this.#world.items.get(id);
+    return this.#marks.nearlyFull.has(id) && item !== undefined && !hasRoomToExpire(this.#world.make, item);
+  }
+
   #promiseRest(id: string, after: string): void {
     const stored = this.#world.stored(id);
     const must = effective(this.#bookings.get(id), this.#world.nowMs);
-    if (this.#marks.full.has(id)) return;
+    if (this.#isFull(id)) return;
     promise(stored?.status === must, `${id} is ${stored?.status} after ${after}, must be ${must}`);
   }
 
@@ -723,16 +724,6 @@ const statusBy = (make: TableOfAMake, status: string): string => modelWord(make,
 
 /** As plain values, whatever prototypes they had and whatever members are undefined. */
 const plainCopy = (item: Item): unknown => structuredClone(item);
-
-/** The embedded engine counts an update of an item whose key is a number higher than it is. */
-const MISCOUNTED_BYTES = 8;
-
-/** How many bytes an expiry may need beside those that an item has: another table's words may differ in length. */
-const growthOf = ({ shape: { status, onExpire } }: TableOfAMake): number => {
-  const longer = status.pending.map((word) => Buffer.byteLength(status.expired) - Buffer.byteLength(word));
-  const set = Object.entries(onExpire.set).map(([name, value]): [string, Item[string]] => [name, attributeOf(value)]);
-  return Math.max(0, ...longer) + itemBytes(Object.fromEntries(set));
-};
 
 /** Whether a sweep finds an item in the index when its deadline has come. */
 const isInIndex = ({ shape }: TableOfAMake, item: Item | undefined): boolean => {

@@ -5,6 +5,7 @@ const WRITE = 'functions/table/write-of-move.ts';
 const DEADLINE = 'functions/table/deadline.ts';
 const DECISIONS = 'functions/core/expiry-decisions.ts';
 const CLIENT = 'client/table-client.ts';
+const CONDITIONS = 'client/hold-conditions.ts';
 
 export const TABLE_MUTANTS: readonly (Mutant & { readonly table: string })[] = [
   {
@@ -115,7 +116,7 @@ export const TABLE_MUTANTS: readonly (Mutant & { readonly table: string })[] = [
   {
     name: 'T8: the client confirms after the deadline',
     table: 'tickets',
-    file: CLIENT,
+    file: CONDITIONS,
     find: `\`\${attribute} > \${nowValue} AND \${attribute} <= \${latestValue}\``,
     replace: `\`\${attribute} <> \${nowValue} AND \${attribute} <= \${latestValue}\``,
   },
@@ -123,15 +124,15 @@ export const TABLE_MUTANTS: readonly (Mutant & { readonly table: string })[] = [
     name: 'T8: the client extends whatever the deadline is by now',
     table: 'orders',
     file: CLIENT,
-    find: "this.#stillHeld(placeholders, 'extend', seen, now);\n    if (seen === given.seen) condition.push",
-    replace: "this.#stillHeld(placeholders, 'extend', undefined, now);\n    if (seen !== given.seen) condition.push",
+    find: '[...holdFound.stillHeld(given.seen), ...holdFound.sameStart(given.seen)]',
+    replace: 'holdFound.stillHeld(undefined)',
   },
   {
     name: 'T8: the client holds what is held by somebody else',
     table: 'single-table',
-    file: CLIENT,
-    find: `AND \${placeholders.value(Number(now))}\``,
-    replace: `AND \${placeholders.value(Number(now) * 2)}\``,
+    file: CONDITIONS,
+    find: '[this.#placeholders.value(Number(earliest)), this.#placeholders.value(Number(now))]',
+    replace: '[this.#placeholders.value(Number(earliest)), this.#placeholders.value(Number(now) * 2)]',
   },
   {
     name: 'T8: the client leaves what it has settled in the index',
