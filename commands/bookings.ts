@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import * as v from 'valibot';
 import { type BookingJson, bookingJson } from '../functions/api/booking-json.ts';
 import { createRequest, extendRequest, requestedDeadlineMs } from '../functions/api/schemas.ts';
-import { effectiveStatus, type MoveOutcome } from '../functions/core/booking-status.ts';
+import { effectiveStatus, type MoveOutcome, type TakenSlot } from '../functions/core/booking-status.ts';
 import { EARLIEST_DEADLINE_MS, LATEST_DEADLINE_MS, MAX_HOLD_MS, MIN_HOLD_MS } from '../functions/core/hold-time.ts';
 import { iso, systemClock } from '../functions/runtime/clock.ts';
 import { parseOptions, UsageError } from '../terminal/usage.ts';
@@ -22,6 +22,8 @@ const USAGE = `Usage: npm run bookings -- <command> [options]
 
   --hold-seconds <n>     length of the hold from now on: 1 to 31622400
   --expires-at <time>    the deadline, ISO 8601 with Z or an offset
+  --slot <id>            a slot that it claims; repeated for more, up to 50
+  --revive               confirm: also after its deadline, if its slots are free or still its own
   --details <json>       your own data, a JSON object
   --limit <n>            how many to list at the most: 1 to 100 (default 50)
   --overdue              list what lapsed and is not marked
@@ -38,6 +40,8 @@ const readOptions = () =>
       ...CONNECT_OPTIONS,
       'hold-seconds': { type: 'string' },
       'expires-at': { type: 'string' },
+      slot: { type: 'string', multiple: true },
+      revive: { type: 'boolean', default: false },
       details: { type: 'string' },
       limit: { type: 'string' },
       overdue: { type: 'boolean', default: false },
@@ -52,6 +56,7 @@ const FLAGS: Record<string, string> = {
   bookingId: '<id>',
   holdSeconds: '--hold-seconds',
   expiresAt: '--expires-at',
+  slotIds: '--slot',
   details: '--details',
 };
 
@@ -116,6 +121,16 @@ const makeMove = async (
   if (outcome.kind === 'missing') throw new Error(`there is no booking ${bookingId}`);
   show(bookingJson(outcome.booking, nowMs), options, connection);
   if (outcome.kind === 'refused') throw new Error(`refused: the booking is ${outcome.found}`);
+  if (outcome.kind === 'slots-taken') throw new Error(`refused: ${takenInWords(outcome.slots)}`);
+  if (outcome.kind === 'too-long')
+    throw new Error(`refused: it may be held until ${iso(outcome.latestMs)} at the longest`);
+};
+
+const takenInWords = (slots: readonly TakenSlot[]): string => {
+  const each = slots.map(({ slotId, heldUntilMs }) =>
+    heldUntilMs === undefined ? slotId : `${slotId} (held until ${iso(heldUntilMs)})`,
+  );
+  return `of another booking: ${each.join(', ')}`;
 };
 
 /** Reads its options, which is where wrong usage is found; then works on the table. */
@@ -130,6 +145,7 @@ const COMMANDS: Record<string, { readonly takesId: 'always' | 'maybe' | 'never';
       const request = parse(createRequest, {
         ...holdOf(options),
         bookingId,
+        ...(options.slot && { slotIds: options.slot }),
         ...(details !== undefined && { details }),
       });
       holdMsOf(request, systemClock());
@@ -137,9 +153,15 @@ const COMMANDS: Record<string, { readonly takesId: 'always' | 'maybe' | 'never';
         // Connecting took a while.
         const nowMs = systemClock();
         const outcome = await connection.store.create(
-          { bookingId, holdMs: holdMsOf(request, nowMs), ...(request.details && { details: request.details }) },
+          {
+            bookingId,
+            holdMs: holdMsOf(request, nowMs),
+            ...(request.slotIds && { slotIds: request.slotIds }),
+            ...(request.details && { details: request.details }),
+          },
           nowMs,
         );
+        if (outcome.kind === 'slots-taken') throw new Error(`nothing was created: ${takenInWords(outcome.slots)}`);
         if (outcome.booking) show(bookingJson(outcome.booking, nowMs), options, connection);
         if (outcome.kind === 'exists') throw new Error(`there is a booking ${bookingId} already`);
       };
@@ -177,7 +199,12 @@ const COMMANDS: Record<string, { readonly takesId: 'always' | 'maybe' | 'never';
   confirm: {
     takesId: 'always',
     command: (bookingId, options) => async (connection) =>
-      makeMove((nowMs) => connection.store.confirm(bookingId, nowMs), bookingId, options, connection),
+      makeMove(
+        (nowMs) => connection.store.confirm(bookingId, nowMs, options.revive ? { ifLapsed: 'revive' } : {}),
+        bookingId,
+        options,
+        connection,
+      ),
   },
   cancel: {
     takesId: 'always',

@@ -7,10 +7,12 @@ import { bookingLists } from './adapters/booking-lists.ts';
 import { BookingStore } from './adapters/booking-store.ts';
 import { cronTokenCheck } from './adapters/cron-token.ts';
 import { DynamoDbTable } from './adapters/dynamodb-table.ts';
+import { DynamoDbTransactions } from './adapters/dynamodb-transactions.ts';
 import { HeldItems } from './adapters/held-items.ts';
 import { KeyRecords } from './adapters/key-records.ts';
 import { PendingIndex } from './adapters/pending-index.ts';
 import { isPermanent } from './adapters/permanent-error.ts';
+import { SlottedBookings } from './adapters/slotted-bookings.ts';
 import { sweepScheduling } from './adapters/sweep-scheduling.ts';
 import { TimerSender } from './adapters/timer-sender.ts';
 import { createBookingsApi } from './api/bookings-api.ts';
@@ -25,7 +27,9 @@ import {
   bookingsTableFromEnvironment,
   cronTokenSecretFromEnvironment,
   idempotencyTableFromEnvironment,
+  maxHoldFromEnvironment,
   shardCountFromEnvironment,
+  slotsTableFromEnvironment,
   sweepStateTableFromEnvironment,
   tableShapeFromEnvironment,
   timerQueueUrlFromEnvironment,
@@ -38,11 +42,20 @@ const bookings = new DynamoDbTable(client, bookingsTableFromEnvironment());
 const sweepState = new DynamoDbTable(client, sweepStateTableFromEnvironment());
 const shardCount = shardCountFromEnvironment();
 const shape = tableShapeFromEnvironment();
-const store = new BookingStore(bookings, shardCount, shape);
+const slotsTable = slotsTableFromEnvironment();
+const slots = new SlottedBookings({
+  transactions: new DynamoDbTransactions(client),
+  slots: new DynamoDbTable(client, slotsTable),
+  slotsTable,
+  bookingsTable: bookings.name,
+  shape,
+});
+const store = new BookingStore(bookings, shardCount, { shape, slotted: slots, maxHoldMs: maxHoldFromEnvironment() });
 const index = new PendingIndex(bookings, shape, shardCount);
 
 const api = createBookingsApi({
   store,
+  slots,
   index,
   newestFirst: bookingLists(bookings, shape),
   deletion: new BookingErasure(bookings, store, shape),

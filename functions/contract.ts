@@ -28,6 +28,9 @@ export const ENV = {
   tableShape: 'TABLE_SHAPE',
   sweepStateTable: 'SWEEP_STATE_TABLE',
   idempotencyTable: 'IDEMPOTENCY_TABLE',
+  slotsTable: 'SLOTS_TABLE',
+  /** The longest time from a booking's creation on that an extension may hold it for. Absent where there is no such limit. */
+  maxHoldSeconds: 'MAX_HOLD_SECONDS',
   timerQueueUrl: 'TIMER_QUEUE_URL',
   shardCount: 'SHARD_COUNT',
   timerLeadMs: 'TIMER_LEAD_MS',
@@ -58,6 +61,9 @@ export const TABLE_TAGS = {
   timerQueueUrl: 'booking-expiry:timer-queue-url',
   sweepStateTable: 'booking-expiry:sweep-state-table',
   alarmPrefix: 'booking-expiry:alarm-prefix',
+  slotsTable: 'booking-expiry:slots-table',
+  /** Present where no extension may hold a booking for longer than this from its creation on. */
+  maxHoldSeconds: 'booking-expiry:max-hold-seconds',
   /** Present where bookings are deleted some time after they were settled or expired. */
   retentionDays: 'booking-expiry:retention-days',
   /** Present where there is a list of settled and expired bookings. */

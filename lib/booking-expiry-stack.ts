@@ -8,6 +8,7 @@ import { BookingTable } from './booking-table.ts';
 import { BookingsApi } from './bookings-api.ts';
 import { keepLogicalId } from './logical-ids.ts';
 import type { BookingExpirySettings } from './settings.ts';
+import { SlotsTable } from './slots-table.ts';
 
 export interface BookingExpiryStackProps extends StackProps {
   readonly settings: BookingExpirySettings;
@@ -51,7 +52,15 @@ export class BookingExpiryStack extends Stack {
       serviceName,
     });
     bookings.addLists(settings.listSettled);
-    const api = new BookingsApi(this, 'BookingsApi', { bookings: bookings.table, expiry, settings, serviceName, key });
+    const slots = new SlotsTable(this, 'Slots', { removalPolicy, key });
+    const api = new BookingsApi(this, 'BookingsApi', {
+      bookings: bookings.table,
+      slots,
+      expiry,
+      settings,
+      serviceName,
+      key,
+    });
     bookings.grantLists(api.lambda, settings.listSettled);
     expiry.alarms?.add({
       name: 'api-errors',
@@ -61,9 +70,9 @@ export class BookingExpiryStack extends Stack {
       threshold: 0,
       evaluationPeriods: 2,
     });
-    keepLogicalIds(bookings, expiry, api);
-    noteInTags(bookings, expiry, settings);
-    addOutputs(this, outputsOf(bookings, expiry, api));
+    keepLogicalIds(bookings, slots, expiry, api);
+    noteInTags(bookings, slots, expiry, settings);
+    addOutputs(this, outputsOf(bookings, slots, expiry, api));
   }
 }
 
@@ -74,9 +83,10 @@ const afterwardsOf = ({ retentionDays, listSettled, shardCount }: BookingExpiryS
 });
 
 /** For what carries data or is named by operators. */
-const keepLogicalIds = (bookings: BookingTable, expiry: BookingExpiry, api: BookingsApi): void => {
+const keepLogicalIds = (bookings: BookingTable, slots: SlotsTable, expiry: BookingExpiry, api: BookingsApi): void => {
   const kept: Record<string, IConstruct | undefined> = {
     BookingsTable: bookings.table,
+    SlotsTable: slots.table,
     SweepStateTable: expiry.sweepStateTable,
     IdempotencyTable: api.idempotencyTable,
     TimerQueue: expiry.timerQueue,
@@ -103,7 +113,12 @@ const keepLogicalIds = (bookings: BookingTable, expiry: BookingExpiry, api: Book
 };
 
 /** Notes in the table's tags what a sweep by command must know, so that the table's name is enough for it. */
-const noteInTags = ({ table }: BookingTable, expiry: BookingExpiry, settings: BookingExpirySettings): void => {
+const noteInTags = (
+  { table }: BookingTable,
+  slots: SlotsTable,
+  expiry: BookingExpiry,
+  settings: BookingExpirySettings,
+): void => {
   const notes: Record<string, string | undefined> = {
     [TABLE_TAGS.shardCount]: String(settings.shardCount),
     [TABLE_TAGS.sweepIntervalMinutes]: String(settings.sweepIntervalMinutes),
@@ -111,6 +126,8 @@ const noteInTags = ({ table }: BookingTable, expiry: BookingExpiry, settings: Bo
     [TABLE_TAGS.timerQueueUrl]: expiry.timerQueue.queueUrl,
     [TABLE_TAGS.sweepStateTable]: expiry.sweepStateTable.tableName,
     [TABLE_TAGS.alarmPrefix]: expiry.alarms?.prefix,
+    [TABLE_TAGS.slotsTable]: slots.table.tableName,
+    [TABLE_TAGS.maxHoldSeconds]: settings.maxHoldSeconds?.toString(),
     [TABLE_TAGS.retentionDays]: settings.retentionDays?.toString(),
     [TABLE_TAGS.listSettled]: settings.listSettled ? 'true' : undefined,
     [TABLE_TAGS.noticeBeforeSeconds]: settings.noticeBeforeSeconds?.toString(),
@@ -126,10 +143,11 @@ const noteInTags = ({ table }: BookingTable, expiry: BookingExpiry, settings: Bo
 
 type Outputs = Readonly<Record<string, readonly [value: string | undefined, description: string]>>;
 
-const outputsOf = (bookings: BookingTable, expiry: BookingExpiry, api: BookingsApi): Outputs => {
+const outputsOf = (bookings: BookingTable, slots: SlotsTable, expiry: BookingExpiry, api: BookingsApi): Outputs => {
   const { deadLetterQueues } = expiry;
   return {
     BookingsTableName: [bookings.table.tableName, 'Table that bookings are written to'],
+    SlotsTableName: [slots.table.tableName, 'Which booking has which slot'],
     PendingIndexName: [expiry.shape.indexName, 'Index of PENDING bookings by shard and deadline'],
     SweepStateTableName: [expiry.sweepStateTable.tableName, 'How far the last sweep came'],
     TimerQueueUrl: [expiry.timerQueue.queueUrl, 'Queue that timers wait in'],

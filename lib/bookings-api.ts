@@ -17,7 +17,7 @@ import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
-import { BOOKINGS_PATH, routes } from '../functions/api/routes.ts';
+import { BOOKINGS_PATH, routes, SLOTS_PATH } from '../functions/api/routes.ts';
 import { ENV } from '../functions/contract.ts';
 import type { BookingExpiry } from './booking-expiry.ts';
 import { acceptFinding } from './findings.ts';
@@ -25,9 +25,11 @@ import { allow } from './grants.ts';
 import { IdempotencyTable } from './idempotency-table.ts';
 import { NodeFunction, type NodeFunctionProps } from './node-function.ts';
 import type { BookingExpirySettings } from './settings.ts';
+import type { SlotsTable } from './slots-table.ts';
 
 export interface BookingsApiProps extends Pick<NodeFunctionProps, 'serviceName' | 'key'> {
   readonly bookings: Table;
+  readonly slots: SlotsTable;
   readonly expiry: BookingExpiry;
   readonly settings: BookingExpirySettings;
 }
@@ -76,7 +78,7 @@ export class BookingsApi extends Construct {
   /** Requests that were answered with 500 or more: the Lambda itself counts no error for them. */
   readonly serverErrors: Metric;
 
-  constructor(scope: Construct, id: string, { bookings, expiry, settings, serviceName, key }: BookingsApiProps) {
+  constructor(scope: Construct, id: string, { bookings, slots, expiry, settings, serviceName, key }: BookingsApiProps) {
     super(scope, id);
     const cronToken = new Secret(this, 'CronToken', {
       description: 'Bearer token of the cron webhook',
@@ -101,6 +103,8 @@ export class BookingsApi extends Construct {
       environment: {
         ...expiry.sweepEnvironment,
         ...idempotency.environment,
+        ...slots.environment,
+        ...(settings.maxHoldSeconds !== undefined && { [ENV.maxHoldSeconds]: String(settings.maxHoldSeconds) }),
         [ENV.cronTokenSecret]: cronToken.secretArn,
         ...(settings.jwtIssuer !== undefined && { [ENV.jwtIssuer]: settings.jwtIssuer }),
         ...(settings.jwtScope !== undefined && { [ENV.jwtScope]: settings.jwtScope }),
@@ -112,6 +116,7 @@ export class BookingsApi extends Construct {
     expiry.grantSweep(lambda);
     allow(lambda, bookings.tableArn, 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem');
     idempotency.grantKeep(lambda);
+    slots.grantMove(lambda);
     expiry.grantSchedule(lambda);
     allow(lambda, cronToken.secretArn, 'secretsmanager:GetSecretValue');
 
@@ -141,7 +146,7 @@ export class BookingsApi extends Construct {
     const authorizer = authorizerOf(settings);
     // ANY, so that a wrong method gets the API's own answer. Browsers are not served: nobody has to answer a preflight.
     const methods = [HttpMethod.ANY];
-    for (const path of [BOOKINGS_PATH, `${BOOKINGS_PATH}/{proxy+}`]) {
+    for (const path of [BOOKINGS_PATH, `${BOOKINGS_PATH}/{proxy+}`, `${SLOTS_PATH}/{proxy+}`]) {
       api.addRoutes({
         path,
         methods,

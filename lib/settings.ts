@@ -1,5 +1,6 @@
 /** The app's settings: what an operator may choose with `-c name=value`, and what is refused. */
 import type { IConstruct } from 'constructs';
+import { MAX_HOLD_MS, SECOND_MS } from '../functions/core/hold-time.ts';
 import { webhookUrlProblem } from '../functions/core/webhook-url.ts';
 import {
   InvalidSettingError,
@@ -35,6 +36,11 @@ export interface BookingExpirySettings {
   readonly listSettled: boolean;
   /** Whole days after which a booking that is settled or expired is deleted, 1 to 3650. @default - never */
   readonly retentionDays?: number;
+  /**
+   * Whole seconds from a booking's creation on that an extension may hold it for at the longest, 1 to 31,622,400.
+   * @default - as long as a hold may be, from each extension on
+   */
+  readonly maxHoldSeconds?: number;
   /** Where each event is posted to, an https URL, or an http URL on this machine. @default - events are on the bus only */
   readonly webhookUrl?: string;
   /** Seconds before a deadline at which BookingExpiring is published, 10 to 10,800. @default - never */
@@ -62,6 +68,7 @@ const SETTING_NAMES: (keyof BookingExpirySettings)[] = [
   'publishSettled',
   'listSettled',
   'retentionDays',
+  'maxHoldSeconds',
   'webhookUrl',
   'noticeBeforeSeconds',
   'dashboard',
@@ -76,6 +83,9 @@ const DEFAULT_STAGE = 'dev';
 
 /** Days that a booking may be kept for. It has no default: without the setting it is kept for good. */
 const RETENTION_DAYS: Pick<Limit, 'min' | 'max'> = { min: 1, max: 3_650 };
+
+/** Seconds that an extension may hold a booking for. It has no default: without the setting there is no limit. */
+const MAX_HOLD_SECONDS: Pick<Limit, 'min' | 'max'> = { min: 1, max: MAX_HOLD_MS / SECOND_MS };
 
 /**
  * Checks settings and fills in defaults. Numbers may come as text, as `-c` gives them.
@@ -129,6 +139,9 @@ export const bookingExpirySettings = (
     listSettled: flag('listSettled', given.listSettled),
     ...(given.retentionDays !== undefined && {
       retentionDays: wholeNumber('retentionDays', given.retentionDays, RETENTION_DAYS),
+    }),
+    ...(given.maxHoldSeconds !== undefined && {
+      maxHoldSeconds: wholeNumber('maxHoldSeconds', given.maxHoldSeconds, MAX_HOLD_SECONDS),
     }),
     dashboard: flag('dashboard', given.dashboard),
     ...(given.noticeBeforeSeconds !== undefined && {

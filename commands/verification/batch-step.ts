@@ -21,7 +21,7 @@ export const batchWrite: Step = {
     const [held, alsoHeld, missing] = [1, 2, 3].map(() => bookings.newId('batch-write'));
     for (const id of [held, alsoHeld]) await bookings.put(String(id), nowMs + HOLD_MS);
     const writes = [
-      { id: held, move: cancelMove(nowMs) },
+      { id: held, move: cancelMove(nowMs, undefined) },
       { id: alsoHeld, move: expireMove(nowMs, 'timer') },
       { id: missing, move: expireMove(nowMs, 'timer') },
     ];

@@ -1,6 +1,13 @@
 /** The bookings table as customers use it, booking by booking. Every move is decided by the condition of its write. */
-import type { CreateOutcome, CustomerBookings, ExtendOnlyIf, ExtendOutcome, NewBooking } from '../api/ports.ts';
-import { type Booking, effectiveStatus, type MoveOutcome } from '../core/booking-status.ts';
+import type {
+  ConfirmOptions,
+  CreateOutcome,
+  CustomerBookings,
+  ExtendOnlyIf,
+  ExtendOutcome,
+  NewBooking,
+} from '../api/ports.ts';
+import { type Booking, effectiveStatus, type MoveOutcome, type TakenSlot } from '../core/booking-status.ts';
 import { deadlineOf } from '../core/hold-time.ts';
 import {
   cancelConfirmedMove,
@@ -10,55 +17,78 @@ import {
   expireWithoutTraceMove,
   extendMove,
   LOOKS,
+  loseSlotsMove,
   type Move,
+  reviveMove,
+  type SeenSlots,
 } from '../core/moves.ts';
 import { shardOf } from '../core/pending-shard.ts';
-import { asStored, type Item, type Json, jsonAttribute, readBooking, readStatus, seenHold } from '../table/item.ts';
+import {
+  asStored,
+  type Item,
+  type Json,
+  jsonAttribute,
+  readBooking,
+  readSlotIds,
+  readStatus,
+  seenHold,
+} from '../table/item.ts';
 import { BOOKINGS_SHAPE, OWN_ATTRIBUTES, type TableShape } from '../table/shape.ts';
+import { freeSlot, holdSlot, retakeSlot, takeSlot } from '../table/slot-items.ts';
 import type { Table, WriteAnswer } from '../table/table.ts';
 import { writeOfMove } from '../table/write-of-move.ts';
 import { isPermanent } from './permanent-error.ts';
+import type { SlottedBookings, SlotWrite } from './slotted-bookings.ts';
+
+/** What a store of bookings has beside its table. */
+export interface BookingStoreOptions {
+  /** The bookings table's, with what its deployment has it keep of bookings that are settled or expired. @default BOOKINGS_SHAPE */
+  readonly shape?: TableShape;
+  /** Where bookings with slots are moved. @default - none: such bookings are refused by an error */
+  readonly slotted?: SlottedBookings | undefined;
+  /** The longest time from its creation on that an extension may hold a booking for, ms. @default - any */
+  readonly maxHoldMs?: number | undefined;
+}
 
 export class BookingStore implements CustomerBookings {
   readonly #table: Table;
   readonly #shardCount: number;
   readonly #shape: TableShape;
+  readonly #slots: SlottedBookings | undefined;
+  readonly #maxHoldMs: number;
 
   /**
    * @param table the bookings table
    * @param shardCount number of shards of the index that bookings are spread over
-   * @param shape the bookings table's, with what its deployment has it keep of bookings that are settled or expired
    */
-  constructor(table: Table, shardCount: number, shape: TableShape = BOOKINGS_SHAPE) {
+  constructor(
+    table: Table,
+    shardCount: number,
+    { shape = BOOKINGS_SHAPE, slotted, maxHoldMs = Number.POSITIVE_INFINITY }: BookingStoreOptions = {},
+  ) {
     this.#table = table;
     this.#shardCount = shardCount;
     this.#shape = shape;
+    this.#slots = slotted;
+    this.#maxHoldMs = maxHoldMs;
   }
 
-  async create(
-    { bookingId, holdMs, requestHash, customerId, details }: NewBooking,
-    nowMs: number,
-  ): Promise<CreateOutcome> {
-    const { status, deadline, attributes } = BOOKINGS_SHAPE;
-    const item: Item = {
-      ...keyOf(bookingId),
-      [status.attribute]: { S: 'PENDING' },
-      [deadline.attribute]: { N: String(deadlineOf(holdMs, nowMs)) },
-      [attributes.holdStartedAtMs]: { N: String(nowMs) },
-      [attributes.pendingShard]: { N: String(shardOf(bookingId, this.#shardCount)) },
-      [OWN_ATTRIBUTES.createdAtMs]: { N: String(nowMs) },
-      ...(requestHash && { [OWN_ATTRIBUTES.requestHash]: { S: requestHash } }),
-      ...(customerId !== undefined && {
-        [OWN_ATTRIBUTES.listedFor]: { S: customerId },
-        [OWN_ATTRIBUTES.listedAtMs]: { N: String(nowMs) },
-      }),
-      ...(details && { [OWN_ATTRIBUTES.details]: jsonAttribute(details as Json) }),
-    };
-    const answer = await this.#table.create(item, KEY_ATTRIBUTE);
-    if (answer.kind === 'refused') {
-      return { kind: 'exists', booking: bookingOf(await this.#madeTrue(bookingId, answer.found, nowMs)) };
+  async create(booking: NewBooking, nowMs: number): Promise<CreateOutcome> {
+    const { bookingId, slotIds = [] } = booking;
+    const expiresAtMs = deadlineOf(booking.holdMs, nowMs);
+    const item = newItem(booking, expiresAtMs, shardOf(bookingId, this.#shardCount), nowMs);
+    const answer =
+      slotIds.length === 0
+        ? await this.#table.create(item, KEY_ATTRIBUTE)
+        : await this.#slotted.create(item, slotIds, expiresAtMs, nowMs);
+    switch (answer.kind) {
+      case 'made':
+        return { kind: 'created', booking: bookingOf(item) as Booking };
+      case 'refused':
+        return { kind: 'exists', booking: bookingOf(await this.#madeTrue(bookingId, answer.found, nowMs)) };
+      case 'slots-taken':
+        return answer;
     }
-    return { kind: 'created', booking: bookingOf(item) as Booking };
   }
 
   /** The booking as stored, read consistently: for looking on. Whoever acts on what it says calls `read`. */
@@ -82,20 +112,110 @@ export class BookingStore implements CustomerBookings {
     return answer.kind === 'made' ? answer.item : answer.found;
   }
 
-  async confirm(bookingId: string, nowMs: number): Promise<MoveOutcome> {
-    const answer = await this.#write(bookingId, confirmMove(nowMs));
-    return this.#outcomeOf(bookingId, answer, 'CONFIRMED', nowMs, () => this.confirm(bookingId, nowMs));
+  async confirm(bookingId: string, nowMs: number, options: ConfirmOptions = {}): Promise<MoveOutcome> {
+    const answer = await this.#settle(bookingId, confirmMove, takeSlot, nowMs);
+    if (answer.kind === 'slots-taken') return this.#loseSlots(bookingId, answer, nowMs, options);
+    const found = answer.kind === 'refused' ? bookingOf(answer.found) : undefined;
+    if (found && hasLostSlots(found)) return lostSlots(found);
+    const outcome = await this.#outcomeOf(bookingId, answer, 'CONFIRMED', nowMs, () =>
+      this.confirm(bookingId, nowMs, options),
+    );
+    const mayRevive = options.ifLapsed === 'revive' && outcome.kind === 'refused' && outcome.found === 'EXPIRED';
+    return mayRevive && outcome.booking.slotIds ? this.#revive(bookingId, nowMs) : outcome;
+  }
+
+  /** Confirms a booking that is marked as EXPIRED. One that is refused once is refused for good. */
+  async #revive(bookingId: string, nowMs: number): Promise<MoveOutcome> {
+    let item = await this.#table.get(keyOf(bookingId));
+    for (let looks = 0; looks < LOOKS; looks += 1) {
+      const booking = bookingOf(item);
+      if (item === undefined || booking === undefined) return { kind: 'missing' };
+      if (booking.status === 'CONFIRMED') return { kind: 'unchanged', booking };
+      if (hasLostSlots(booking)) return lostSlots(booking);
+      if (booking.status !== 'EXPIRED' || booking.slotIds === undefined) {
+        return { kind: 'refused', found: effectiveStatus(booking, nowMs), booking, judgedAtMs: nowMs };
+      }
+      const seenSlots = asStored(item, OWN_ATTRIBUTES.slotIds);
+      const seenExpiredAtMs = asStored(item, this.#shape.attributes.expiredAtMs);
+      const revive = (atMs: number) => reviveMove(atMs, seenSlots, seenExpiredAtMs);
+      const answer = await this.#slotted.move(item, booking.slotIds, revive, retakeSlot, nowMs);
+      if (answer.kind === 'slots-taken') {
+        return this.#loseSlots(bookingId, { ...answer, item }, nowMs, { ifLapsed: 'revive' });
+      }
+      item = answer.kind === 'made' ? answer.item : answer.found;
+      if (answer.kind === 'made') return { kind: 'moved', booking: bookingOf(item) as Booking };
+    }
+    throw new Error(`it changed ${LOOKS} times while it was revived`);
+  }
+
+  /** Notes that slots are another booking's, and only then says so. If the booking has changed, it is asked for once more. */
+  async #loseSlots(
+    bookingId: string,
+    { item, slots }: Extract<SettleAnswer, { kind: 'slots-taken' }>,
+    nowMs: number,
+    options: ConfirmOptions,
+  ): Promise<MoveOutcome> {
+    const { status } = this.#shape;
+    const ids = slots.map(({ slotId }) => slotId);
+    const move = loseSlotsMove(nowMs, ids, asStored(item, OWN_ATTRIBUTES.slotIds), asStored(item, status.attribute));
+    const answer = await this.#write(bookingId, move);
+    const booking = answer.kind === 'made' ? bookingOf(answer.item) : undefined;
+    return booking ? lostSlots(booking) : this.confirm(bookingId, nowMs, options);
   }
 
   /** A confirmed booking is cancelled by a second write, on condition of the very payment that the first one found. */
   async cancel(bookingId: string, nowMs: number): Promise<MoveOutcome> {
-    let answer = await this.#write(bookingId, cancelMove(nowMs));
+    let answer = await this.#settle(bookingId, cancelMove, freeSlot, nowMs);
     for (let looks = 0; looks < LOOKS && answer.kind === 'refused'; looks += 1) {
-      if (answer.found === undefined || readStatus(BOOKINGS_SHAPE, answer.found) !== 'CONFIRMED') break;
-      const seenConfirmedAtMs = asStored(answer.found, OWN_ATTRIBUTES.confirmedAtMs);
-      answer = await this.#write(bookingId, cancelConfirmedMove(nowMs, seenConfirmedAtMs));
+      const { found } = answer;
+      if (found === undefined || readStatus(BOOKINGS_SHAPE, found) !== 'CONFIRMED') break;
+      const seenConfirmedAtMs = asStored(found, OWN_ATTRIBUTES.confirmedAtMs);
+      const seenSlots = asStored(found, OWN_ATTRIBUTES.slotIds);
+      const moveAt = (atMs: number) => cancelConfirmedMove(atMs, seenConfirmedAtMs, seenSlots);
+      answer = await this.#moveWithItsSlots(bookingId, found, moveAt, freeSlot, nowMs);
     }
+    if (answer.kind === 'slots-taken') throw new Error('a cancellation leaves slots alone that are not its own');
     return this.#outcomeOf(bookingId, answer, 'CANCELLED', nowMs, () => this.cancel(bookingId, nowMs));
+  }
+
+  /**
+   * Makes a move that takes nothing but the booking's id. Most bookings have no slots: the write that says so comes first, and
+   * is all that they cost. It finds the slots of those that have some.
+   */
+  async #settle(
+    bookingId: string,
+    move: (nowMs: number, seenSlots: SeenSlots) => Move,
+    slotWrite: SlotWrite,
+    nowMs: number,
+  ): Promise<SettleAnswer> {
+    let answer: SettleAnswer = await this.#write(bookingId, move(nowMs, undefined));
+    let seen: string | undefined;
+    for (let looks = 0; looks < LOOKS && answer.kind === 'refused'; looks += 1) {
+      const { found } = answer;
+      const seenSlots = found && asStored(found, OWN_ATTRIBUTES.slotIds);
+      // Refused for another reason than its slots.
+      if (found === undefined || seenSlots === undefined || JSON.stringify(seenSlots) === seen) break;
+      const booking = bookingOf(found);
+      if (booking === undefined || effectiveStatus(booking, nowMs) !== 'PENDING') break;
+      seen = JSON.stringify(seenSlots);
+      answer = await this.#moveWithItsSlots(bookingId, found, (atMs) => move(atMs, seenSlots), slotWrite, nowMs);
+    }
+    return answer;
+  }
+
+  /** @param found the booking; the move is on condition of the slots that it has there */
+  async #moveWithItsSlots(
+    bookingId: string,
+    found: Item,
+    moveAt: (nowMs: number) => Move,
+    slotWrite: SlotWrite,
+    nowMs: number,
+  ): Promise<SettleAnswer> {
+    const slotIds = readSlotIds(found);
+    if (slotIds === undefined) return this.#write(bookingId, moveAt(nowMs));
+    const skipsLost = slotWrite === freeSlot;
+    const answer = await this.#slotted.move(found, slotIds, moveAt, slotWrite, nowMs, { skipsLost });
+    return answer.kind === 'slots-taken' ? { ...answer, item: found } : answer;
   }
 
   /** The same without any further condition. */
@@ -110,22 +230,31 @@ export class BookingStore implements CustomerBookings {
     const { isAsSeen, firstTriedAtMs = nowMs } = onlyIf;
     const expiresAtMs = deadlineOf(holdMs, nowMs);
     const shard = shardOf(bookingId, this.#shardCount);
-    let answer: WriteAnswer = { kind: 'refused', found: await this.#table.get(keyOf(bookingId)) };
-    let seen: string | undefined;
+    const hold: SlotWrite = (table, slotId, owner) => holdSlot(table, slotId, owner, expiresAtMs);
+    let answer: SettleAnswer = { kind: 'refused', found: await this.#table.get(keyOf(bookingId)) };
+    let lastSeen: string | undefined;
     for (let looks = 0; looks < LOOKS && answer.kind === 'refused'; looks += 1) {
-      const booking = bookingOf(answer.found);
-      if (answer.found === undefined || booking === undefined) break;
+      const { found } = answer;
+      const booking = bookingOf(found);
+      if (found === undefined || booking === undefined) break;
       if (effectiveStatus(booking, nowMs) !== 'PENDING') break;
+      if (hasLostSlots(booking)) return lostSlots(booking);
       // What an earlier try of this extension did, or a newer extension after it, stays as it is.
       if (firstTriedAtMs < nowMs && (booking.holdStartedAtMs ?? 0) >= firstTriedAtMs)
         return { kind: 'unchanged', booking };
       if (isAsSeen?.(booking) === false) return { kind: 'changed', booking };
       if (booking.expiresAtMs === expiresAtMs) return { kind: 'unchanged', booking };
+      const latestMs = (booking.createdAtMs ?? booking.holdStartedAtMs ?? nowMs) + this.#maxHoldMs;
+      if (expiresAtMs > latestMs) return { kind: 'too-long', booking, latestMs };
       // Refused as it was seen: then its deadline is none, and not moved by somebody else.
-      const hold = seenHold(BOOKINGS_SHAPE, answer.found);
-      if (JSON.stringify(hold) === seen) break;
-      seen = JSON.stringify(hold);
-      answer = await this.#write(bookingId, extendMove(expiresAtMs, shard, hold, nowMs));
+      const seen = seenHold(BOOKINGS_SHAPE, found);
+      if (JSON.stringify(seen) === lastSeen) break;
+      lastSeen = JSON.stringify(seen);
+      const moveAt = (atMs: number) => extendMove(expiresAtMs, shard, seen, atMs);
+      answer = await this.#moveWithItsSlots(bookingId, found, moveAt, hold, nowMs);
+    }
+    if (answer.kind === 'slots-taken') {
+      return { kind: 'slots-taken', booking: bookingOf(answer.item) as Booking, slots: answer.slots };
     }
     return this.#outcomeOf(bookingId, answer, undefined, nowMs, () =>
       this.extendOnlyIf(bookingId, holdMs, nowMs, onlyIf),
@@ -155,10 +284,59 @@ export class BookingStore implements CustomerBookings {
     return { kind: 'refused', found: effectiveStatus(booking, nowMs), booking, judgedAtMs: nowMs };
   }
 
+  get #slotted(): SlottedBookings {
+    if (this.#slots) return this.#slots;
+    throw new NoSlotsTableError('this deployment has no slots table: bring it to the present version, then try again');
+  }
+
   #write(bookingId: string, move: Move): Promise<WriteAnswer> {
     return this.#table.write(keyOf(bookingId), writeOfMove(this.#shape, move));
   }
 }
+
+/** Thrown for a booking with slots where the deployment is of a version that had none. */
+export class NoSlotsTableError extends Error {
+  override readonly name = 'NoSlotsTableError';
+}
+
+/** The answer to a move of a booking with or without slots, with the booking as it was seen. */
+type SettleAnswer =
+  | WriteAnswer
+  | { readonly kind: 'slots-taken'; readonly slots: readonly TakenSlot[]; readonly item: Item };
+
+/** Whether somebody has been told that it can never be confirmed. */
+const hasLostSlots = ({ status, slotsLostAtMs }: Booking): boolean =>
+  slotsLostAtMs !== undefined && (status === 'PENDING' || status === 'EXPIRED');
+
+const lostSlots = (booking: Booking): MoveOutcome => ({
+  kind: 'slots-taken',
+  booking,
+  slots: (booking.lostSlotIds ?? []).map((slotId) => ({ slotId })),
+});
+
+const newItem = (
+  { bookingId, requestHash, customerId, details, slotIds = [] }: NewBooking,
+  expiresAtMs: number,
+  shard: number,
+  nowMs: number,
+): Item => {
+  const { status, deadline, attributes } = BOOKINGS_SHAPE;
+  return {
+    ...keyOf(bookingId),
+    [status.attribute]: { S: 'PENDING' },
+    [deadline.attribute]: { N: String(expiresAtMs) },
+    [attributes.holdStartedAtMs]: { N: String(nowMs) },
+    [attributes.pendingShard]: { N: String(shard) },
+    [OWN_ATTRIBUTES.createdAtMs]: { N: String(nowMs) },
+    ...(requestHash && { [OWN_ATTRIBUTES.requestHash]: { S: requestHash } }),
+    ...(customerId !== undefined && {
+      [OWN_ATTRIBUTES.listedFor]: { S: customerId },
+      [OWN_ATTRIBUTES.listedAtMs]: { N: String(nowMs) },
+    }),
+    ...(slotIds.length > 0 && { [OWN_ATTRIBUTES.slotIds]: { L: slotIds.map((S) => ({ S })) } }),
+    ...(details && { [OWN_ATTRIBUTES.details]: jsonAttribute(details as Json) }),
+  };
+};
 
 const KEY_ATTRIBUTE = BOOKINGS_SHAPE.key.partition.name;
 const keyOf = (bookingId: string): Item => ({ [KEY_ATTRIBUTE]: { S: bookingId } });

@@ -7,7 +7,7 @@ import type { bookingResponse } from './schemas.ts';
 export type BookingJson = InferOutput<typeof bookingResponse>;
 
 export const bookingJson = (booking: Booking, nowMs: number): BookingJson => {
-  const { bookingId, expiresAtMs, expiredBy, customerId, details } = booking;
+  const { bookingId, expiresAtMs, expiredBy, slotIds, customerId, details } = booking;
   const status = effectiveStatus(booking, nowMs);
   return {
     bookingId,
@@ -19,6 +19,9 @@ export const bookingJson = (booking: Booking, nowMs: number): BookingJson => {
     ...when('cancelledAt', booking.cancelledAtMs),
     ...when('expiredAt', booking.expiredAtMs),
     ...(expiredBy && { expiredBy }),
+    ...(slotIds && { slotIds: [...slotIds] }),
+    ...when('revivedAt', booking.revivedAtMs),
+    ...when('slotsLostAt', booking.slotsLostAtMs),
     ...(customerId !== undefined && { customerId }),
     ...(details && { details: { ...details } }),
   };

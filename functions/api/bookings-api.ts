@@ -19,6 +19,7 @@ import type {
   IdempotencyRecords,
   NewestFirst,
   PendingList,
+  SlotLookup,
 } from './ports.ts';
 import { invalidRequest, Problem, problemOf } from './problem.ts';
 import {
@@ -29,6 +30,7 @@ import {
   idOf,
   parse,
   type RequestBindings,
+  readConfirmation,
   readJson,
 } from './request.ts';
 import { bookingIdFor, requestHash } from './request-hash.ts';
@@ -42,12 +44,14 @@ import {
   type ListQuery,
   listQuery,
 } from './schemas.ts';
+import { getSlot, lookUpSlots, slotsTaken } from './slots.ts';
 
 /** Time that a sweep by webhook leaves for its answer, ms. */
 const TIME_TO_ANSWER_MS = 5_000;
 
 export interface BookingsApiPorts {
   readonly store: CustomerBookings;
+  readonly slots: SlotLookup;
   readonly index: PendingList;
   readonly newestFirst: NewestFirst;
   readonly deletion: BookingDeletion;
@@ -77,10 +81,12 @@ export const createBookingsApi = (ports: BookingsApiPorts): Hono<{ Bindings: Req
       // As of the clock that decided whether it was to be expired: a later one would say more than was made sure.
       return bookingAnswer(context, booking, nowMs);
     },
-    confirmBooking: (context) => settle(context, ports, 'confirmBooking', store.confirm.bind(store)),
-    cancelBooking: (context) => settle(context, ports, 'cancelBooking', store.cancel.bind(store)),
+    confirmBooking: (context) => confirmBooking(context, ports),
+    cancelBooking: (context) => cancelBooking(context, ports),
     extendBooking: (context) => extendBooking(context, ports),
     deleteBooking: (context) => deleteBooking(context, ports),
+    lookUpSlots: (context) => lookUpSlots(context, ports),
+    getSlot: (context) => getSlot(context, ports),
     expireBookings: (context) => expireBookings(context, ports),
     health: (context) => context.json({ status: 'ok', time: iso(clock()) }),
     openApi: (context) => {
@@ -148,9 +154,11 @@ const createBooking = async (context: ApiContext, ports: BookingsApiPorts): Prom
         requestHash: requested,
         ...(request.customerId !== undefined && { customerId: request.customerId }),
         ...(request.details && { details: request.details }),
+        ...(request.slotIds && { slotIds: request.slotIds }),
       },
       nowMs,
     );
+    if (outcome.kind === 'slots-taken') throw slotsTaken(outcome.slots);
     if (outcome.kind === 'created') return bookingAnswer(context, outcome.booking, nowMs, 201, headers);
     if (outcome.booking?.requestHash === requested) return bookingAnswer(context, outcome.booking, nowMs, 200, headers);
     // Its id was made of the key, before this table of keys was there or a day and more ago.
@@ -159,20 +167,24 @@ const createBooking = async (context: ApiContext, ports: BookingsApiPorts): Prom
   });
 };
 
-/** To confirm or to cancel: moves that take nothing but the booking's id. */
-const settle = async (
-  context: ApiContext,
-  ports: BookingsApiPorts,
-  route: 'confirmBooking' | 'cancelBooking',
-  move: BookingsApiPorts['store']['confirm'],
-): Promise<Response> => {
+const confirmBooking = async (context: ApiContext, ports: BookingsApiPorts): Promise<Response> => {
+  expectNoIfMatch(context);
+  const bookingId = idOf(context);
+  const request = await readConfirmation(context);
+  return answerOnce(context, ports, ['confirmBooking', { bookingId, ...request }], async () => {
+    // Not the time at which the key was looked up: the deadline may have passed since.
+    const nowMs = ports.clock();
+    return answerMove(context, await ports.store.confirm(bookingId, nowMs, request), nowMs);
+  });
+};
+
+const cancelBooking = async (context: ApiContext, ports: BookingsApiPorts): Promise<Response> => {
   expectNoIfMatch(context);
   const bookingId = idOf(context);
   await expectNoBody(context);
-  return answerOnce(context, ports, [route, { bookingId }], async () => {
-    // Not the time at which the key was looked up: the deadline may have passed since.
+  return answerOnce(context, ports, ['cancelBooking', { bookingId }], async () => {
     const nowMs = ports.clock();
-    return answerMove(context, await move(bookingId, nowMs), nowMs);
+    return answerMove(context, await ports.store.cancel(bookingId, nowMs), nowMs);
   });
 };
 
@@ -307,6 +319,12 @@ const answerMove = (context: ApiContext, outcome: ExtendOutcome, nowMs: number):
       );
     case 'missing':
       throw noSuchBooking();
+    case 'slots-taken':
+      throw slotsTaken(outcome.slots);
+    case 'too-long':
+      throw new Problem('holdTooLong', 'no extension holds a booking for longer from its creation on', {
+        latestExpiresAt: iso(outcome.latestMs),
+      });
     case 'refused': {
       const { expiresAtMs } = outcome.booking;
       throw new Problem('moveRefused', `the booking is ${outcome.found}`, {

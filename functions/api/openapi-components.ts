@@ -1,14 +1,17 @@
 /** The parts of the OpenAPI document that its operations share. The schemas are those that validate the requests. */
 import { type JsonSchema, toJsonSchemaDefs } from '@valibot/to-json-schema';
+import { MAX_SLOT_ID_BYTES } from '../core/slots.ts';
 import {
   bookingExistsProblem,
   bookingPage,
   bookingResponse,
+  confirmRequest,
   createRequest,
   extendRequest,
   fieldError,
   gatewayResponse,
   healthResponse,
+  holdTooLongProblem,
   IDEMPOTENCY_KEY_PATTERN,
   invalidRequestProblem,
   MAX_BODY_BYTES,
@@ -16,6 +19,10 @@ import {
   moveRefusedProblem,
   problemResponse,
   requestInFlightProblem,
+  slotLookupRequest,
+  slotLookupResponse,
+  slotResponse,
+  slotsTakenProblem,
   sweepFailedProblem,
   sweepResponse,
   TIME_PATTERN,
@@ -30,7 +37,11 @@ const headerRef = (name: string) => ({ $ref: `#/components/headers/${name}` });
 const schemas = (): Record<string, object> => {
   const definitions = {
     CreateBooking: createRequest,
+    ConfirmBooking: confirmRequest,
     ExtendBooking: extendRequest,
+    LookUpSlots: slotLookupRequest,
+    Slot: slotResponse,
+    Slots: slotLookupResponse,
     Booking: bookingResponse,
     BookingPage: bookingPage,
     Sweep: sweepResponse,
@@ -40,6 +51,8 @@ const schemas = (): Record<string, object> => {
     InvalidRequest: invalidRequestProblem,
     MoveRefused: moveRefusedProblem,
     BookingExists: bookingExistsProblem,
+    SlotsTaken: slotsTakenProblem,
+    HoldTooLong: holdTooLongProblem,
     RequestInFlight: requestInFlightProblem,
     SweepFailed: sweepFailedProblem,
     GatewayMessage: gatewayResponse,
@@ -126,8 +139,16 @@ const responses = {
     Allow: headerRef('Allow'),
   }),
   MoveRefused: problem(
-    'The booking does not allow it: `found` is its effective status. Or a request with the same key is being worked on.',
-    { anyOf: [schemaRef('MoveRefused'), schemaRef('RequestInFlight')] },
+    'The booking does not allow it: `found` is its effective status. Or slots of it are another booking’s. Or an extension would ' +
+      'hold it for longer than the deployment allows. Or a request with the same key is being worked on.',
+    {
+      anyOf: [
+        schemaRef('MoveRefused'),
+        schemaRef('SlotsTaken'),
+        schemaRef('HoldTooLong'),
+        schemaRef('RequestInFlight'),
+      ],
+    },
     { 'Retry-After': headerRef('RetryAfter') },
   ),
   BookingChanged: problem(
@@ -163,6 +184,13 @@ const parameters = {
     required: true,
     description: 'The id of the booking. Other programs write bookings too, so it may hold any characters.',
     schema: { type: 'string', minLength: 1, maxLength: MAX_ID_LENGTH_IN_PATH },
+  },
+  SlotId: {
+    name: 'slotId',
+    in: 'path',
+    required: true,
+    description: 'The id of the slot, with each character that a path does not take escaped: `/` as `%2F`.',
+    schema: { type: 'string', minLength: 1, maxLength: MAX_SLOT_ID_BYTES },
   },
   IdempotencyKey: {
     name: 'Idempotency-Key',

@@ -88,10 +88,13 @@ const OPERATIONS: Readonly<Record<RouteName, object>> = {
       200: booking('The same booking was created before: as it is now.'),
       409: {
         description:
-          'Another request created a booking with this id. Or a request with the same key is being worked on.',
+          'Another request created a booking with this id. Or a slot is another booking’s: nothing was created, and `slots` says ' +
+          'which. Or a request with the same key is being worked on.',
         headers: { 'Retry-After': { $ref: '#/components/headers/RetryAfter' } },
         content: {
-          'application/problem+json': { schema: { anyOf: [schemaRef('BookingExists'), schemaRef('RequestInFlight')] } },
+          'application/problem+json': {
+            schema: { anyOf: [schemaRef('BookingExists'), schemaRef('SlotsTaken'), schemaRef('RequestInFlight')] },
+          },
         },
       },
       422: responseRef('Unprocessable'),
@@ -152,7 +155,10 @@ const OPERATIONS: Readonly<Record<RouteName, object>> = {
   },
   confirmBooking: moveOf(
     'Confirm a booking that was paid before its deadline',
-    'For your back end, after the payment: a customer who could confirm would not have to pay. Confirmed again, it is answered as it is.',
+    'For your back end, after the payment: a customer who could confirm would not have to pay. Confirmed again, it is answered as ' +
+      'it is. With `ifLapsed` a booking with slots is confirmed after its deadline too, if each slot is free or still its own. ' +
+      'Once a slot is found to be another booking’s, the answer is 409 for good: give the money back.',
+    { requestBody: { required: false, content: json('ConfirmBooking') } },
   ),
   cancelBooking: moveOf(
     'Cancel a booking',
@@ -180,6 +186,20 @@ const OPERATIONS: Readonly<Record<RouteName, object>> = {
       ...OF_BOOKINGS,
       ...WITH_BODY,
     },
+  },
+  lookUpSlots: {
+    tags: ['Slots'],
+    summary: 'Look slots up',
+    description: 'Up to 100 at once, by consistent reads. It changes nothing.',
+    requestBody: { required: true, content: json('LookUpSlots') },
+    responses: { 200: { description: 'The slots.', content: json('Slots') }, ...OF_BOOKINGS, ...WITH_BODY },
+  },
+  getSlot: {
+    tags: ['Slots'],
+    summary: 'Look one slot up',
+    description: 'FREE also where nobody ever claimed it: the service knows no others than those that bookings name.',
+    parameters: [parameterRef('SlotId')],
+    responses: { 200: { description: 'The slot.', content: json('Slot') }, ...OF_BOOKINGS },
   },
   expireBookings: {
     tags: ['Service'],
@@ -293,6 +313,7 @@ export const openApiDocument = ({ serverUrl, authorization }: Deployment) => {
     servers: [{ url: serverUrl, description: 'This deployment.' }],
     tags: [
       { name: 'Bookings', description: 'To create, read, list, settle, extend and delete bookings.' },
+      { name: 'Slots', description: 'What can be booked once at a time.' },
       { name: 'Service', description: 'The service itself.' },
     ],
     security,

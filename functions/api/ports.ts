@@ -1,5 +1,6 @@
 /** Ports of the HTTP API: what it asks of the bookings table, as interfaces that the adapters satisfy. */
-import type { Booking, MoveOutcome } from '../core/booking-status.ts';
+import type { Booking, MoveOutcome, TakenSlot } from '../core/booking-status.ts';
+import type { Slot } from '../core/slots.ts';
 
 /** What creating a booking takes. */
 export interface NewBooking {
@@ -11,14 +12,28 @@ export interface NewBooking {
   readonly customerId?: string;
   /** The caller's own data, as JSON. */
   readonly details?: Record<string, unknown>;
+  /** Slots that it claims, all or none: at most `MAX_SLOTS`, each once. */
+  readonly slotIds?: readonly string[];
 }
 
 /**
  * exists: there is an item with this id already; it is left as it is. Without a booking it is an item of another kind.
+ * slots-taken: nothing was created, because these slots are another booking's.
  */
 export type CreateOutcome =
   | { readonly kind: 'created'; readonly booking: Booking }
-  | { readonly kind: 'exists'; readonly booking: Booking | undefined };
+  | { readonly kind: 'exists'; readonly booking: Booking | undefined }
+  | { readonly kind: 'slots-taken'; readonly slots: readonly TakenSlot[] };
+
+/** How a payment is taken. */
+export interface ConfirmOptions {
+  /**
+   * What becomes of a booking whose hold has lapsed, if it has slots. `revive`: it is confirmed if each of them is free or still
+   * its own, and refused for good otherwise.
+   * @default - it is refused
+   */
+  readonly ifLapsed?: 'revive' | undefined;
+}
 
 /** Bookings as customers use them, one by one. Every move is decided by the condition of its write. */
 export interface CustomerBookings {
@@ -35,7 +50,7 @@ export interface CustomerBookings {
    * @throws Error of the engine, also if the expiry could not be made: then nothing may be said
    */
   read(bookingId: string, nowMs: number): Promise<Booking | undefined>;
-  confirm(bookingId: string, nowMs: number): Promise<MoveOutcome>;
+  confirm(bookingId: string, nowMs: number, options?: ConfirmOptions): Promise<MoveOutcome>;
   cancel(bookingId: string, nowMs: number): Promise<MoveOutcome>;
   /**
    * Gives a PENDING booking a new hold that starts now. One that has this very deadline already is left as it is.
@@ -43,6 +58,12 @@ export interface CustomerBookings {
    * @throws InvalidHoldError if the hold is too short or too long
    */
   extendOnlyIf(bookingId: string, holdMs: number, nowMs: number, onlyIf: ExtendOnlyIf): Promise<ExtendOutcome>;
+}
+
+/** The slots, for looking on. */
+export interface SlotLookup {
+  /** Slots as they are stored, read consistently, in the order in which they were asked for: at most `MAX_LOOKUP`. */
+  lookUp(slotIds: readonly string[]): Promise<Slot[]>;
 }
 
 /** refused: it is held. missing: there is no such booking. */

@@ -1,5 +1,6 @@
 /** Errors of the HTTP API, as RFC 9457 problem details. A problem's `type` is stable; clients may switch on it. */
-import { isPermanent } from '../adapters/permanent-error.ts';
+import { ContentionError } from '../adapters/contention.ts';
+import { isPermanent, ServiceEntryError } from '../adapters/permanent-error.ts';
 
 /** One field that was refused: where it is, what is allowed, what came. */
 export interface FieldError {
@@ -16,6 +17,8 @@ export const PROBLEM_TYPES = {
   methodNotAllowed: 'urn:booking-expiry:problem:method-not-allowed',
   moveRefused: 'urn:booking-expiry:problem:move-refused',
   bookingExists: 'urn:booking-expiry:problem:booking-exists',
+  slotsTaken: 'urn:booking-expiry:problem:slots-taken',
+  holdTooLong: 'urn:booking-expiry:problem:hold-too-long',
   changed: 'urn:booking-expiry:problem:booking-changed',
   requestInFlight: 'urn:booking-expiry:problem:request-in-flight',
   keyReused: 'urn:booking-expiry:problem:idempotency-key-reused',
@@ -66,6 +69,8 @@ const KINDS: Record<keyof typeof PROBLEM_TYPES, [status: number, title: string]>
   methodNotAllowed: [405, 'The method is not allowed here'],
   moveRefused: [409, 'The booking does not allow this any more'],
   bookingExists: [409, 'There is another booking with this id'],
+  slotsTaken: [409, 'Slots are another booking’s'],
+  holdTooLong: [409, 'The booking may not be held for so long'],
   changed: [412, 'The booking has changed'],
   requestInFlight: [409, 'The same request is being worked on'],
   keyReused: [422, 'The idempotency key was used for another request'],
@@ -85,10 +90,10 @@ export const invalidRequest = (errors: readonly FieldError[]): Problem =>
 export const problemOf = (error: Error): Problem => {
   if (error instanceof Problem) return error;
   // DynamoDB's own words about the item.
-  if ('$metadata' in error && isPermanent(error)) {
+  if (('$metadata' in error || error instanceof ServiceEntryError) && isPermanent(error)) {
     return new Problem('unprocessable', `the table refuses it: ${error.message}`);
   }
-  return BUSY_ERRORS.has(error.name)
+  return BUSY_ERRORS.has(error.name) || error instanceof ContentionError
     ? new Problem('unavailable', 'the table is busy or cannot be reached', {}, { 'retry-after': '1' })
     : new Problem('internal', 'the error is in the logs');
 };

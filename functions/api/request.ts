@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import { MAX_HOLD_MS, MIN_HOLD_MS } from '../core/hold-time.ts';
 import { iso } from '../runtime/clock.ts';
 import { invalidRequest, Problem } from './problem.ts';
-import { bookingIdInPath, MAX_BODY_BYTES, requestedDeadlineMs } from './schemas.ts';
+import { bookingIdInPath, confirmRequest, MAX_BODY_BYTES, requestedDeadlineMs, slotIdInPath } from './schemas.ts';
 
 /** What is known of a request beside the request itself. */
 export interface RequestBindings {
@@ -18,6 +18,9 @@ export type ApiContext = Context<{ Bindings: RequestBindings }>;
 /** @throws Problem if the path has no usable id */
 export const idOf = (context: ApiContext): string =>
   parse(bookingIdInPath, context.req.param('bookingId'), 'bookingId');
+
+/** @throws Problem if the path has no usable slot */
+export const slotIdOf = (context: ApiContext): string => parse(slotIdInPath, context.req.param('slotId'), 'slotId');
 
 /**
  * The length of the hold that is asked for, or the Problem with it: a deadline that is not 1 second to 366 days away.
@@ -74,6 +77,10 @@ export const expectNoBody = async (context: ApiContext): Promise<void> => {
   if ((await readText(context)).trim() === '') return;
   parse(v.strictObject({}, 'must be empty, or an empty JSON object'), await readJson(context));
 };
+
+/** How a payment is to be taken. An empty body asks for nothing special. */
+export const readConfirmation = async (context: ApiContext): Promise<v.InferOutput<typeof confirmRequest>> =>
+  (await readText(context)).trim() === '' ? {} : parse(confirmRequest, await readJson(context));
 
 const readText = async (context: ApiContext): Promise<string> => {
   const text = await context.req.text();

@@ -12,6 +12,8 @@ export interface Route {
 
 /** Below this path every request needs a caller's identity, whether it is a route or not. */
 export const BOOKINGS_PATH = '/api/v1/bookings';
+/** The same holds of this one. */
+export const SLOTS_PATH = '/api/v1/slots';
 
 export const ROUTES = {
   createBooking: { method: 'POST', path: BOOKINGS_PATH },
@@ -21,6 +23,8 @@ export const ROUTES = {
   cancelBooking: { method: 'POST', path: `${BOOKINGS_PATH}/{bookingId}/cancel` },
   extendBooking: { method: 'POST', path: `${BOOKINGS_PATH}/{bookingId}/extend` },
   deleteBooking: { method: 'DELETE', path: `${BOOKINGS_PATH}/{bookingId}` },
+  lookUpSlots: { method: 'POST', path: `${SLOTS_PATH}/lookup` },
+  getSlot: { method: 'GET', path: `${SLOTS_PATH}/{slotId}` },
   expireBookings: {
     method: 'POST',
     path: '/api/v1/cron/expire-bookings',

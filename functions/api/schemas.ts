@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import { BOOKING_STATUSES, EXPIRED_BY } from '../core/booking-status.ts';
 import { MAX_HOLD_MS, MIN_HOLD_MS, SECOND_MS } from '../core/hold-time.ts';
+import { EFFECTIVE_SLOT_STATES, MAX_LOOKUP, MAX_SLOT_ID_BYTES, MAX_SLOTS } from '../core/slots.ts';
 import { PROBLEM_TYPES } from './problem.ts';
 
 /** Largest body, in bytes: details and what is around them. */
@@ -98,11 +99,60 @@ const customerIdText = v.pipe(
   v.description('Whose booking it is, in your own words: bookings can be listed by it.'),
 );
 
+const SLOT_ID_RULE = `must be 1 to ${MAX_SLOT_ID_BYTES} bytes of well-formed Unicode`;
+const slotId = v.pipe(
+  v.string(SLOT_ID_RULE),
+  v.minLength(1, SLOT_ID_RULE),
+  // Characters, so that JSON Schema can say it; each is a byte or more.
+  v.maxLength(MAX_SLOT_ID_BYTES, SLOT_ID_RULE),
+  v.check((id) => id.isWellFormed() && Buffer.byteLength(id) <= MAX_SLOT_ID_BYTES, SLOT_ID_RULE),
+);
+/** Slots that are each named once. */
+const distinctSlots = (most: number) => {
+  const rule = `must be a list of 1 to ${most} slots, each of them once`;
+  return v.pipe(
+    v.array(slotId, rule),
+    v.minLength(1, rule),
+    v.maxLength(most, rule),
+    v.check((ids) => new Set(ids).size === ids.length, rule),
+  );
+};
+const slotIds = v.pipe(
+  distinctSlots(MAX_SLOTS),
+  v.description('Slots that the booking claims, all or none: nobody else can have them while it is held or confirmed.'),
+);
+export const slotIdInPath = slotId;
+export const slotLookupRequest = v.strictObject(
+  { slotIds: v.pipe(distinctSlots(MAX_LOOKUP), v.description('Slots that are asked for.')) },
+  'must be a JSON object',
+);
+
+export const confirmRequest = v.strictObject(
+  {
+    ifLapsed: v.optional(
+      v.pipe(
+        v.picklist(['revive'], 'must be revive'),
+        v.description(
+          'What becomes of a booking with slots whose hold has lapsed: it is confirmed if each slot is free or still its own. ' +
+            'Without it, it is refused.',
+        ),
+      ),
+    ),
+  },
+  'must be empty, or a JSON object',
+);
+
 const EITHER_RULE = 'must have either holdSeconds or expiresAt';
 const hold = { holdSeconds: v.optional(holdSeconds), expiresAt: v.optional(time) };
 export const createRequest = v.pipe(
   v.strictObject(
-    { ...hold, bookingId: v.optional(bookingId), customerId: v.optional(customerIdText), details: v.optional(details) },
+    {
+      ...hold,
+      bookingId: v.optional(bookingId),
+      customerId: v.optional(customerIdText),
+      slotIds: v.optional(slotIds),
+      details: v.optional(details),
+    },
     'must be a JSON object',
   ),
   v.check(({ holdSeconds, expiresAt }) => (holdSeconds === undefined) !== (expiresAt === undefined), EITHER_RULE),
@@ -185,6 +235,14 @@ export const bookingResponse = v.object({
   cancelledAt: optionalTimestamp,
   expiredAt: optionalTimestamp,
   expiredBy: v.optional(v.picklist(EXPIRED_BY)),
+  slotIds: v.optional(v.pipe(v.array(v.string()), v.description('Slots that it claims.'))),
+  revivedAt: v.optional(v.pipe(timestamp, v.description('When it was confirmed although its hold had lapsed.'))),
+  slotsLostAt: v.optional(
+    v.pipe(
+      timestamp,
+      v.description('When its confirmation was refused for good, because a slot of it is another booking’s.'),
+    ),
+  ),
   customerId: v.optional(v.string()),
   details: v.optional(v.record(v.string(), v.unknown())),
 });
@@ -219,12 +277,39 @@ export const fieldError = v.object({
   received: v.optional(v.pipe(v.unknown(), v.description('What came, cut if it is long.'))),
 });
 
-const { invalidRequest, moveRefused, bookingExists, requestInFlight, sweepFailed } = PROBLEM_TYPES;
+/** A slot as the API gives it. */
+export const slotResponse = v.object({
+  slotId: v.string(),
+  state: v.pipe(
+    v.picklist(EFFECTIVE_SLOT_STATES),
+    v.description('FREE from the millisecond on at which its hold lapses. TAKEN: its booking is confirmed.'),
+  ),
+  heldUntil: v.optional(timestamp),
+  bookingId: v.optional(v.pipe(v.string(), v.description('Whose it is; absent for one that is FREE.'))),
+});
+export const slotLookupResponse = v.object({
+  asOf: v.pipe(timestamp, v.description('By which time it was judged whether holds had lapsed.')),
+  slots: v.pipe(v.array(slotResponse), v.description('In the order in which they were asked for.')),
+});
+
+const { invalidRequest, moveRefused, bookingExists, requestInFlight, sweepFailed, slotsTaken, holdTooLong } =
+  PROBLEM_TYPES;
 export const invalidRequestProblem = problemOf(invalidRequest, 400, { errors: v.array(fieldError) });
 export const moveRefusedProblem = problemOf(moveRefused, 409, {
   found: v.pipe(v.string(), v.description('The effective status.')),
   expiresAt: v.nullable(timestamp),
   judgedAt: v.pipe(timestamp, v.description('By which time it was judged whether the hold had lapsed.')),
+});
+export const slotsTakenProblem = problemOf(slotsTaken, 409, {
+  slots: v.pipe(
+    v.array(v.object({ slotId: v.string(), heldUntil: v.optional(timestamp) })),
+    v.description(
+      'The slots that are another booking’s. Without `heldUntil` they are sold, or were when it was found.',
+    ),
+  ),
+});
+export const holdTooLongProblem = problemOf(holdTooLong, 409, {
+  latestExpiresAt: v.pipe(timestamp, v.description('The latest deadline that this booking may get.')),
 });
 export const bookingExistsProblem = problemOf(bookingExists, 409, { bookingId: v.string() });
 export const requestInFlightProblem = problemOf(requestInFlight, 409, {});

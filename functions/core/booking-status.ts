@@ -31,6 +31,13 @@ export interface Booking {
   readonly cancelledAtMs?: number;
   readonly expiredAtMs?: number;
   readonly expiredBy?: ExpiredBy;
+  /** Slots that it claims, each once; absent if it claims none. */
+  readonly slotIds?: readonly string[];
+  /** When it was confirmed although its hold had lapsed, epoch ms. */
+  readonly revivedAtMs?: number;
+  /** When somebody was told that it can be confirmed no more, because slots of it are another booking's, epoch ms. */
+  readonly slotsLostAtMs?: number;
+  readonly lostSlotIds?: readonly string[];
   /** What the creating request asked for, so that its repetition is distinguished from another request with the same id. */
   readonly requestHash?: string;
   /** Whose booking it is, in the words of whoever created it. */
@@ -49,12 +56,23 @@ export const effectiveStatus = (
  * Outcome of a customer's move.
  * moved: it was made now. unchanged: it had been made before, so that a repeated request is answered with the same.
  * refused: the booking's effective status does not allow it. missing: there is no such booking.
+ * slots-taken: slots of it are another booking's. An extension may be tried again; a confirmation is refused for good.
+ * too-long: an extension would hold it for longer than the deployment allows.
  */
 export type MoveOutcome =
   | { readonly kind: 'moved'; readonly booking: Booking }
   | { readonly kind: 'unchanged'; readonly booking: Booking }
   | { readonly kind: 'refused'; readonly found: string; readonly booking: Booking; readonly judgedAtMs: number }
+  | { readonly kind: 'slots-taken'; readonly booking: Booking; readonly slots: readonly TakenSlot[] }
+  | { readonly kind: 'too-long'; readonly booking: Booking; readonly latestMs: number }
   | { readonly kind: 'missing' };
+
+/** A slot that is another booking's. */
+export interface TakenSlot {
+  readonly slotId: string;
+  /** When its hold lapses, epoch ms; absent for one that is TAKEN, or whose item does not say. */
+  readonly heldUntilMs?: number;
+}
 
 /**
  * Outcome of expiring one booking. Only `failed` is worth another try, unless it is permanent; in every other case there

@@ -4,7 +4,7 @@
  *   PENDING ──confirm, before the deadline──▶ CONFIRMED ──cancel──▶ CANCELLED
  *      │ ├────cancel, before the deadline──────────────────────────────▲
  *      │ └────extend, before the deadline──▶ PENDING with a new deadline
- *      └──────expire, from the deadline on──▶ EXPIRED
+ *      └──────expire, from the deadline on──▶ EXPIRED ──revive, if it has slots──▶ CONFIRMED
  *
  * Nothing else is legal, and nothing leads back to PENDING. Each move is one write whose condition holds the whole rule,
  * so that no order of customers, timers, duplicates and sweeps can break it. `nowMs` is the clock of whoever makes the
@@ -38,6 +38,11 @@ export interface Changes {
   readonly cancelledAtMs?: number;
   readonly expiredAtMs?: number;
   readonly expiredBy?: ExpiredBy;
+  readonly revivedAtMs?: number;
+  /** When its confirmation was refused for good: a slot of it is another booking's. */
+  readonly slotsLostAtMs?: number;
+  /** Which slots these were. */
+  readonly lostSlotIds?: readonly string[];
 }
 
 /** One part of a condition; all parts of a condition must hold. */
@@ -51,12 +56,21 @@ export type Requirement =
    */
   | { readonly is: 'lapsed'; readonly nowMs: number; readonly seenDeadline: AsStored | undefined }
   | { readonly is: 'confirmed' }
+  | { readonly is: 'expired' }
   | { readonly is: 'in-index' }
   /** It has exactly what was seen, or nothing if nothing was. */
   | { readonly is: 'as-seen'; readonly what: Seen; readonly seen: AsStored | undefined };
 
 /** What a condition may compare with what was seen. */
-export type Seen = 'status' | 'deadline' | 'holdStartedAtMs' | 'confirmedAtMs' | 'cancelledAtMs' | 'expiredAtMs';
+export type Seen =
+  | 'status'
+  | 'deadline'
+  | 'holdStartedAtMs'
+  | 'confirmedAtMs'
+  | 'cancelledAtMs'
+  | 'expiredAtMs'
+  | 'slotIds'
+  | 'slotsLostAtMs';
 
 /** What the service notes in a booking beside where the index has it. */
 export type ServiceNote = 'holdStartedAtMs' | 'expiredAtMs' | 'expiredBy';
@@ -76,18 +90,59 @@ export const LOOKS = 5;
 
 const PENDING: Requirement = { is: 'pending' };
 
+/** What `slotIds` of a booking is, exactly as stored; undefined if it has none. A move without slots writes the booking alone. */
+export type SeenSlots = AsStored | undefined;
+
+const slotsAsSeen = (seen: SeenSlots): Requirement => ({ is: 'as-seen', what: 'slotIds', seen });
+/** Whoever was told that a slot is another booking's has given the money back: the answer stays. */
+const SLOTS_NOT_LOST: Requirement = { is: 'as-seen', what: 'slotsLostAtMs', seen: undefined };
+
 /** PENDING → CONFIRMED: it was paid. */
-export const confirmMove = (nowMs: number): Move => ({
+export const confirmMove = (nowMs: number, seenSlots: SeenSlots): Move => ({
   set: { status: 'CONFIRMED', confirmedAtMs: nowMs },
   leavesIndex: true,
-  condition: [PENDING, { is: 'running', nowMs }],
+  condition: [PENDING, { is: 'running', nowMs }, slotsAsSeen(seenSlots), ...(seenSlots ? [SLOTS_NOT_LOST] : [])],
 });
 
 /** PENDING → CANCELLED. */
-export const cancelMove = (nowMs: number): Move => ({
+export const cancelMove = (nowMs: number, seenSlots: SeenSlots): Move => ({
   set: { status: 'CANCELLED', cancelledAtMs: nowMs },
   leavesIndex: true,
-  condition: [PENDING, { is: 'running', nowMs }],
+  condition: [PENDING, { is: 'running', nowMs }, slotsAsSeen(seenSlots)],
+});
+
+/**
+ * EXPIRED → CONFIRMED: it was paid after its hold had lapsed, and each of its slots is free or still its own. Only with its
+ * slots in one transaction.
+ *
+ * @param seenExpiredAtMs the booking's `expiredAtMs` as stored: a late duplicate finds no later booking with the same id
+ */
+export const reviveMove = (nowMs: number, seenSlots: SeenSlots, seenExpiredAtMs: AsStored | undefined): Move => ({
+  set: { status: 'CONFIRMED', confirmedAtMs: nowMs, revivedAtMs: nowMs },
+  leavesIndex: true,
+  condition: [
+    { is: 'expired' },
+    { is: 'as-seen', what: 'expiredAtMs', seen: seenExpiredAtMs },
+    slotsAsSeen(seenSlots),
+    SLOTS_NOT_LOST,
+  ],
+});
+
+/**
+ * Notes that a booking can never be confirmed, because a slot of it is another booking's. It is written before anybody is told
+ * so: the slot may be free again a second later, and a repeated request must not be answered differently.
+ *
+ * @param seenStatus PENDING or EXPIRED as stored
+ */
+export const loseSlotsMove = (
+  nowMs: number,
+  lostSlotIds: readonly string[],
+  seenSlots: SeenSlots,
+  seenStatus: AsStored | undefined,
+): Move => ({
+  set: { slotsLostAtMs: nowMs, lostSlotIds },
+  leavesIndex: false,
+  condition: [{ is: 'as-seen', what: 'status', seen: seenStatus }, slotsAsSeen(seenSlots), SLOTS_NOT_LOST],
 });
 
 /**
@@ -96,16 +151,25 @@ export const cancelMove = (nowMs: number): Move => ({
  *
  * @param seenConfirmedAtMs the booking's `confirmedAtMs` as stored; undefined if it has none
  */
-export const cancelConfirmedMove = (nowMs: number, seenConfirmedAtMs: AsStored | undefined): Move => ({
+export const cancelConfirmedMove = (
+  nowMs: number,
+  seenConfirmedAtMs: AsStored | undefined,
+  seenSlots: SeenSlots,
+): Move => ({
   set: { status: 'CANCELLED', cancelledAtMs: nowMs },
   leavesIndex: true,
-  condition: [{ is: 'confirmed' }, { is: 'as-seen', what: 'confirmedAtMs', seen: seenConfirmedAtMs }],
+  condition: [
+    { is: 'confirmed' },
+    { is: 'as-seen', what: 'confirmedAtMs', seen: seenConfirmedAtMs },
+    slotsAsSeen(seenSlots),
+  ],
 });
 
 /** What an extension saw of the hold that it extends, exactly as stored. */
 export interface SeenHold {
   readonly deadline: AsStored | undefined;
   readonly holdStartedAtMs: AsStored | undefined;
+  readonly slots: SeenSlots;
 }
 
 /**
@@ -120,6 +184,8 @@ export const extendMove = (deadlineMs: number, pendingShard: number, seen: SeenH
     { is: 'running', nowMs },
     { is: 'as-seen', what: 'deadline', seen: seen.deadline },
     { is: 'as-seen', what: 'holdStartedAtMs', seen: seen.holdStartedAtMs },
+    slotsAsSeen(seen.slots),
+    ...(seen.slots ? [SLOTS_NOT_LOST] : []),
   ],
 });
 
@@ -187,7 +253,9 @@ export const leaveIndexMove = (seenStatus: AsStored | undefined): Move => ({
  * On what condition a booking that is settled or expired may be deleted: it is exactly as it was seen. So a request that
  * arrives again, late, does not delete another booking that has the same id since.
  */
-export const deletionCondition = (seen: Readonly<Record<Seen, AsStored | undefined>>): Requirement[] =>
+export const deletionCondition = (
+  seen: Readonly<Record<Exclude<Seen, 'slotIds' | 'slotsLostAtMs'>, AsStored | undefined>>,
+): Requirement[] =>
   (Object.entries(seen) as [Seen, AsStored | undefined][]).map(([what, each]) => ({
     is: 'as-seen',
     what,

@@ -19,6 +19,10 @@ const wholeNumber = (name: string): number => {
 export const bookingsTableFromEnvironment = (): string => text(ENV.bookingsTable);
 export const sweepStateTableFromEnvironment = (): string => text(ENV.sweepStateTable);
 export const idempotencyTableFromEnvironment = (): string => text(ENV.idempotencyTable);
+export const slotsTableFromEnvironment = (): string => text(ENV.slotsTable);
+/** The longest time that an extension may hold a booking for, ms; undefined if any. */
+export const maxHoldFromEnvironment = (): number | undefined =>
+  process.env[ENV.maxHoldSeconds] ? wholeNumber(ENV.maxHoldSeconds) * SECOND_MS : undefined;
 export const timerQueueUrlFromEnvironment = (): string => text(ENV.timerQueueUrl);
 export const cronTokenSecretFromEnvironment = (): string => text(ENV.cronTokenSecret);
 export const eventBusFromEnvironment = (): string => text(ENV.eventBus);

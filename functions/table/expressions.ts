@@ -2,6 +2,7 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import type { Clause, ConditionalWrite } from './conditional-write.ts';
 import { attributeOf, type Item } from './item.ts';
+import type { AnyOf } from './transaction.ts';
 
 /** Expressions of one conditional update, in the form that UpdateItem takes. */
 export interface UpdateExpressions {
@@ -17,30 +18,41 @@ export interface UpdateExpressions {
  */
 export const updateExpressions = ({ set, remove, condition }: ConditionalWrite): UpdateExpressions => {
   const names = new Names();
-  const values: Record<string, AttributeValue> = {};
-  const value = (attribute: AttributeValue): string => {
-    const placeholder = `:v${Object.keys(values).length}`;
-    values[placeholder] = attribute;
-    return placeholder;
-  };
+  const values = new Values();
   const assignments = Object.entries(set).map(
-    ([attribute, given]) => `${names.of(attribute)} = ${value(attributeOf(given))}`,
+    ([attribute, given]) => `${names.of(attribute)} = ${values.of(attributeOf(given))}`,
   );
   const update = [
     ...(assignments.length > 0 ? [`SET ${assignments.join(', ')}`] : []),
     ...(remove.length > 0 ? [`REMOVE ${remove.map((attribute) => names.of(attribute)).join(', ')}`] : []),
   ];
-  const clauses = condition.map((clause) =>
-    clauseText(clause, names.of(clause.attribute), value, {
-      absent: (attribute) => `attribute_not_exists(${attribute})`,
-      among: (attribute, texts) => `${attribute} IN (${texts.join(', ')})`,
-    }),
-  );
   return {
     UpdateExpression: update.join(' '),
-    ConditionExpression: clauses.join(' AND '),
+    ConditionExpression: clausesText(condition, names, values),
     ExpressionAttributeNames: names.given,
-    ExpressionAttributeValues: Object.keys(values).length > 0 ? values : undefined,
+    ExpressionAttributeValues: values.ifAny,
+  };
+};
+
+/** Clauses that must all hold, as a condition expression. */
+const clausesText = (clauses: readonly Clause[], names: Names, values: Values): string =>
+  clauses
+    .map((clause) =>
+      clauseText(clause, names.of(clause.attribute), (attribute) => values.of(attribute), {
+        absent: (attribute) => `attribute_not_exists(${attribute})`,
+        among: (attribute, texts) => `${attribute} IN (${texts.join(', ')})`,
+      }),
+    )
+    .join(' AND ');
+
+/** A condition with alternatives, as a write of a transaction takes it. */
+export const alternativesExpression = (anyOf: AnyOf) => {
+  const names = new Names();
+  const values = new Values();
+  return {
+    ConditionExpression: anyOf.map((clauses) => `(${clausesText(clauses, names, values)})`).join(' OR '),
+    ExpressionAttributeNames: names.given,
+    ExpressionAttributeValues: values.ifAny,
   };
 };
 
@@ -88,6 +100,22 @@ class Names {
     const placeholder = known ?? `#n${Object.keys(this.given).length}`;
     this.given[placeholder] = name;
     return placeholder;
+  }
+}
+
+/** Placeholders of values. */
+class Values {
+  readonly #given: Record<string, AttributeValue> = {};
+
+  of(value: AttributeValue): string {
+    const placeholder = `:v${Object.keys(this.#given).length}`;
+    this.#given[placeholder] = value;
+    return placeholder;
+  }
+
+  /** DynamoDB takes no empty map of values. */
+  get ifAny(): Record<string, AttributeValue> | undefined {
+    return Object.keys(this.#given).length > 0 ? this.#given : undefined;
   }
 }
 

@@ -9,6 +9,7 @@ import type { SeenBooking } from '../core/expiry-decisions.ts';
 import { readTimeMs } from '../core/hold-time.ts';
 import type { AsStored, SeenHold } from '../core/moves.ts';
 import { readShard } from '../core/pending-shard.ts';
+import { MAX_SLOT_ID_BYTES, MAX_SLOTS } from '../core/slots.ts';
 import type { Value } from './conditional-write.ts';
 import { readDeadlineOf } from './deadline.ts';
 import { keyText, plainKey } from './key-text.ts';
@@ -41,10 +42,31 @@ export const readBooking = (shape: TableShape, item: Item | undefined): Booking 
     ...present('cancelledAtMs', readTimeMs(digitsOf(item[OWN_ATTRIBUTES.cancelledAtMs]))),
     ...present('expiredAtMs', readTimeMs(digitsOf(item[attributes.expiredAtMs]))),
     ...present('expiredBy', expiredBy),
+    ...present('slotIds', readSlotIds(item)),
+    ...present('revivedAtMs', readTimeMs(digitsOf(item[OWN_ATTRIBUTES.revivedAtMs]))),
+    ...present('slotsLostAtMs', readTimeMs(digitsOf(item[OWN_ATTRIBUTES.slotsLostAtMs]))),
+    ...present('lostSlotIds', textsIn(item[OWN_ATTRIBUTES.lostSlotIds])),
     ...present('requestHash', item[OWN_ATTRIBUTES.requestHash]?.S),
     ...present('customerId', item[OWN_ATTRIBUTES.listedFor]?.S),
     ...present('details', details?.M && (jsonOf(details) as Booking['details'])),
   };
+};
+
+/**
+ * The slots that an item of our own table claims, each once. Undefined if there are none, or if it is not a list of at most
+ * `MAX_SLOTS` texts: another program has an attribute of this name for something of its own.
+ */
+export const readSlotIds = (item: Item): readonly string[] | undefined => {
+  const slotIds = textsIn(item[OWN_ATTRIBUTES.slotIds]);
+  return slotIds && slotIds.length <= MAX_SLOTS && new Set(slotIds).size === slotIds.length ? slotIds : undefined;
+};
+
+/** A list of texts that no key refuses; undefined for anything else, and for an empty one. */
+const textsIn = (attribute: AttributeValue | undefined): string[] | undefined => {
+  const texts = attribute?.L?.map(({ S }) => S ?? '') ?? [];
+  return texts.length > 0 && texts.every((text) => text !== '' && Buffer.byteLength(text) <= MAX_SLOT_ID_BYTES)
+    ? texts
+    : undefined;
 };
 
 /** Whether an item is one of those that the shape is of, in a table of many kinds. Others are never written to. */
@@ -97,6 +119,7 @@ export const asStored = (item: Item, name: string): AsStored | undefined => {
 export const seenHold = (shape: TableShape, item: Item): SeenHold => ({
   deadline: asStored(item, shape.deadline.attribute),
   holdStartedAtMs: asStored(item, shape.attributes.holdStartedAtMs),
+  slots: asStored(item, OWN_ATTRIBUTES.slotIds),
 });
 
 /** A value in the form that the DynamoDB API takes. */

@@ -265,6 +265,13 @@ export const OWN_ATTRIBUTES = {
   requestHash: 'requestHash',
   /** The caller's own data: a map. */
   details: 'details',
+  /** The slots that it claims: a list of texts. */
+  slotIds: 'slotIds',
+  /** When it was revived, epoch ms. */
+  revivedAtMs: 'revivedAtMs',
+  /** When its confirmation was refused for good because a slot of it is another booking's, epoch ms; and which slots. */
+  slotsLostAtMs: 'slotsLostAtMs',
+  lostSlotIds: 'lostSlotIds',
   /**
    * Whose booking it is, in the caller's words, and when it was created, epoch ms. Only bookings that were created with a
    * `customerId` have them. As keys of an index DynamoDB takes them in one type only: so their names are ones that no other

@@ -90,11 +90,15 @@ const changesIn = (shape: TableShape, changes: Changes): Record<string, Value> =
     cancelledAtMs: OWN_ATTRIBUTES.cancelledAtMs,
     expiredAtMs: attributes.expiredAtMs,
     expiredBy: attributes.expiredBy,
+    revivedAtMs: OWN_ATTRIBUTES.revivedAtMs,
+    slotsLostAtMs: OWN_ATTRIBUTES.slotsLostAtMs,
+    lostSlotIds: OWN_ATTRIBUTES.lostSlotIds,
   };
-  const { status: next, deadlineMs, ...others } = changes;
+  const { status: next, deadlineMs, lostSlotIds, ...others } = changes;
   return {
     ...(next !== undefined && { [status.attribute]: next === 'EXPIRED' ? status.expired : next }),
     ...(deadlineMs !== undefined && { [deadline.attribute]: { stored: writtenDeadline(shape, deadlineMs) } }),
+    ...(lostSlotIds && { [names.lostSlotIds]: { stored: { L: lostSlotIds.map((S) => ({ S })) } } }),
     ...Object.fromEntries(Object.entries(others).map(([what, value]) => [names[what as keyof typeof names], value])),
   };
 };
@@ -106,6 +110,8 @@ const clausesOf = (shape: TableShape, required: Requirement): Clause[] => {
       return isPendingIn(shape);
     case 'confirmed':
       return [{ attribute: status.attribute, is: 'equal', value: 'CONFIRMED' }];
+    case 'expired':
+      return [{ attribute: status.attribute, is: 'equal', value: status.expired }];
     case 'in-index':
       return [{ attribute: attributes.pendingShard, is: 'between', from: 0, through: MAX_SHARDS }];
     case 'running':
@@ -129,6 +135,8 @@ const clausesOf = (shape: TableShape, required: Requirement): Clause[] => {
         confirmedAtMs: OWN_ATTRIBUTES.confirmedAtMs,
         cancelledAtMs: OWN_ATTRIBUTES.cancelledAtMs,
         expiredAtMs: attributes.expiredAtMs,
+        slotIds: OWN_ATTRIBUTES.slotIds,
+        slotsLostAtMs: OWN_ATTRIBUTES.slotsLostAtMs,
       }[required.what];
       return [isAsSeen(attribute, required.seen)];
     }

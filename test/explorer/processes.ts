@@ -95,6 +95,7 @@ export const runProcess = async (
           index,
           // Nobody in a small world sends a key, deletes, or lists what is over.
           newestFirst: { listOfCustomer: unasked },
+          slots: { lookUp: unasked },
           deletion: { delete: unasked },
           idempotency: { claim: unasked, keep: unasked, release: unasked },
           sweepPorts,

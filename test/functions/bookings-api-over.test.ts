@@ -33,7 +33,7 @@ let testNumber = 0;
 beforeAll(async () => {
   await synthesize(ASSEMBLY, { retentionDays: '30', listSettled: 'true', shardCount: String(SHARDS) });
   engines = await startEngines(ASSEMBLY);
-  const store = new BookingStore(engines.bookings, SHARDS, SHAPE);
+  const store = new BookingStore(engines.bookings, SHARDS, { shape: SHAPE });
   held = new HeldItems(engines.bookings, SHAPE);
   api = createBookingsApi(
     bookingsApiPorts(engines, () => nowMs, {
@@ -177,7 +177,7 @@ describe('DELETE', () => {
     await create('anew', 1);
     nowMs += 1_000;
     await call('GET', `/bookings/${own('anew')}`);
-    const store = new BookingStore(engines.bookings, SHARDS, SHAPE);
+    const store = new BookingStore(engines.bookings, SHARDS, { shape: SHAPE });
     const key = { bookingId: { S: own('anew') } };
     let looks = 0;
     const table = Object.assign(Object.create(engines.bookings), {

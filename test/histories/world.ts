@@ -699,6 +699,7 @@ const ourMove = async (
   }
   const outcome = kind === 'extend' ? await bookings.extend(id, holdMs, nowMs) : await bookings[kind](id, nowMs);
   if (outcome.kind === 'refused') return { answer: 'refused', told: outcome.found };
+  if (outcome.kind === 'slots-taken' || outcome.kind === 'too-long') throw new Error(`without slots: ${outcome.kind}`);
   return { answer: outcome.kind === 'moved' ? 'done' : outcome.kind };
 };
 

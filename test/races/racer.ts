@@ -78,8 +78,10 @@ const race = async ({ bookingId, expiresAtMs }: Orders['bookings'][number], numb
     });
   }
 };
-const answerOf = (outcome: MoveOutcome) =>
-  outcome.kind === 'refused' ? { answer: outcome.kind, told: outcome.found } : { answer: outcome.kind };
+const answerOf = (outcome: MoveOutcome) => {
+  if (outcome.kind === 'slots-taken' || outcome.kind === 'too-long') throw new Error(`without slots: ${outcome.kind}`);
+  return outcome.kind === 'refused' ? { answer: outcome.kind, told: outcome.found } : { answer: outcome.kind };
+};
 const unheard = () => ({ answer: 'unknown' as const });
 
 await Promise.all(bookings.map(race));

@@ -13,16 +13,18 @@ import { recordingTelemetry } from './telemetry.ts';
 export const bookingsApiPorts = (
   {
     store,
+    slots,
     held,
     index,
     newestFirst,
     deletion,
     idempotency,
-  }: Pick<Engines, 'store' | 'held' | 'index' | 'newestFirst' | 'deletion' | 'idempotency'>,
+  }: Pick<Engines, 'store' | 'slots' | 'held' | 'index' | 'newestFirst' | 'deletion' | 'idempotency'>,
   clock: Clock,
   overrides: Partial<BookingsApiPorts> = {},
 ): BookingsApiPorts => ({
   store,
+  slots,
   index,
   newestFirst,
   deletion,

@@ -7,10 +7,12 @@ import { bookingLists } from '../../functions/adapters/booking-lists.ts';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { DeadLetters } from '../../functions/adapters/dead-letters.ts';
 import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
+import { DynamoDbTransactions } from '../../functions/adapters/dynamodb-transactions.ts';
 import { HeldItems } from '../../functions/adapters/held-items.ts';
 import { KeyRecords } from '../../functions/adapters/key-records.ts';
 import { PatrolNotes } from '../../functions/adapters/patrol-notes.ts';
 import { PendingIndex } from '../../functions/adapters/pending-index.ts';
+import { SlottedBookings } from '../../functions/adapters/slotted-bookings.ts';
 import { TimerSender } from '../../functions/adapters/timer-sender.ts';
 import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
@@ -33,7 +35,15 @@ export const startEngines = async (assembly = TEST_ASSEMBLY) => {
   const givenUpQueueUrl = nameOf('ScheduleExpiryDeadLetterQueue');
   const bookings = new DynamoDbTable(rawClient, table);
   const sweepState = new DynamoDbTable(rawClient, nameOf('SweepStateTable'));
-  const store = new BookingStore(bookings, SHARD_COUNT);
+  const slotsTable = nameOf('SlotsTable');
+  const slots = new SlottedBookings({
+    transactions: new DynamoDbTransactions(rawClient),
+    slots: new DynamoDbTable(rawClient, slotsTable),
+    slotsTable,
+    bookingsTable: table,
+    shape: BOOKINGS_SHAPE,
+  });
+  const store = new BookingStore(bookings, SHARD_COUNT, { slotted: slots });
   return {
     dynamodb,
     sqs,
@@ -47,6 +57,8 @@ export const startEngines = async (assembly = TEST_ASSEMBLY) => {
     sweepState,
     idempotency: new KeyRecords(new DynamoDbTable(rawClient, nameOf('IdempotencyTable'))),
     store,
+    slots,
+    slotsTable,
     newestFirst: bookingLists(bookings, BOOKINGS_SHAPE),
     deletion: new BookingErasure(bookings, store, BOOKINGS_SHAPE),
     held: new HeldItems(bookings, BOOKINGS_SHAPE),

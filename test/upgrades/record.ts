@@ -78,6 +78,7 @@ const record = async (): Promise<void> => {
   const clock = () => NOW_MS;
   const api = createBookingsApi({
     store,
+    slots: { lookUp: () => Promise.reject(new Error('a release is recorded without slots')) },
     index,
     newestFirst: bookingLists(bookings, BOOKINGS_SHAPE),
     deletion: new BookingErasure(bookings, store, BOOKINGS_SHAPE),
