@@ -3,8 +3,7 @@ import { AttributeType, BillingMode, Table } from 'aws-cdk-lib/aws-dynamodb';
 import type { IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
-import { ENV } from '../functions/contract.ts';
-import { SLOT_ATTRIBUTES } from '../functions/table/slot-items.ts';
+import { ENV, SLOT_ATTRIBUTES } from '../functions/contract.ts';
 import { tableEncryption } from './encryption.ts';
 import { allow, allowKey } from './grants.ts';
 

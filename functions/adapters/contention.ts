@@ -1,9 +1,5 @@
 /** Tries again what others were in the way of, as long as there is time. */
-
-/** Thrown when others were in the way for all the time that there was. Nothing was made, and another try makes sense. */
-export class ContentionError extends Error {
-  override readonly name = 'ContentionError';
-}
+import { ContentionError } from '../api/ports.ts';
 
 /** How long and how others are waited for. */
 export interface Patience {

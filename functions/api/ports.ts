@@ -35,12 +35,17 @@ export interface ConfirmOptions {
   readonly ifLapsed?: 'revive' | undefined;
 }
 
+/** Thrown when others were in the way for all the time that there was. Nothing was made, and another try makes sense. */
+export class ContentionError extends Error {
+  override readonly name = 'ContentionError';
+}
+
 /** Bookings as customers use them, one by one. Every move is decided by the condition of its write. */
 export interface CustomerBookings {
   /**
    * Creates a PENDING booking whose hold starts now. One that exists already is reported as a read reports it.
    *
-   * @throws InvalidHoldError if the hold is too short or too long
+   * @throws InvalidHoldError if the hold is too short or too long; ContentionError if others were at its slots for all the time
    */
   create(booking: NewBooking, nowMs: number): Promise<CreateOutcome>;
   /**

@@ -1,6 +1,6 @@
 /** Errors of the HTTP API, as RFC 9457 problem details. A problem's `type` is stable; clients may switch on it. */
-import { ContentionError } from '../adapters/contention.ts';
 import { isPermanent, ServiceEntryError } from '../adapters/permanent-error.ts';
+import { ContentionError } from './ports.ts';
 
 /** One field that was refused: where it is, what is allowed, what came. */
 export interface FieldError {

@@ -1,23 +1,10 @@
 /** Items of the slots table, read and written. Each write is on condition of the one booking that the slot may belong to. */
+import { SLOT_ATTRIBUTES } from '../contract.ts';
 import { EARLIEST_DEADLINE_MS, readTimeMs, SECOND_MS } from '../core/hold-time.ts';
 import { SLOT_STATES, type Slot } from '../core/slots.ts';
 import type { Clause } from './conditional-write.ts';
 import type { Item } from './item.ts';
 import type { AnyOf, TransactedWrite } from './transaction.ts';
-
-/** Attributes of the slots table. */
-export const SLOT_ATTRIBUTES = {
-  /** Key, S. */
-  slotId: 'slotId',
-  /** The booking that has it, S. */
-  bookingId: 'bookingId',
-  /** HELD or TAKEN, S. */
-  state: 'state',
-  /** When its hold lapses, epoch ms, N. HELD only. */
-  heldUntilMs: 'heldUntilMs',
-  /** When DynamoDB may delete it, epoch seconds, N: the table's time to live. HELD only: what is sold stays sold. */
-  purgeAt: 'purgeAt',
-} as const;
 
 /**
  * How long an item that lapsed is kept, seconds: a week. It decides nothing: a slot without an item is free, as one that

@@ -204,6 +204,11 @@ export class TableState {
     });
   }
 
+  /** The key of an item, alone. */
+  keyOf(item: Item): Item {
+    return { [this.#schema.key]: { S: this.#keyText(item) } };
+  }
+
   #keyText(key: Item): string {
     const { key: name } = this.#schema;
     const text = key[name]?.S;

@@ -14,10 +14,8 @@ const hold = (name: string, slots: string[], holdSeconds = 60) =>
 const confirm = (name: string, body?: object) => api.call('POST', `/bookings/${id(name)}/confirm`, body);
 const revive = (name: string) => confirm(name, { ifLapsed: 'revive' });
 const cancel = (name: string) => api.call('POST', `/bookings/${id(name)}/cancel`);
-const extend = (name: string, holdSeconds: number) =>
-  api.call('POST', `/bookings/${id(name)}/extend`, { holdSeconds });
-const stateOf = async (name: string) =>
-  (await api.call('GET', `/slots/${encodeURIComponent(slot(name))}`)).body.state;
+const extend = (name: string, holdSeconds: number) => api.call('POST', `/bookings/${id(name)}/extend`, { holdSeconds });
+const stateOf = async (name: string) => (await api.call('GET', `/slots/${encodeURIComponent(slot(name))}`)).body.state;
 const taken = (...names: string[]) => names.map((name) => expect.objectContaining({ slotId: slot(name) }));
 
 describe('a slot', () => {
