@@ -21,20 +21,6 @@ export const IDEMPOTENCY_ATTRIBUTES = {
   purgeAt: 'purgeAt',
 } as const;
 
-/** Attributes of the slots table. */
-export const SLOT_ATTRIBUTES = {
-  /** Key, S. */
-  slotId: 'slotId',
-  /** The booking that has it, S. */
-  bookingId: 'bookingId',
-  /** HELD or TAKEN, S. */
-  state: 'state',
-  /** When its hold lapses, epoch ms, N. HELD only. */
-  heldUntilMs: 'heldUntilMs',
-  /** When DynamoDB may delete it, epoch seconds, N: the table's time to live. HELD only: what is sold stays sold. */
-  purgeAt: 'purgeAt',
-} as const;
-
 /** Environment variables of the Lambdas. Lambda asks for names of at least two characters. */
 export const ENV = {
   bookingsTable: 'BOOKINGS_TABLE',

@@ -3,7 +3,8 @@ import { AttributeType, BillingMode, Table } from 'aws-cdk-lib/aws-dynamodb';
 import type { IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
-import { ENV, SLOT_ATTRIBUTES } from '../functions/contract.ts';
+import { ENV } from '../functions/contract.ts';
+import { SLOT_ATTRIBUTES } from '../functions/table/shape.ts';
 import { tableEncryption } from './encryption.ts';
 import { allow, allowKey } from './grants.ts';
 

@@ -1,11 +1,10 @@
 /** Bookings with slots: each of their moves is one transaction over the booking and its slots. Expiry alone writes no slot. */
-import { SLOT_ATTRIBUTES } from '../contract.ts';
 import type { TakenSlot } from '../core/booking-status.ts';
 import type { Move } from '../core/moves.ts';
 import { effectiveSlotState, type Slot } from '../core/slots.ts';
 import { itemAfter } from '../table/answers.ts';
 import type { Item } from '../table/item.ts';
-import type { TableShape } from '../table/shape.ts';
+import { SLOT_ATTRIBUTES, type TableShape } from '../table/shape.ts';
 import { claimSlot, readSlot, slotKey } from '../table/slot-items.ts';
 import type { Table, WriteAnswer } from '../table/table.ts';
 import type { FoundByWrite, TransactedWrite, Transactions } from '../table/transaction.ts';

@@ -287,6 +287,20 @@ export const OWN_ATTRIBUTES = {
   settledAtMs: 'settledAtMs',
 } as const;
 
+/** Attributes of the slots table. */
+export const SLOT_ATTRIBUTES = {
+  /** Key, S. */
+  slotId: 'slotId',
+  /** The booking that has it, S. */
+  bookingId: 'bookingId',
+  /** HELD or TAKEN, S. */
+  state: 'state',
+  /** When its hold lapses, epoch ms, N. HELD only. */
+  heldUntilMs: 'heldUntilMs',
+  /** When DynamoDB may delete it, epoch seconds, N: the table's time to live. HELD only: what is sold stays sold. */
+  purgeAt: 'purgeAt',
+} as const;
+
 /** Indexes that the bookings table of this service has beside that of held bookings. */
 export const LIST_INDEXES = { byCustomer: 'by-customer', settled: 'settled-by-time' } as const;
 

@@ -1,9 +1,9 @@
 /** Items of the slots table, read and written. Each write is on condition of the one booking that the slot may belong to. */
-import { SLOT_ATTRIBUTES } from '../contract.ts';
 import { EARLIEST_DEADLINE_MS, readTimeMs, SECOND_MS } from '../core/hold-time.ts';
 import { SLOT_STATES, type Slot } from '../core/slots.ts';
 import type { Clause } from './conditional-write.ts';
 import type { Item } from './item.ts';
+import { SLOT_ATTRIBUTES } from './shape.ts';
 import type { AnyOf, TransactedWrite } from './transaction.ts';
 
 /**
