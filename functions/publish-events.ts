@@ -13,7 +13,7 @@ import { type RecordFailure, settleFailures } from './runtime/record-failures.ts
 import type { Telemetry } from './runtime/telemetry.ts';
 import { type Item, readBooking, readStatus } from './table/item.ts';
 import { keyText } from './table/key-text.ts';
-import { mayBeHeldAgain, type TableShape } from './table/shape.ts';
+import { isBookingsTable, mayBeHeldAgain, type TableShape } from './table/shape.ts';
 
 export interface PublishEventsPorts {
   readonly bus: EventPublisher;
@@ -25,13 +25,14 @@ export interface PublishEventsPorts {
 
 export const createHandler = (ports: PublishEventsPorts) => {
   const { bus, telemetry, shape } = ports;
+  const hasSlots = isBookingsTable(shape);
   const done = new DoneRecords();
   return async ({ Records }: DynamoDBStreamEvent): Promise<DynamoDBBatchResponse> => {
     const records = new Map<BookingEvent, DynamoDBRecord>();
     const failures: RecordFailure[] = [];
     for (const record of Records.filter((each) => !done.has(each))) {
       try {
-        const event = eventOfChange(shape, record.dynamodb);
+        const event = eventOfChange(shape, hasSlots, record.dynamodb);
         if (event) records.set(event, record);
       } catch (error) {
         const bookingId = keyText(shape, (record.dynamodb?.NewImage ?? {}) as Item);
@@ -58,11 +59,18 @@ export const createHandler = (ports: PublishEventsPorts) => {
   };
 };
 
-const eventOfChange = (shape: TableShape, change: DynamoDBRecord['dynamodb']): BookingEvent | undefined => {
+/** @param hasSlots whether what an item says of slots is ours. In another table it is its owner's, and nobody asked to hear of it */
+const eventOfChange = (
+  shape: TableShape,
+  hasSlots: boolean,
+  change: DynamoDBRecord['dynamodb'],
+): BookingEvent | undefined => {
   // Lambda's own type of an image differs from the SDK's in binary values only, which both are read as Base64.
   const [before, after] = [change?.OldImage as Item | undefined, change?.NewImage as Item | undefined];
-  const booking = readBooking(shape, after);
-  if (booking === undefined) return undefined;
+  const read = readBooking(shape, after);
+  if (read === undefined) return undefined;
+  const { slotIds: _, revivedAtMs: __, ...others } = read;
+  const booking = hasSlots ? read : others;
   const statusBefore = before && (readStatus(shape, before) ?? '');
   if (booking.status === 'EXPIRED' && !isExpiry(shape, statusBefore, before, after)) return undefined;
   // An owner may have the deadline removed with the expiry: what lapsed is the hold of before.

@@ -19,6 +19,8 @@ export interface ExpiryEventOptions {
    * @default false
    */
   readonly settled?: boolean;
+  /** @internal For the bookings table of this service, which has slots: revivals are published. @default false */
+  readonly revived?: boolean;
 }
 
 /** Where the alarms go. */

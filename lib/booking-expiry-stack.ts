@@ -37,7 +37,7 @@ export class BookingExpiryStack extends Stack {
     const expiry = new BookingExpiry(this, 'Default', {
       ...bookingsTable(afterwardsOf(settings)),
       table: bookings.table,
-      events: { settled: settings.publishSettled },
+      events: { settled: settings.publishSettled, revived: true },
       alarms: { ...(settings.alarmEmail !== undefined && { email: settings.alarmEmail }) },
       ...(settings.noticeBeforeSeconds !== undefined && {
         noticeBefore: Duration.seconds(settings.noticeBeforeSeconds),

@@ -159,6 +159,7 @@ export class BookingExpiry extends Construct {
         ...common,
         bus: events.bus as IEventBus | undefined,
         settled: events.settled ?? false,
+        revived: events.revived ?? false,
       });
     if (publish) {
       this.publishEvents = publish.lambda;

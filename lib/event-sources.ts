@@ -7,20 +7,24 @@ import { acceptFinding } from './findings.ts';
 import { allow } from './grants.ts';
 
 export interface StreamReaderProps {
-  /** What a record must look like to be brought to the Lambda. */
-  readonly pattern: Record<string, unknown>;
+  /** What a record must look like to be brought to the Lambda: like one of these. */
+  readonly patterns: readonly Record<string, unknown>[];
   /** Where the descriptions of records go that are given up. */
   readonly deadLetterQueue: IQueue;
 }
 
 /** Brings a table's stream records to a Lambda, from the stream's beginning, none lost unseen. */
-export const readStream = (lambda: IFunction, table: ITable, { pattern, deadLetterQueue }: StreamReaderProps): void => {
+export const readStream = (
+  lambda: IFunction,
+  table: ITable,
+  { patterns, deadLetterQueue }: StreamReaderProps,
+): void => {
   const streamArn = table.tableStreamArn;
   if (streamArn === undefined) throw new Error(`the table ${table.node.path} must have a stream, got none`);
   // The id that CDK's own event source has: another would replace the mapping, which Lambda refuses while the old one is there.
   lambda.addEventSourceMapping(`DynamoDBEventSource:${Names.nodeUniqueId(table.node)}`, {
     eventSourceArn: streamArn,
-    filters: [FilterCriteria.filter(pattern)],
+    filters: patterns.map((pattern) => FilterCriteria.filter(pattern)),
     // LATEST can miss records whenever the mapping is created or updated.
     startingPosition: StartingPosition.TRIM_HORIZON,
     batchSize: 100,

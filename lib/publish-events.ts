@@ -4,6 +4,7 @@ import { FilterRule, type IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { ENV } from '../functions/contract.ts';
+import { OWN_ATTRIBUTES } from '../functions/table/shape.ts';
 import { readStream } from './event-sources.ts';
 import type { ExpiringTable } from './expiring-table.ts';
 import { allow } from './grants.ts';
@@ -19,6 +20,8 @@ export interface PublishEventsProps extends Pick<NodeFunctionProps, 'serviceName
   readonly bus?: IEventBus | undefined;
   /** Whether what was settled is published too. */
   readonly settled: boolean;
+  /** Whether bookings are revived, which is always published. */
+  readonly revived: boolean;
 }
 
 /**
@@ -31,7 +34,7 @@ export class PublishEvents extends Construct {
   /** Events that can never be published, and stream records that were given up. */
   readonly deadLetterQueue: IQueue;
 
-  constructor(scope: Construct, id: string, { table, bus, settled, serviceName, key }: PublishEventsProps) {
+  constructor(scope: Construct, id: string, { table, bus, settled, revived, serviceName, key }: PublishEventsProps) {
     super(scope, id);
     const ownBus = () =>
       new EventBus(this, 'Bus', { description: 'BookingExpired, and what else happens to bookings' });
@@ -53,11 +56,16 @@ export class PublishEvents extends Construct {
     table.grantKey(lambda);
     allow(lambda, this.bus.eventBusArn, 'events:PutEvents');
 
+    const changedTo = (NewImage: Record<string, unknown>) => ({
+      eventName: FilterRule.isEqual('MODIFY'),
+      dynamodb: { NewImage },
+    });
+    const isRevived = { [OWN_ATTRIBUTES.revivedAtMs]: { N: FilterRule.exists() } };
     readStream(lambda, table.table, {
-      pattern: {
-        eventName: FilterRule.isEqual('MODIFY'),
-        dynamodb: { NewImage: table.imageWith([table.shape.status.expired, ...(settled ? SETTLED : [])]) },
-      },
+      patterns: [
+        changedTo(table.imageWith([table.shape.status.expired, ...(settled ? SETTLED : [])])),
+        ...(revived && !settled ? [changedTo({ ...table.imageWith(['CONFIRMED']), ...isRevived })] : []),
+      ],
       deadLetterQueue: this.deadLetterQueue,
     });
   }

@@ -37,10 +37,12 @@ export class ScheduleExpiry extends Construct {
     timers.grantSend(lambda);
 
     readStream(lambda, table.table, {
-      pattern: {
-        eventName: FilterRule.or('INSERT', 'MODIFY'),
-        dynamodb: { NewImage: table.imageWith(table.shape.status.pending) },
-      },
+      patterns: [
+        {
+          eventName: FilterRule.or('INSERT', 'MODIFY'),
+          dynamodb: { NewImage: table.imageWith(table.shape.status.pending) },
+        },
+      ],
       deadLetterQueue: this.deadLetterQueue,
     });
   }

@@ -1,4 +1,5 @@
-/** A table of Amazon DynamoDB. The only file that calls it. */
+/** A table of Amazon DynamoDB. Only this file calls it, and dynamodb-transactions.ts. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   BatchExecuteStatementCommand,
   BatchGetItemCommand,
@@ -9,6 +10,7 @@ import {
   PutItemCommand,
   QueryCommand,
   ScanCommand,
+  TransactionConflictException,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { MAX_WRITES_AT_ONCE } from '../core/ports.ts';
@@ -52,14 +54,16 @@ export class DynamoDbTable implements DeletingTable, ListedTable {
 
   async create(item: Item, keyAttribute: string): Promise<WriteAnswer> {
     try {
-      await this.#client.send(
-        new PutItemCommand({
-          TableName: this.name,
-          Item: item,
-          ConditionExpression: 'attribute_not_exists(#key)',
-          ExpressionAttributeNames: { '#key': keyAttribute },
-          ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
-        }),
+      await whenNoTransaction(() =>
+        this.#client.send(
+          new PutItemCommand({
+            TableName: this.name,
+            Item: item,
+            ConditionExpression: 'attribute_not_exists(#key)',
+            ExpressionAttributeNames: { '#key': keyAttribute },
+            ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+          }),
+        ),
       );
       return { kind: 'made', item };
     } catch (error) {
@@ -75,14 +79,16 @@ export class DynamoDbTable implements DeletingTable, ListedTable {
   /** @param mayHaveBeenMade whether a request before this one held the same write, and its answer was lost */
   async #write(key: Item, write: ConditionalWrite, mayHaveBeenMade: boolean): Promise<WriteAnswer> {
     try {
-      const { Attributes } = await this.#client.send(
-        new UpdateItemCommand({
-          TableName: this.name,
-          Key: key,
-          ...updateExpressions(write),
-          ReturnValues: 'ALL_NEW',
-          ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
-        }),
+      const { Attributes } = await whenNoTransaction(() =>
+        this.#client.send(
+          new UpdateItemCommand({
+            TableName: this.name,
+            Key: key,
+            ...updateExpressions(write),
+            ReturnValues: 'ALL_NEW',
+            ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+          }),
+        ),
       );
       return { kind: 'made', item: Attributes };
     } catch (error) {
@@ -93,13 +99,15 @@ export class DynamoDbTable implements DeletingTable, ListedTable {
 
   async delete(key: Item, condition: readonly Clause[]): Promise<WriteAnswer> {
     try {
-      await this.#client.send(
-        new DeleteItemCommand({
-          TableName: this.name,
-          Key: key,
-          ...conditionExpression(condition),
-          ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
-        }),
+      await whenNoTransaction(() =>
+        this.#client.send(
+          new DeleteItemCommand({
+            TableName: this.name,
+            Key: key,
+            ...conditionExpression(condition),
+            ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+          }),
+        ),
       );
       return { kind: 'made', item: undefined };
     } catch (error) {
@@ -277,6 +285,22 @@ export class DynamoDbTable implements DeletingTable, ListedTable {
     };
   }
 }
+
+/** How often a write is tried again that meets a transaction of its item, and how long the first pause is at the most, ms. */
+const MOST_CONFLICTS = 6;
+const FIRST_PAUSE_MS = 10;
+
+/** A transaction refuses other writes of its items while it is made: some milliseconds, in which the SDK does not try again. */
+const whenNoTransaction = async <T>(send: () => Promise<T>): Promise<T> => {
+  for (let conflicts = 0; ; conflicts += 1) {
+    try {
+      return await send();
+    } catch (error) {
+      if (!(error instanceof TransactionConflictException) || conflicts === MOST_CONFLICTS) throw error;
+      await sleep(FIRST_PAUSE_MS * 2 ** conflicts * Math.random());
+    }
+  }
+};
 
 /**
  * The item that a failed condition found, undefined if there is none.

@@ -15,9 +15,14 @@ export const DETAIL_TYPES = {
   CONFIRMED: 'BookingConfirmed',
   CANCELLED: 'BookingCancelled',
 } as const;
+/** `detail-type` of a revival: it was EXPIRED, and is CONFIRMED. In place of BookingConfirmed, and published in any case. */
+export const REVIVED_DETAIL_TYPE = 'BookingRevived';
 /** `detail-type` of a notice: its deadline comes near. */
 export const NOTICE_DETAIL_TYPE = 'BookingExpiring';
-export type DetailType = (typeof DETAIL_TYPES)[keyof typeof DETAIL_TYPES] | typeof NOTICE_DETAIL_TYPE;
+export type DetailType =
+  | (typeof DETAIL_TYPES)[keyof typeof DETAIL_TYPES]
+  | typeof REVIVED_DETAIL_TYPE
+  | typeof NOTICE_DETAIL_TYPE;
 
 /** `detail` of an event. Times are ISO 8601, UTC. */
 export interface BookingEventDetail {
@@ -34,8 +39,12 @@ export interface BookingEventDetail {
   /** BookingExpired only: ms between the deadline and the mark, never negative. */
   readonly lagMs?: number;
   readonly expiredBy?: ExpiredBy;
-  /** BookingConfirmed only. */
+  /** BookingConfirmed and BookingRevived only. */
   readonly confirmedAt?: string;
+  /** BookingRevived only: when it was confirmed although its hold had lapsed. */
+  readonly revivedAt?: string;
+  /** The slots that it claims; absent if it claims none. */
+  readonly slotIds?: readonly string[];
   /** BookingCancelled only. */
   readonly cancelledAt?: string;
   /** What the booking's writer kept with it, if that is a map: numbers of too many digits as text, binary as Base64. */
@@ -65,17 +74,18 @@ export const eventOf = (
   changedAtMs: number,
   iso: (epochMs: number) => string,
 ): BookingEvent | undefined => {
-  const { bookingId, key, status, expiresAtMs, details, expiredBy } = booking;
+  const { bookingId, key, status, expiresAtMs, details, expiredBy, revivedAtMs, slotIds } = booking;
   if (!isToldOf(status) || status === before || before === undefined) return undefined;
   const stated = { EXPIRED: booking.expiredAtMs, CONFIRMED: booking.confirmedAtMs, CANCELLED: booking.cancelledAtMs };
   const timeMs = stated[status] ?? changedAtMs;
+  const isRevival = status === 'CONFIRMED' && before === 'EXPIRED' && revivedAtMs !== undefined;
   return {
-    detailType: DETAIL_TYPES[status],
+    detailType: isRevival ? REVIVED_DETAIL_TYPE : DETAIL_TYPES[status],
     timeMs,
     detail: {
       version: EVENT_VERSION,
       // A booking reaches a status at one time: its id, the status and that time name the change.
-      eventId: `${bookingId}:${status}:${timeMs}`,
+      eventId: `${bookingId}:${isRevival ? 'REVIVED' : status}:${timeMs}`,
       bookingId,
       ...(key && { key }),
       expiresAt: expiresAtMs === undefined ? null : iso(expiresAtMs),
@@ -83,7 +93,9 @@ export const eventOf = (
       ...(status === 'EXPIRED' && expiresAtMs !== undefined && { lagMs: Math.max(0, timeMs - expiresAtMs) }),
       ...(status === 'EXPIRED' && expiredBy && { expiredBy }),
       ...(status === 'CONFIRMED' && { confirmedAt: iso(timeMs) }),
+      ...(isRevival && { revivedAt: iso(revivedAtMs) }),
       ...(status === 'CANCELLED' && { cancelledAt: iso(timeMs) }),
+      ...(slotIds && { slotIds }),
       ...(details && { details }),
     },
   };

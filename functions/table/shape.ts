@@ -312,5 +312,9 @@ export const bookingsTable = (afterwards: Afterwards = {}): TableDescription => 
 export const BOOKINGS_TABLE: TableDescription = bookingsTable();
 export const BOOKINGS_SHAPE: TableShape = tableShape(BOOKINGS_TABLE);
 
+/** Whether this is the shape of the bookings table of this service, whatever its deployment has it keep afterwards. */
+export const isBookingsTable = ({ afterwards: _, ...shape }: TableShape): boolean =>
+  JSON.stringify(shape) === JSON.stringify(BOOKINGS_SHAPE);
+
 /** Whether an expired item may be held again, and others than the service may give it the word: a word of its owner's own. */
 export const mayBeHeldAgain = ({ status }: TableShape): boolean => status.expired !== BOOKINGS_SHAPE.status.expired;

@@ -13,7 +13,7 @@ const tests = (...files: string[]): string[] => [
  * stream record that it keeps.
  */
 export const STEPS: Readonly<Record<string, readonly string[]>> = {
-  functions: tests('test/functions', 'test/upgrades'),
+  functions: tests('test/functions', 'test/slots', 'test/upgrades'),
   terminal: tests('test/flow/terminal.test.ts'),
   flow: tests(
     'test/flow/booking-expiry.test.ts',
@@ -87,6 +87,7 @@ export const NO_ENGINE: readonly string[] = [
   'test/lib',
   'test/local',
   'test/measure',
+  'test/mutants',
   'test/permissions',
   'test/structure',
   'test/webhooks',

@@ -114,6 +114,32 @@ describe('on a bus that answers', () => {
     ]);
   });
 
+  test('a revived booking is told with its slots and when it was revived, and not as confirmed too', async () => {
+    const revivedAtMs = { N: String(DEADLINE + 5_000) };
+    const slotIds = { L: [{ S: 'friday/1' }, { S: 'friday/2' }] };
+    const paidLate = { revivedAtMs, confirmedAtMs: revivedAtMs, slotIds };
+    await handle(
+      change('seat-1', 'EXPIRED', 'CONFIRMED', paidLate),
+      change('seat-1', 'CONFIRMED', 'CONFIRMED', { ...paidLate, details: { M: {} } }),
+    );
+    expect(events.map(({ 'detail-type': type, detail }) => [type, detail])).toEqual([
+      [
+        'BookingRevived',
+        {
+          version: 1,
+          eventId: `seat-1:REVIVED:${DEADLINE + 5_000}`,
+          bookingId: 'seat-1',
+          expiresAt: '2026-09-21T14:13:20.000Z',
+          confirmedAt: '2026-09-21T14:13:25.000Z',
+          revivedAt: '2026-09-21T14:13:25.000Z',
+          slotIds: ['friday/1', 'friday/2'],
+        },
+      ],
+    ]);
+    const schema = JSON.parse(readFileSync(new URL('../../docs/booking-events.schema.json', import.meta.url), 'utf8'));
+    expect(Object.keys(schema.properties)).toEqual(expect.arrayContaining(Object.keys(events[0]?.detail as object)));
+  });
+
   test('25 events go in three requests, and only what the schema names is in them', async () => {
     await handle(...Array.from({ length: 25 }, (_, index) => expired(`many-${index}`)));
     expect(events).toHaveLength(25);

@@ -1,7 +1,7 @@
 import { Stage } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
-import { BOOKINGS_PATH, routes } from '../../functions/api/routes.ts';
+import { BOOKINGS_PATH, routes, SLOTS_PATH } from '../../functions/api/routes.ts';
 import { BookingExpiryStack } from '../../lib/booking-expiry-stack.ts';
 import { bookingExpirySettings } from '../../lib/settings.ts';
 import { checkSupport } from '../../local/support.ts';
@@ -235,11 +235,11 @@ describe('the rights of each Lambda', () => {
   test('bookings-api may make, read, move and delete bookings, list and sweep them, and read its one secret', () => {
     const byCustomer = { 'Fn::Join': ['', [arnOf('BookingsTable'), '/index/by-customer']] };
     expect(grantsBesideLogs('BookingsApiFunction')).toEqual({
-      'dynamodb:BatchGetItem': arnOf('BookingsTable'),
+      'dynamodb:BatchGetItem': [arnOf('BookingsTable'), arnOf('SlotsTable')],
       'dynamodb:PartiQLUpdate': arnOf('BookingsTable'),
-      'dynamodb:PutItem': [arnOf('BookingsTable'), arnOf('IdempotencyTable')],
+      'dynamodb:PutItem': [arnOf('BookingsTable'), arnOf('IdempotencyTable'), arnOf('SlotsTable')],
       'dynamodb:Query': [index, byCustomer],
-      'dynamodb:DeleteItem': arnOf('BookingsTable'),
+      'dynamodb:DeleteItem': [arnOf('BookingsTable'), arnOf('SlotsTable')],
       'dynamodb:GetItem': [arnOf('SweepStateTable'), arnOf('BookingsTable')],
       'dynamodb:UpdateItem': [arnOf('BookingsTable'), arnOf('SweepStateTable'), arnOf('IdempotencyTable')],
       'sqs:SendMessage': arnOf('TimerQueue'),
@@ -287,6 +287,7 @@ describe('the HTTP API', () => {
     expect(routesOf(template)).toEqual({
       'ANY /api/v1/bookings': 'AWS_IAM',
       'ANY /api/v1/bookings/{proxy+}': 'AWS_IAM',
+      'ANY /api/v1/slots/{proxy+}': 'AWS_IAM',
       'ANY /api/v1/cron/expire-bookings': 'NONE',
       'ANY /api/v1/health': 'NONE',
       'ANY /api/v1/openapi.json': 'NONE',
@@ -294,8 +295,9 @@ describe('the HTTP API', () => {
   });
 
   test.each(routes())('lets %s through, with an identity unless it is open', (_, { path, openBecause }) => {
-    const key = openBecause === undefined && path !== BOOKINGS_PATH ? `ANY ${BOOKINGS_PATH}/{proxy+}` : `ANY ${path}`;
-    expect(path === BOOKINGS_PATH || openBecause !== undefined || path.startsWith(`${BOOKINGS_PATH}/`)).toBe(true);
+    const above = [BOOKINGS_PATH, SLOTS_PATH].find((each) => path.startsWith(`${each}/`));
+    const key = openBecause === undefined && above !== undefined ? `ANY ${above}/{proxy+}` : `ANY ${path}`;
+    expect(path === BOOKINGS_PATH || openBecause !== undefined || above !== undefined).toBe(true);
     expect(routesOf(template)).toMatchObject({ [key]: openBecause === undefined ? 'AWS_IAM' : 'NONE' });
   });
 
@@ -316,6 +318,7 @@ describe('the HTTP API', () => {
     ]);
     // No token without it reaches a booking.
     expect(scopes.filter(([type]) => type === 'JWT')).toEqual([
+      ['JWT', ['bookings/manage']],
       ['JWT', ['bookings/manage']],
       ['JWT', ['bookings/manage']],
     ]);
@@ -396,6 +399,7 @@ test('every name that an operator or a client needs is an output', () => {
     'PublishEventsFunctionName',
     'ScheduleExpiryDeadLetterQueueUrl',
     'ScheduleExpiryFunctionName',
+    'SlotsTableName',
     'SweepDeadLetterQueueUrl',
     'SweepFunctionName',
     'SweepScheduleName',

@@ -40,18 +40,23 @@ test('expire-booking takes at most ten timers without a window or a filter and r
   });
 });
 
-test('publish-events reads what has expired, and with publishSettled what was settled too', () => {
+test('publish-events reads what has expired or was revived, and with publishSettled what was settled too', () => {
   const filterOf = (from: Template) => {
     const mappings = Object.values(from.findResources('AWS::Lambda::EventSourceMapping'));
     const mapping = mappings.find(({ Properties }) => Properties.FunctionName.Ref === 'PublishEventsFunction');
-    return JSON.parse(mapping?.Properties.FilterCriteria.Filters[0].Pattern);
+    const filters: { Pattern: string }[] = mapping?.Properties.FilterCriteria.Filters ?? [];
+    return filters.map(({ Pattern }) => JSON.parse(Pattern));
   };
   const became = (...statuses: string[]) => ({
     eventName: ['MODIFY'],
     dynamodb: { NewImage: { status: { S: statuses } } },
   });
-  expect(filterOf(template)).toEqual(became('EXPIRED'));
-  expect(filterOf(synth({ publishSettled: 'true' }))).toEqual(became('EXPIRED', 'CONFIRMED', 'CANCELLED'));
+  const revived = {
+    eventName: ['MODIFY'],
+    dynamodb: { NewImage: { status: { S: ['CONFIRMED'] }, revivedAtMs: { N: [{ exists: true }] } } },
+  };
+  expect(filterOf(template)).toEqual([became('EXPIRED'), revived]);
+  expect(filterOf(synth({ publishSettled: 'true' }))).toEqual([became('EXPIRED', 'CONFIRMED', 'CANCELLED')]);
   expect(grantsOf(template, 'PublishEventsFunction')['events:PutEvents']).toEqual(arnOf('BookingEvents'));
 });
 

@@ -194,6 +194,11 @@ export const startDuties = async (assemblyDirectory: string): Promise<Duties> =>
         assert.equal((await api(`/bookings?${list}`)).status, 200);
       }
       assert.equal((await api('/bookings/seat', 'DELETE')).status, 204);
+      const withSlot = { bookingId: 'with-a-slot', holdSeconds: 600, slotIds: ['row-1/seat-1'] };
+      assert.equal((await api('/bookings', 'POST', withSlot)).status, 201);
+      assert.equal((await api(`/bookings/${withSlot.bookingId}/confirm`, 'POST')).status, 200);
+      assert.equal((await api('/slots/row-1%2Fseat-1')).status, 200);
+      assert.equal((await api(`/bookings/${withSlot.bookingId}/cancel`, 'POST')).status, 200);
       await putOverdue('lost-3');
       await putOverdue('settled too', { status: { S: 'CONFIRMED' } });
       await putComingNear('far too');
