@@ -5,6 +5,7 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { BACKLOG } from './loopback.ts';
 import { REFUSED, type RequestHead, refusalBody, whyRefused, whyRefusedToBrowsers } from './page-guard.ts';
 
 export interface DynamoDbGuard {
@@ -62,7 +63,7 @@ export const startDynamoDbGuard = async (engine: string, port: number): Promise<
 const listen = (server: Server, port: number): Promise<void> =>
   new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, '127.0.0.1', resolve);
+    server.listen({ port, host: '127.0.0.1', backlog: BACKLOG }, resolve);
   });
 
 /** Calls back once, with all that came so far and where the first head ends in it; -1 if it is too large. */

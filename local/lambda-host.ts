@@ -4,6 +4,7 @@
  * away after a crash or when the function's time limit is exceeded.
  */
 import { randomUUID } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import type { Readable } from 'node:stream';
 import { Worker } from 'node:worker_threads';
 import type { Invocation, WorkerMessage, WorkerSettings } from './lambda-worker.ts';
@@ -57,6 +58,12 @@ interface Environment {
   /** Called with the next answer, or with undefined when the worker is gone. */
   onAnswer: ((answer: WorkerMessage | undefined) => void) | undefined;
 }
+
+/**
+ * Environments of one Lambda that are started at the same time. On AWS each has processors of its own. Here a crowd of fifty would
+ * keep each other, and every request, from being ready in time, while the first of them could serve the crowd.
+ */
+const STARTED_AT_ONCE = Math.max(2, availableParallelism());
 
 export class LambdaHost {
   readonly settings: LambdaSettings;
@@ -134,10 +141,15 @@ export class LambdaHost {
   }
 
   async #acquire(): Promise<Environment> {
-    while (this.#idle.length === 0 && this.#all.size + this.#starting.size >= this.settings.maxConcurrency) {
+    while (this.#idle.length === 0 && !this.#mayStart) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
     return this.#idle.pop() ?? this.#start();
+  }
+
+  get #mayStart(): boolean {
+    const { size } = this.#starting;
+    return size < STARTED_AT_ONCE && this.#all.size + size < this.settings.maxConcurrency;
   }
 
   #release(environment: Environment): void {
@@ -196,6 +208,8 @@ export class LambdaHost {
       return environment;
     } finally {
       this.#starting.delete(environment);
+      // Another one may start.
+      this.#waiting.shift()?.();
     }
   }
 

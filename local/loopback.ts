@@ -2,6 +2,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { REFUSED, refusalBody, whyRefused } from './page-guard.ts';
 
+/**
+ * Connections that may wait to be taken. Where a thousand clients come at once, Node's 511 would let the rest be reset.
+ * Most systems allow 4,096 at the most.
+ */
+export const BACKLOG = 4_096;
+
 /** A server of the runtime's own: where it listens, and how to end it. */
 export interface LoopbackServer {
   readonly endpoint: string;
@@ -38,7 +44,7 @@ export const listenOnLoopback = async (onRequest: OnRequest, port = 0): Promise<
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, '127.0.0.1', resolve);
+    server.listen({ port, host: '127.0.0.1', backlog: BACKLOG }, resolve);
   });
   const address = server.address();
   return {

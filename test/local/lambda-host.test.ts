@@ -77,6 +77,17 @@ describe('a Lambda on this machine', () => {
     expect(left).toBeLessThanOrEqual(4_000);
   });
 
+  test('starts few environments at a time: a crowd is served by those that are ready first', async () => {
+    const loaded: string[] = [];
+    const lambda = host('console.log("loaded"); exports.handler = () => {};', {
+      onLogLine: (line) => loaded.push(line),
+    });
+    const crowd = 40;
+    await Promise.all(Array.from({ length: crowd }, () => lambda.invoke({})));
+    expect(loaded.length).toBeLessThan(crowd);
+    await lambda.stop();
+  });
+
   test('never runs in more environments at once than allowed; the rest wait', async () => {
     const lambda = host(
       `${pid} exports.handler = async () => { await new Promise((r) => setTimeout(r, 30)); return id; }`,
