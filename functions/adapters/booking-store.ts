@@ -34,7 +34,7 @@ import {
   seenHold,
 } from '../table/item.ts';
 import { BOOKINGS_SHAPE, OWN_ATTRIBUTES, type TableShape } from '../table/shape.ts';
-import { freeSlot, holdSlot, retakeSlot, takeSlot } from '../table/slot-items.ts';
+import { freeSlot, holdSlot, isOwn, takeSlot } from '../table/slot-items.ts';
 import type { Table, WriteAnswer } from '../table/table.ts';
 import { writeOfMove } from '../table/write-of-move.ts';
 import { isPermanent } from './permanent-error.ts';
@@ -80,7 +80,7 @@ export class BookingStore implements CustomerBookings {
     const answer =
       slotIds.length === 0
         ? await this.#table.create(item, KEY_ATTRIBUTE)
-        : await this.#slotted.create(item, slotIds, expiresAtMs, nowMs);
+        : await this.#slotted.create(item, slotIds, expiresAtMs, this, nowMs);
     switch (answer.kind) {
       case 'made':
         return { kind: 'created', booking: bookingOf(item) as Booking };
@@ -113,7 +113,7 @@ export class BookingStore implements CustomerBookings {
   }
 
   async confirm(bookingId: string, nowMs: number, options: ConfirmOptions = {}): Promise<MoveOutcome> {
-    const answer = await this.#settle(bookingId, confirmMove, takeSlot, nowMs);
+    const answer = await this.#settle(bookingId, confirmMove, take, nowMs);
     if (answer.kind === 'slots-taken') return this.#loseSlots(bookingId, answer, nowMs, options);
     const found = answer.kind === 'refused' ? bookingOf(answer.found) : undefined;
     if (found && hasLostSlots(found)) return lostSlots(found);
@@ -138,7 +138,7 @@ export class BookingStore implements CustomerBookings {
       const seenSlots = asStored(item, OWN_ATTRIBUTES.slotIds);
       const seenExpiredAtMs = asStored(item, this.#shape.attributes.expiredAtMs);
       const revive = (atMs: number) => reviveMove(atMs, seenSlots, seenExpiredAtMs);
-      const answer = await this.#slotted.move(item, booking.slotIds, revive, retakeSlot, nowMs);
+      const answer = await this.#slotted.revive(item, booking.slotIds, revive, this, nowMs);
       if (answer.kind === 'slots-taken') {
         return this.#loseSlots(bookingId, { ...answer, item }, nowMs, { ifLapsed: 'revive' });
       }
@@ -230,7 +230,7 @@ export class BookingStore implements CustomerBookings {
     const { isAsSeen, firstTriedAtMs = nowMs } = onlyIf;
     const expiresAtMs = deadlineOf(holdMs, nowMs);
     const shard = shardOf(bookingId, this.#shardCount);
-    const hold: SlotWrite = (table, slotId, owner) => holdSlot(table, slotId, owner, expiresAtMs);
+    const hold: SlotWrite = (table, slotId, owner) => holdSlot(table, slotId, owner, expiresAtMs, isOwn(owner));
     let answer: SettleAnswer = { kind: 'refused', found: await this.#table.get(keyOf(bookingId)) };
     let lastSeen: string | undefined;
     for (let looks = 0; looks < LOOKS && answer.kind === 'refused'; looks += 1) {
@@ -313,6 +313,8 @@ const lostSlots = (booking: Booking): MoveOutcome => ({
   booking,
   slots: (booking.lostSlotIds ?? []).map((slotId) => ({ slotId })),
 });
+
+const take: SlotWrite = (table, slotId, owner) => takeSlot(table, slotId, owner, isOwn(owner));
 
 const newItem = (
   { bookingId, requestHash, customerId, details, slotIds = [] }: NewBooking,

@@ -42,6 +42,7 @@ const eventsOf = async (steps: readonly Step[], clockOffsMs: readonly number[]) 
     ),
     slots: new MemoryTable(slots),
     slotsTable: 'slots',
+    bookings: table,
     bookingsTable: 'bookings',
     shape: BOOKINGS_SHAPE,
   });
