@@ -86,8 +86,12 @@ export class BookingStore implements CustomerBookings {
         return { kind: 'created', booking: bookingOf(item) as Booking };
       case 'refused':
         return { kind: 'exists', booking: bookingOf(await this.#madeTrue(bookingId, answer.found, nowMs)) };
-      case 'slots-taken':
-        return answer;
+      case 'slots-taken': {
+        // Its slots may be another booking's because it has lapsed, or its own because it was paid.
+        const found = answer.wereLookedAt && (await this.#table.get(keyOf(bookingId)));
+        if (found) return { kind: 'exists', booking: bookingOf(await this.#madeTrue(bookingId, found, nowMs)) };
+        return { kind: 'slots-taken', slots: answer.slots };
+      }
     }
   }
 

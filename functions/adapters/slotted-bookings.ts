@@ -22,8 +22,10 @@ export interface SlottedBookingsPorts {
   readonly patience?: Patience;
 }
 
-/** slots-taken: the booking would allow it, slots of it do not. */
-export type SlottedAnswer = WriteAnswer | { readonly kind: 'slots-taken'; readonly slots: readonly TakenSlot[] };
+/** slots-taken: the booking would allow it, slots of it do not. Where they were only looked at, nothing is said of the booking. */
+export type SlottedAnswer =
+  | WriteAnswer
+  | { readonly kind: 'slots-taken'; readonly slots: readonly TakenSlot[]; readonly wereLookedAt?: true };
 
 /** What a move of a booking does with one of its slots. `nowMs` is the clock of the try. */
 export type SlotWrite = (table: string, slotId: string, bookingId: string, nowMs: number) => TransactedWrite;
@@ -63,7 +65,7 @@ export class SlottedBookings {
         const slots = await this.lookUp(slotIds);
         const isOwnHold = ({ state, bookingId }: Slot) => state === 'HELD' && bookingId === owner;
         const taken = slots.filter((slot) => effectiveSlotState(slot, atMs) !== 'FREE' && !isOwnHold(slot));
-        return taken.length > 0 ? { kind: 'slots-taken', slots: taken.map(takenSlot) } : undefined;
+        return taken.length > 0 ? { kind: 'slots-taken', slots: taken.map(takenSlot), wereLookedAt: true } : undefined;
       },
       nowMs,
       this.#patience,

@@ -20,6 +20,19 @@ test.each(['confirm', 'cancel'] as const)('%s tells the deadline that the bookin
   expect(await other.get('ann')).toEqual(outcome.kind === 'moved' && outcome.booking);
 });
 
+const BUSY: TransactionAnswer = { kind: 'busy', reason: 'TransactionConflict' };
+
+test('a creation that is repeated finds its booking also where others are at its slots', async () => {
+  const { store, other, before } = await givenBooking();
+  await other.confirm('ann', NOW);
+  before(async () => BUSY);
+  const again = { bookingId: 'ann', holdMs: MINUTE_MS, slotIds: ['seat'] };
+  expect(await store.create(again, NOW)).toMatchObject({ kind: 'exists', booking: { status: 'CONFIRMED' } });
+  before(async () => BUSY);
+  const next = { ...again, bookingId: 'bob' };
+  expect(await store.create(next, NOW)).toEqual({ kind: 'slots-taken', slots: [{ slotId: 'seat' }] });
+});
+
 /** A booking of one slot, its store, and another one. What comes before a transaction is there just before it. */
 const givenBooking = async () => {
   const bookings = new TableState(BOOKINGS_SCHEMA);
