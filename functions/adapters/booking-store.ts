@@ -20,7 +20,7 @@ import {
   loseSlotsMove,
   type Move,
   reviveMove,
-  type SeenSlots,
+  type SeenHold,
 } from '../core/moves.ts';
 import { shardOf } from '../core/pending-shard.ts';
 import {
@@ -184,7 +184,7 @@ export class BookingStore implements CustomerBookings {
    */
   async #settle(
     bookingId: string,
-    move: (nowMs: number, seenSlots: SeenSlots) => Move,
+    move: (nowMs: number, seen: SeenHold | undefined) => Move,
     slotWrite: SlotWrite,
     nowMs: number,
   ): Promise<SettleAnswer> {
@@ -192,13 +192,13 @@ export class BookingStore implements CustomerBookings {
     let seen: string | undefined;
     for (let looks = 0; looks < LOOKS && answer.kind === 'refused'; looks += 1) {
       const { found } = answer;
-      const seenSlots = found && asStored(found, OWN_ATTRIBUTES.slotIds);
-      // Refused for another reason than its slots.
-      if (found === undefined || seenSlots === undefined || JSON.stringify(seenSlots) === seen) break;
+      const hold = found && seenHold(BOOKINGS_SHAPE, found);
+      // Refused for another reason than its hold.
+      if (found === undefined || hold?.slots === undefined || JSON.stringify(hold) === seen) break;
       const booking = bookingOf(found);
       if (booking === undefined || effectiveStatus(booking, nowMs) !== 'PENDING') break;
-      seen = JSON.stringify(seenSlots);
-      answer = await this.#moveWithItsSlots(bookingId, found, (atMs) => move(atMs, seenSlots), slotWrite, nowMs);
+      seen = JSON.stringify(hold);
+      answer = await this.#moveWithItsSlots(bookingId, found, (atMs) => move(atMs, hold), slotWrite, nowMs);
     }
     return answer;
   }

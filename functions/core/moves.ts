@@ -97,18 +97,45 @@ const slotsAsSeen = (seen: SeenSlots): Requirement => ({ is: 'as-seen', what: 's
 /** Whoever was told that a slot is another booking's has given the money back: the answer stays. */
 const SLOTS_NOT_LOST: Requirement = { is: 'as-seen', what: 'slotsLostAtMs', seen: undefined };
 
-/** PENDING → CONFIRMED: it was paid. */
-export const confirmMove = (nowMs: number, seenSlots: SeenSlots): Move => ({
+/** What a move saw of the hold that it ends or extends, exactly as stored. */
+export interface SeenHold {
+  readonly deadline: AsStored | undefined;
+  readonly holdStartedAtMs: AsStored | undefined;
+  readonly slots: SeenSlots;
+}
+
+const holdAsSeen = ({ deadline, holdStartedAtMs }: SeenHold): Requirement[] => [
+  { is: 'as-seen', what: 'deadline', seen: deadline },
+  { is: 'as-seen', what: 'holdStartedAtMs', seen: holdStartedAtMs },
+];
+
+/**
+ * What a move that ends a hold requires of one with slots: a transaction does not say what it left behind, so that its answer is
+ * made from what was seen, and that must still be so.
+ */
+const ofSlots = (seen: SeenHold | undefined, ...more: readonly Requirement[]): Requirement[] =>
+  seen?.slots === undefined ? [slotsAsSeen(undefined)] : [slotsAsSeen(seen.slots), ...holdAsSeen(seen), ...more];
+
+/**
+ * PENDING → CONFIRMED: it was paid.
+ *
+ * @param seen the hold, if it has slots; undefined for a booking without any
+ */
+export const confirmMove = (nowMs: number, seen: SeenHold | undefined): Move => ({
   set: { status: 'CONFIRMED', confirmedAtMs: nowMs },
   leavesIndex: true,
-  condition: [PENDING, { is: 'running', nowMs }, slotsAsSeen(seenSlots), ...(seenSlots ? [SLOTS_NOT_LOST] : [])],
+  condition: [PENDING, { is: 'running', nowMs }, ...ofSlots(seen, SLOTS_NOT_LOST)],
 });
 
-/** PENDING → CANCELLED. */
-export const cancelMove = (nowMs: number, seenSlots: SeenSlots): Move => ({
+/**
+ * PENDING → CANCELLED.
+ *
+ * @param seen the hold, if it has slots; undefined for a booking without any
+ */
+export const cancelMove = (nowMs: number, seen: SeenHold | undefined): Move => ({
   set: { status: 'CANCELLED', cancelledAtMs: nowMs },
   leavesIndex: true,
-  condition: [PENDING, { is: 'running', nowMs }, slotsAsSeen(seenSlots)],
+  condition: [PENDING, { is: 'running', nowMs }, ...ofSlots(seen)],
 });
 
 /**
@@ -165,13 +192,6 @@ export const cancelConfirmedMove = (
   ],
 });
 
-/** What an extension saw of the hold that it extends, exactly as stored. */
-export interface SeenHold {
-  readonly deadline: AsStored | undefined;
-  readonly holdStartedAtMs: AsStored | undefined;
-  readonly slots: SeenSlots;
-}
-
 /**
  * A new deadline for a PENDING booking, on condition of the hold that was seen: a late duplicate of an extension finds
  * the hold that a newer one made. The start of the hold is a part of it, because a deadline may come back.
@@ -182,8 +202,7 @@ export const extendMove = (deadlineMs: number, pendingShard: number, seen: SeenH
   condition: [
     PENDING,
     { is: 'running', nowMs },
-    { is: 'as-seen', what: 'deadline', seen: seen.deadline },
-    { is: 'as-seen', what: 'holdStartedAtMs', seen: seen.holdStartedAtMs },
+    ...holdAsSeen(seen),
     slotsAsSeen(seen.slots),
     ...(seen.slots ? [SLOTS_NOT_LOST] : []),
   ],

@@ -9,7 +9,7 @@ import type {
   Transactions,
 } from '../../functions/table/transaction.ts';
 import { ValidationException } from './attribute-value.ts';
-import { changed, fulfils } from './conditional-writes.ts';
+import { fulfils } from './conditional-writes.ts';
 import type { TableState } from './table-state.ts';
 
 export class MemoryTransactions implements Transactions {
@@ -25,15 +25,28 @@ export class MemoryTransactions implements Transactions {
   }
 }
 
-/** @throws ValidationException for what DynamoDB does not take, such as two writes of one item */
+/** Most writes of one transaction (Amazon DynamoDB API Reference, TransactWriteItems). */
+const MAX_WRITES = 100;
+
+/**
+ * Everything is judged before anything is written: what one write is not taken for keeps all from being made.
+ *
+ * @throws ValidationException for what DynamoDB does not take, such as two writes of one item
+ */
 export const transactedIn = (
   tables: ReadonlyMap<string, TableState>,
   writes: readonly TransactedWrite[],
 ): TransactionAnswer => {
+  if (writes.length === 0 || writes.length > MAX_WRITES) {
+    throw new ValidationException(`Member must have length between 1 and ${MAX_WRITES}, got ${writes.length}`);
+  }
   const seen = writes.map((write) => {
     const state = tables.get(write.table);
     if (state === undefined) throw new ValidationException(`there is no table ${write.table}`);
     const key = state.keyOf(write.kind === 'put' ? write.item : write.key);
+    // What can be told from the request alone is told before any condition is looked at.
+    if (write.kind === 'put') state.itemOf(write.item);
+    if (write.kind === 'update') state.expectNoKeyIn(write.write);
     return { write, state, key, found: state.get(key) };
   });
   const keys = seen.map(({ write: { table }, key }) => JSON.stringify([table, key]));
@@ -44,11 +57,24 @@ export const transactedIn = (
     ({ write, found }): FoundByWrite => (isAllowed(write, found) ? { refused: false } : { refused: true, found }),
   );
   if (judged.some(({ refused }) => refused)) return { kind: 'refused', writes: judged };
-  for (const { write, state, key, found } of seen) {
-    if (write.kind === 'delete') state.delete(key);
-    else state.put(write.kind === 'put' ? write.item : changed(found ?? key, write.write));
+  const made = seen.map(({ write, state, key }) => ({ state, key, item: itemMade(state, key, write) }));
+  for (const { state, key, item } of made) {
+    if (item === undefined) state.delete(key);
+    else state.put(item);
   }
   return { kind: 'made' };
+};
+
+/** The item that a write leaves; undefined for none. */
+const itemMade = (state: TableState, key: Item, write: TransactedWrite): Item | undefined => {
+  switch (write.kind) {
+    case 'put':
+      return write.item;
+    case 'update':
+      return state.updated(key, write.write);
+    case 'delete':
+      return undefined;
+  }
 };
 
 const isAllowed = (write: TransactedWrite, found: Item | undefined): boolean =>

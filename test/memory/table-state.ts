@@ -113,12 +113,23 @@ export class TableState {
    */
   put(item: Item, condition: readonly Clause[] = []): WriteAnswer {
     const keyText = this.#keyText(item);
-    const whole = keptItem(item);
-    this.#expectFitting(whole, 'Item size has exceeded the maximum allowed size');
+    const whole = this.itemOf(item);
     const before = this.#items.get(keyText);
     if (!fulfils(before, condition)) return { kind: 'refused', found: before };
     this.#change(keyText, before, whole);
     return { kind: 'made', item: whole };
+  }
+
+  /**
+   * An item as it is kept when it is put.
+   *
+   * @throws ValidationException for one that DynamoDB does not take
+   */
+  itemOf(item: Item): Item {
+    this.#keyText(item);
+    const whole = keptItem(item);
+    this.#expectFitting(whole, 'Item size has exceeded the maximum allowed size');
+    return whole;
   }
 
   /** @throws ValidationException for a key that is none of this table */
@@ -133,18 +144,32 @@ export class TableState {
    * @throws ValidationException for what DynamoDB does not take
    */
   update(key: Item, write: ConditionalWrite, { mayCreate }: UpdateOptions): WriteAnswer {
+    this.expectNoKeyIn(write);
     const keyText = this.#keyText(key);
-    if ([...Object.keys(write.set), ...write.remove].includes(this.#schema.key)) {
-      throw new ValidationException(`Cannot update attribute ${this.#schema.key}. This attribute is part of the key`);
-    }
     const before = this.#items.get(keyText);
     if ((before === undefined && !mayCreate) || !fulfils(before, write.condition)) {
       return { kind: 'refused', found: before };
     }
-    const after = changed(before ?? key, write);
-    this.#expectFitting(after, 'Item size to update has exceeded the maximum allowed size');
+    const after = this.updated(key, write);
     this.#change(keyText, before, after);
     return { kind: 'made', item: after };
+  }
+
+  /** @throws ValidationException for a write that would change the key */
+  expectNoKeyIn({ set, remove }: ConditionalWrite): void {
+    if (![...Object.keys(set), ...remove].includes(this.#schema.key)) return;
+    throw new ValidationException(`Cannot update attribute ${this.#schema.key}. This attribute is part of the key`);
+  }
+
+  /**
+   * An item as a write makes it, whatever its condition.
+   *
+   * @throws ValidationException for what DynamoDB does not take
+   */
+  updated(key: Item, write: ConditionalWrite): Item {
+    const after = changed(this.get(key) ?? key, write);
+    this.#expectFitting(after, 'Item size to update has exceeded the maximum allowed size');
+    return after;
   }
 
   /** @throws ValidationException for a range that ends before it starts, and for a cursor outside of the range */

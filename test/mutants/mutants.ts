@@ -87,9 +87,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'A3: a cancellation that was sent while the booking was PENDING cancels a confirmed one too',
     file: 'functions/core/moves.ts',
-    find: "  set: { status: 'CANCELLED', cancelledAtMs: nowMs },\n  leavesIndex: true,\n  condition: [PENDING, { is: 'running', nowMs }],",
+    find: "  set: { status: 'CANCELLED', cancelledAtMs: nowMs },\n  leavesIndex: true,\n  condition: [PENDING, { is: 'running', nowMs }, ",
     replace:
-      "  set: { status: 'CANCELLED', cancelledAtMs: nowMs },\n  leavesIndex: true,\n  condition: [{ is: 'running', nowMs }],",
+      "  set: { status: 'CANCELLED', cancelledAtMs: nowMs },\n  leavesIndex: true,\n  condition: [{ is: 'running', nowMs }, ",
   },
   {
     name: 'A4: a write whose answer was lost is taken for somebody else’s',
@@ -125,9 +125,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'confirms what is not PENDING',
     file: 'functions/core/moves.ts',
-    find: "  set: { status: 'CONFIRMED', confirmedAtMs: nowMs },\n  leavesIndex: true,\n  condition: [PENDING, { is: 'running', nowMs }],",
+    find: "  set: { status: 'CONFIRMED', confirmedAtMs: nowMs },\n  leavesIndex: true,\n  condition: [PENDING, { is: 'running', nowMs }, ",
     replace:
-      "  set: { status: 'CONFIRMED', confirmedAtMs: nowMs },\n  leavesIndex: true,\n  condition: [{ is: 'running', nowMs }],",
+      "  set: { status: 'CONFIRMED', confirmedAtMs: nowMs },\n  leavesIndex: true,\n  condition: [{ is: 'running', nowMs }, ",
   },
   {
     name: 'a sweep moves on although timers were not sent',

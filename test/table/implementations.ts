@@ -8,11 +8,14 @@ import {
   GetShardIteratorCommand,
 } from '@aws-sdk/client-dynamodb-streams';
 import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
+import { DynamoDbTransactions } from '../../functions/adapters/dynamodb-transactions.ts';
 import type { Item } from '../../functions/table/item.ts';
 import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
 import type { Table } from '../../functions/table/table.ts';
+import type { Transactions } from '../../functions/table/transaction.ts';
 import { externalEndpoint, LOCAL_CREDENTIALS, REGION, startDynamoDb } from '../../local/engines.ts';
 import { MemoryTable } from '../memory/memory-table.ts';
+import { MemoryTransactions } from '../memory/memory-transactions.ts';
 import { BOOKINGS_SCHEMA } from '../memory/schemas.ts';
 import { TableState } from '../memory/table-state.ts';
 
@@ -27,6 +30,10 @@ export interface ToldChange {
 /** A new, empty bookings table. */
 export interface OpenTable {
   readonly table: Table;
+  /** The same table, by transactions. */
+  readonly transactions: Transactions;
+  /** What transactions call it. */
+  readonly name: string;
   /** Puts an item without any condition, as a stranger may. */
   put(item: Item): Promise<void>;
   delete(key: Item): Promise<void>;
@@ -45,7 +52,9 @@ export type Difference =
   /** A page that is to begin outside of the range is empty instead of refused. */
   | 'begins outside of the range'
   /** A condition whose range ends before it starts is refused as not fulfilled, in a batch. */
-  | 'takes ranges that end before they start in batches';
+  | 'takes ranges that end before they start in batches'
+  /** A transaction may write the key of an item. */
+  | 'takes writes of the key in transactions';
 
 export interface Implementation {
   readonly name: string;
@@ -62,6 +71,8 @@ export const MEMORY: Implementation = {
       const state = new TableState(BOOKINGS_SCHEMA);
       return {
         table: new MemoryTable(state),
+        transactions: new MemoryTransactions(new Map([['bookings', state]])),
+        name: 'bookings',
         put: async (item) => {
           state.put(item);
         },
@@ -119,6 +130,8 @@ const openOnEngine = async (client: DynamoDBClient, streams: DynamoDBStreamsClie
   );
   return {
     table: new DynamoDbTable(client, TableName),
+    transactions: new DynamoDbTransactions(client),
+    name: TableName,
     put: async (Item) => {
       await client.send(new PutItemCommand({ TableName, Item }));
     },
@@ -157,6 +170,7 @@ export const ENGINES: readonly Implementation[] = [
       'records what did not change',
       'begins outside of the range',
       'takes ranges that end before they start in batches',
+      'takes writes of the key in transactions',
     ],
     undefined,
   ),
