@@ -270,18 +270,19 @@ export class BookingStore implements CustomerBookings {
    */
   async #outcomeOf<Outcome>(
     bookingId: string,
-    answer: WriteAnswer,
+    answer: Exclude<SettleAnswer, { kind: 'slots-taken' }>,
     statusAfter: string | undefined,
     nowMs: number,
     again: () => Promise<Outcome>,
   ): Promise<MoveOutcome | Outcome> {
-    const item = answer.kind === 'made' ? answer.item : await this.#madeTrue(bookingId, answer.found, nowMs);
+    const judgedAtMs = answer.kind === 'refused' ? (answer.judgedAtMs ?? nowMs) : nowMs;
+    const item = answer.kind === 'made' ? answer.item : await this.#madeTrue(bookingId, answer.found, judgedAtMs);
     const booking = bookingOf(item);
     if (booking === undefined) return { kind: 'missing' };
     if (answer.kind === 'made') return { kind: 'moved', booking };
     if (booking.status === statusAfter) return { kind: 'unchanged', booking };
-    if (item !== answer.found && effectiveStatus(booking, nowMs) !== 'EXPIRED') return again();
-    return { kind: 'refused', found: effectiveStatus(booking, nowMs), booking, judgedAtMs: nowMs };
+    if (item !== answer.found && effectiveStatus(booking, judgedAtMs) !== 'EXPIRED') return again();
+    return { kind: 'refused', found: effectiveStatus(booking, judgedAtMs), booking, judgedAtMs };
   }
 
   get #slotted(): SlottedBookings {
@@ -301,7 +302,9 @@ export class NoSlotsTableError extends Error {
 
 /** The answer to a move of a booking with or without slots, with the booking as it was seen. */
 type SettleAnswer =
-  | WriteAnswer
+  | Extract<WriteAnswer, { kind: 'made' }>
+  /** `judgedAtMs` where that was later than it was asked for, epoch ms. */
+  | (Extract<WriteAnswer, { kind: 'refused' }> & { readonly judgedAtMs?: number })
   | { readonly kind: 'slots-taken'; readonly slots: readonly TakenSlot[]; readonly item: Item };
 
 /** Whether somebody has been told that it can never be confirmed. */

@@ -32,8 +32,11 @@ export interface SlottedBookingsPorts {
   readonly patience?: Patience;
 }
 
-/** slots-taken: the booking would allow it, slots of it do not. */
-export type SlottedAnswer = WriteAnswer | { readonly kind: 'slots-taken'; readonly slots: readonly TakenSlot[] };
+/** slots-taken: the booking would allow it, slots of it do not. A refusal has the clock of the try that was refused, epoch ms. */
+export type SlottedAnswer =
+  | Extract<WriteAnswer, { kind: 'made' }>
+  | (Extract<WriteAnswer, { kind: 'refused' }> & { readonly judgedAtMs: number })
+  | { readonly kind: 'slots-taken'; readonly slots: readonly TakenSlot[] };
 
 /** What a move of a booking does with one of its slots. */
 export type SlotWrite = (table: string, slotId: string, bookingId: string) => TransactedWrite;
@@ -89,7 +92,7 @@ export class SlottedBookings implements SlotLookup {
         if (answer?.kind !== 'slots-taken') return answer;
         // A repeated request is answered with its booking, whoever has its slots by now.
         const [found] = await bookings.getMany([key], { consistent: true, settle: true });
-        return found === undefined ? answer : { kind: 'refused', found };
+        return found === undefined ? answer : { kind: 'refused', found, judgedAtMs: atMs };
       },
       nowMs,
       this.#patience,
@@ -142,7 +145,7 @@ export class SlottedBookings implements SlotLookup {
     const answer = await this.#ports.transactions.transact([booking, ...claims]);
     if (answer.kind === 'made') return { kind: 'made', item: undefined };
     const [ofBooking] = answer.kind === 'refused' ? answer.writes : [];
-    return ofBooking?.refused ? { kind: 'refused', found: ofBooking.found } : undefined;
+    return ofBooking?.refused ? { kind: 'refused', found: ofBooking.found, judgedAtMs: nowMs } : undefined;
   }
 
   /** Looks at slots, and asks the bookings whose holds of them have lapsed: each is marked before its slot goes to another. */
@@ -194,7 +197,7 @@ export class SlottedBookings implements SlotLookup {
         ]);
         if (answer.kind === 'busy') return undefined;
         if (answer.kind === 'made') return { kind: 'made', item: itemAfter(found, write) };
-        const refused = refusedAnswer(own, answer.writes);
+        const refused = refusedAnswer(own, answer.writes, atMs);
         if (refused.kind !== 'slots-taken' || !skipsLost) return refused;
         // Fewer each time. One that is another booking's is never this one's again before this one is created anew.
         const lost = new Set(refused.slots.map(({ slotId }) => slotId));
@@ -237,8 +240,9 @@ const isLapsed = (slot: Slot, nowMs: number): boolean =>
 const refusedAnswer = (
   slotIds: readonly string[],
   [booking, ...slots]: readonly FoundByWrite[],
+  judgedAtMs: number,
 ): Exclude<SlottedAnswer, { kind: 'made' }> => {
-  if (booking?.refused) return { kind: 'refused', found: booking.found };
+  if (booking?.refused) return { kind: 'refused', found: booking.found, judgedAtMs };
   return {
     kind: 'slots-taken',
     slots: slotIds.flatMap((slotId, index) => {

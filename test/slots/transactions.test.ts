@@ -1,5 +1,6 @@
 /** What DynamoDB answers to a transaction, and what is made of it. The faults are those that the embedded engine cannot make. */
 import {
+  ConditionalCheckFailedException,
   DynamoDBClient,
   TransactionCanceledException,
   TransactionConflictException,
@@ -139,6 +140,28 @@ describe('a transaction', () => {
   test('that fails otherwise is an error', async () => {
     aws.on(TransactWriteItemsCommand).rejects(new Error('no route to host'));
     await expect(impatientStore().store.create(claim, NOW)).rejects.toThrow('no route to host');
+  });
+});
+
+test('a payment that is in time when it comes, and too late when others are out of its way, is told that it was too late', async () => {
+  const held = {
+    bookingId: { S: 'seat-1' },
+    status: { S: 'PENDING' },
+    expiresAtMs: { N: String(NOW + 10) },
+    slotIds: { L: [{ S: '1' }] },
+  };
+  const refusal = cancelled('ConditionalCheckFailed', 'None');
+  Object.assign(refusal.CancellationReasons?.[0] ?? {}, { Item: held });
+  aws.on(TransactWriteItemsCommand).rejectsOnce(cancelled('TransactionConflict', 'None')).rejects(refusal);
+  const noPlainWrite = new ConditionalCheckFailedException({ message: '', $metadata: {}, Item: held });
+  aws
+    .on(UpdateItemCommand)
+    .rejectsOnce(noPlainWrite)
+    .resolves({ Attributes: { ...held, status: { S: 'EXPIRED' } } });
+  expect(await impatientStore().store.confirm('seat-1', NOW)).toMatchObject({
+    kind: 'refused',
+    found: 'EXPIRED',
+    judgedAtMs: NOW + 20,
   });
 });
 
