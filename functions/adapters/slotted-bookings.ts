@@ -22,10 +22,14 @@ export interface SlottedBookingsPorts {
   readonly patience?: Patience;
 }
 
-/** slots-taken: the booking would allow it, slots of it do not. Where they were only looked at, nothing is said of the booking. */
-export type SlottedAnswer =
+/**
+ * slots-taken: the booking would allow it, slots of it do not. Where they were only looked at, nothing is said of the booking.
+ * `atMs` is the clock of the try that was answered: while others were in the way, time has passed.
+ */
+export type SlottedAnswer = { readonly atMs: number } & (
   | WriteAnswer
-  | { readonly kind: 'slots-taken'; readonly slots: readonly TakenSlot[]; readonly wereLookedAt?: true };
+  | { readonly kind: 'slots-taken'; readonly slots: readonly TakenSlot[]; readonly wereLookedAt?: true }
+);
 
 /** What a move of a booking does with one of its slots. `nowMs` is the clock of the try. */
 export type SlotWrite = (table: string, slotId: string, bookingId: string, nowMs: number) => TransactedWrite;
@@ -60,12 +64,14 @@ export class SlottedBookings {
       async (atMs): Promise<SlottedAnswer | undefined> => {
         const claims = slotIds.map((slotId) => claimSlot(slotsTable, slotId, owner, untilMs, atMs));
         const answer = await transactions.transact([booking, ...claims]);
-        if (answer.kind === 'made') return { kind: 'made', item };
-        if (answer.kind === 'refused') return refusedAnswer(slotIds, answer.writes);
+        if (answer.kind === 'made') return { kind: 'made', item, atMs };
+        if (answer.kind === 'refused') return refusedAnswer(slotIds, answer.writes, atMs);
         const slots = await this.lookUp(slotIds);
         const isOwnHold = ({ state, bookingId }: Slot) => state === 'HELD' && bookingId === owner;
         const taken = slots.filter((slot) => effectiveSlotState(slot, atMs) !== 'FREE' && !isOwnHold(slot));
-        return taken.length > 0 ? { kind: 'slots-taken', slots: taken.map(takenSlot), wereLookedAt: true } : undefined;
+        return taken.length > 0
+          ? { kind: 'slots-taken', slots: taken.map(takenSlot), wereLookedAt: true, atMs }
+          : undefined;
       },
       nowMs,
       this.#patience,
@@ -101,8 +107,8 @@ export class SlottedBookings {
           ...slotWrites,
         ]);
         if (answer.kind === 'busy') return undefined;
-        if (answer.kind === 'made') return { kind: 'made', item: itemAfter(found, update) };
-        const refused = refusedAnswer(own, answer.writes);
+        if (answer.kind === 'made') return { kind: 'made', item: itemAfter(found, update), atMs };
+        const refused = refusedAnswer(own, answer.writes, atMs);
         if (refused.kind !== 'slots-taken' || !skipsLost) return refused;
         // Fewer each time. One that is another booking's is never this one's again before this one is created anew.
         const lost = new Set(refused.slots.map(({ slotId }) => slotId));
@@ -127,14 +133,16 @@ export class SlottedBookings {
 const refusedAnswer = (
   slotIds: readonly string[],
   [booking, ...slots]: readonly FoundByWrite[],
+  atMs: number,
 ): Exclude<SlottedAnswer, { kind: 'made' }> => {
-  if (booking?.refused) return { kind: 'refused', found: booking.found };
+  if (booking?.refused) return { kind: 'refused', found: booking.found, atMs };
   return {
     kind: 'slots-taken',
     slots: slotIds.flatMap((slotId, index) => {
       const slot = slots[index];
       return slot?.refused ? [takenSlot(readSlot(slotId, slot.found))] : [];
     }),
+    atMs,
   };
 };
 
