@@ -38,7 +38,7 @@ import { freeSlot, holdSlot, isOwn, takeSlot } from '../table/slot-items.ts';
 import type { Table, WriteAnswer } from '../table/table.ts';
 import { writeOfMove } from '../table/write-of-move.ts';
 import { isPermanent } from './permanent-error.ts';
-import type { SlottedBookings, SlotWrite } from './slotted-bookings.ts';
+import type { SlottedAnswer, SlottedBookings, SlotWrite } from './slotted-bookings.ts';
 
 /** What a store of bookings has beside its table. */
 export interface BookingStoreOptions {
@@ -77,17 +77,17 @@ export class BookingStore implements CustomerBookings {
     const { bookingId, slotIds = [] } = booking;
     const expiresAtMs = deadlineOf(booking.holdMs, nowMs);
     const item = newItem(booking, expiresAtMs, shardOf(bookingId, this.#shardCount), nowMs);
-    const answer =
+    const answer: SlottedAnswer =
       slotIds.length === 0
-        ? await this.#table.create(item, KEY_ATTRIBUTE)
+        ? { ...(await this.#table.create(item, KEY_ATTRIBUTE)), atMs: nowMs }
         : await this.#slotted.create(item, slotIds, expiresAtMs, this, nowMs);
     switch (answer.kind) {
       case 'made':
         return { kind: 'created', booking: bookingOf(item) as Booking };
       case 'refused':
-        return { kind: 'exists', booking: bookingOf(await this.#madeTrue(bookingId, answer.found, nowMs)) };
+        return { kind: 'exists', booking: bookingOf(await this.#madeTrue(bookingId, answer.found, answer.atMs)) };
       case 'slots-taken':
-        return answer;
+        return { kind: 'slots-taken', slots: answer.slots };
     }
   }
 
@@ -114,33 +114,36 @@ export class BookingStore implements CustomerBookings {
 
   async confirm(bookingId: string, nowMs: number, options: ConfirmOptions = {}): Promise<MoveOutcome> {
     const answer = await this.#settle(bookingId, confirmMove, take, nowMs);
-    if (answer.kind === 'slots-taken') return this.#loseSlots(bookingId, answer, nowMs, options);
+    const { atMs } = answer;
+    if (answer.kind === 'slots-taken') return this.#loseSlots(bookingId, answer, atMs, options);
     const found = answer.kind === 'refused' ? bookingOf(answer.found) : undefined;
     if (found && hasLostSlots(found)) return lostSlots(found);
-    const outcome = await this.#outcomeOf(bookingId, answer, 'CONFIRMED', nowMs, () =>
-      this.confirm(bookingId, nowMs, options),
-    );
+    const outcome = await this.#outcomeOf(bookingId, answer, 'CONFIRMED', () => this.confirm(bookingId, atMs, options));
     const mayRevive = options.ifLapsed === 'revive' && outcome.kind === 'refused' && outcome.found === 'EXPIRED';
-    return mayRevive && outcome.booking.slotIds ? this.#revive(bookingId, nowMs) : outcome;
+    return mayRevive && outcome.booking.slotIds ? this.#revive(bookingId, atMs) : outcome;
   }
 
   /** Confirms a booking that is marked as EXPIRED. One that is refused once is refused for good. */
   async #revive(bookingId: string, nowMs: number): Promise<MoveOutcome> {
     let item = await this.#table.get(keyOf(bookingId));
+    let triedAtMs = nowMs;
     for (let looks = 0; looks < LOOKS; looks += 1) {
       const booking = bookingOf(item);
       if (item === undefined || booking === undefined) return { kind: 'missing' };
+      // Another one that has its id since.
+      if (booking.status === 'PENDING') return this.confirm(bookingId, triedAtMs, { ifLapsed: 'revive' });
       if (booking.status === 'CONFIRMED') return { kind: 'unchanged', booking };
       if (hasLostSlots(booking)) return lostSlots(booking);
       if (booking.status !== 'EXPIRED' || booking.slotIds === undefined) {
-        return { kind: 'refused', found: effectiveStatus(booking, nowMs), booking, judgedAtMs: nowMs };
+        return { kind: 'refused', found: booking.status, booking, judgedAtMs: triedAtMs };
       }
       const seenSlots = asStored(item, OWN_ATTRIBUTES.slotIds);
       const seenExpiredAtMs = asStored(item, this.#shape.attributes.expiredAtMs);
       const revive = (atMs: number) => reviveMove(atMs, seenSlots, seenExpiredAtMs);
-      const answer = await this.#slotted.revive(item, booking.slotIds, revive, this, nowMs);
+      const answer = await this.#slotted.revive(item, booking.slotIds, revive, this, triedAtMs);
+      triedAtMs = answer.atMs;
       if (answer.kind === 'slots-taken') {
-        return this.#loseSlots(bookingId, { ...answer, item }, nowMs, { ifLapsed: 'revive' });
+        return this.#loseSlots(bookingId, { ...answer, item }, answer.atMs, { ifLapsed: 'revive' });
       }
       item = answer.kind === 'made' ? answer.item : answer.found;
       if (answer.kind === 'made') return { kind: 'moved', booking: bookingOf(item) as Booking };
@@ -171,11 +174,12 @@ export class BookingStore implements CustomerBookings {
       if (found === undefined || readStatus(BOOKINGS_SHAPE, found) !== 'CONFIRMED') break;
       const seenConfirmedAtMs = asStored(found, OWN_ATTRIBUTES.confirmedAtMs);
       const seenSlots = asStored(found, OWN_ATTRIBUTES.slotIds);
-      const moveAt = (atMs: number) => cancelConfirmedMove(atMs, seenConfirmedAtMs, seenSlots);
-      answer = await this.#moveWithItsSlots(bookingId, found, moveAt, freeSlot, nowMs);
+      const moveAt = (tryMs: number) => cancelConfirmedMove(tryMs, seenConfirmedAtMs, seenSlots);
+      answer = await this.#moveWithItsSlots(bookingId, found, moveAt, freeSlot, answer.atMs);
     }
     if (answer.kind === 'slots-taken') throw new Error('a cancellation leaves slots alone that are not its own');
-    return this.#outcomeOf(bookingId, answer, 'CANCELLED', nowMs, () => this.cancel(bookingId, nowMs));
+    const { atMs } = answer;
+    return this.#outcomeOf(bookingId, answer, 'CANCELLED', () => this.cancel(bookingId, atMs));
   }
 
   /**
@@ -188,7 +192,7 @@ export class BookingStore implements CustomerBookings {
     slotWrite: SlotWrite,
     nowMs: number,
   ): Promise<SettleAnswer> {
-    let answer: SettleAnswer = await this.#write(bookingId, move(nowMs, undefined));
+    let answer: SettleAnswer = { ...(await this.#write(bookingId, move(nowMs, undefined))), atMs: nowMs };
     let seen: string | undefined;
     for (let looks = 0; looks < LOOKS && answer.kind === 'refused'; looks += 1) {
       const { found } = answer;
@@ -196,9 +200,9 @@ export class BookingStore implements CustomerBookings {
       // Refused for another reason than its hold.
       if (found === undefined || hold?.slots === undefined || JSON.stringify(hold) === seen) break;
       const booking = bookingOf(found);
-      if (booking === undefined || effectiveStatus(booking, nowMs) !== 'PENDING') break;
+      if (booking === undefined || effectiveStatus(booking, answer.atMs) !== 'PENDING') break;
       seen = JSON.stringify(hold);
-      answer = await this.#moveWithItsSlots(bookingId, found, (atMs) => move(atMs, hold), slotWrite, nowMs);
+      answer = await this.#moveWithItsSlots(bookingId, found, (atMs) => move(atMs, hold), slotWrite, answer.atMs);
     }
     return answer;
   }
@@ -212,7 +216,7 @@ export class BookingStore implements CustomerBookings {
     nowMs: number,
   ): Promise<SettleAnswer> {
     const slotIds = readSlotIds(found);
-    if (slotIds === undefined) return this.#write(bookingId, moveAt(nowMs));
+    if (slotIds === undefined) return { ...(await this.#write(bookingId, moveAt(nowMs))), atMs: nowMs };
     const skipsLost = slotWrite === freeSlot;
     const answer = await this.#slotted.move(found, slotIds, moveAt, slotWrite, nowMs, { skipsLost });
     return answer.kind === 'slots-taken' ? { ...answer, item: found } : answer;
@@ -231,13 +235,13 @@ export class BookingStore implements CustomerBookings {
     const expiresAtMs = deadlineOf(holdMs, nowMs);
     const shard = shardOf(bookingId, this.#shardCount);
     const hold: SlotWrite = (table, slotId, owner) => holdSlot(table, slotId, owner, expiresAtMs, isOwn(owner));
-    let answer: SettleAnswer = { kind: 'refused', found: await this.#table.get(keyOf(bookingId)) };
+    let answer: SettleAnswer = { kind: 'refused', found: await this.#table.get(keyOf(bookingId)), atMs: nowMs };
     let lastSeen: string | undefined;
     for (let looks = 0; looks < LOOKS && answer.kind === 'refused'; looks += 1) {
       const { found } = answer;
       const booking = bookingOf(found);
       if (found === undefined || booking === undefined) break;
-      if (effectiveStatus(booking, nowMs) !== 'PENDING') break;
+      if (effectiveStatus(booking, answer.atMs) !== 'PENDING') break;
       if (hasLostSlots(booking)) return lostSlots(booking);
       // What an earlier try of this extension did, or a newer extension after it, stays as it is.
       if (firstTriedAtMs < nowMs && (booking.holdStartedAtMs ?? 0) >= firstTriedAtMs)
@@ -251,14 +255,12 @@ export class BookingStore implements CustomerBookings {
       if (JSON.stringify(seen) === lastSeen) break;
       lastSeen = JSON.stringify(seen);
       const moveAt = (atMs: number) => extendMove(expiresAtMs, shard, seen, atMs);
-      answer = await this.#moveWithItsSlots(bookingId, found, moveAt, hold, nowMs);
+      answer = await this.#moveWithItsSlots(bookingId, found, moveAt, hold, answer.atMs);
     }
     if (answer.kind === 'slots-taken') {
       return { kind: 'slots-taken', booking: bookingOf(answer.item) as Booking, slots: answer.slots };
     }
-    return this.#outcomeOf(bookingId, answer, undefined, nowMs, () =>
-      this.extendOnlyIf(bookingId, holdMs, nowMs, onlyIf),
-    );
+    return this.#outcomeOf(bookingId, answer, undefined, () => this.extendOnlyIf(bookingId, holdMs, nowMs, onlyIf));
   }
 
   /**
@@ -270,19 +272,18 @@ export class BookingStore implements CustomerBookings {
    */
   async #outcomeOf<Outcome>(
     bookingId: string,
-    answer: Exclude<SettleAnswer, { kind: 'slots-taken' }>,
+    answer: WriteAnswer & { readonly atMs: number },
     statusAfter: string | undefined,
-    nowMs: number,
     again: () => Promise<Outcome>,
   ): Promise<MoveOutcome | Outcome> {
-    const judgedAtMs = answer.kind === 'refused' ? (answer.judgedAtMs ?? nowMs) : nowMs;
-    const item = answer.kind === 'made' ? answer.item : await this.#madeTrue(bookingId, answer.found, judgedAtMs);
+    const { atMs: nowMs } = answer;
+    const item = answer.kind === 'made' ? answer.item : await this.#madeTrue(bookingId, answer.found, nowMs);
     const booking = bookingOf(item);
     if (booking === undefined) return { kind: 'missing' };
     if (answer.kind === 'made') return { kind: 'moved', booking };
     if (booking.status === statusAfter) return { kind: 'unchanged', booking };
-    if (item !== answer.found && effectiveStatus(booking, judgedAtMs) !== 'EXPIRED') return again();
-    return { kind: 'refused', found: effectiveStatus(booking, judgedAtMs), booking, judgedAtMs };
+    if (item !== answer.found && effectiveStatus(booking, nowMs) !== 'EXPIRED') return again();
+    return { kind: 'refused', found: effectiveStatus(booking, nowMs), booking, judgedAtMs: nowMs };
   }
 
   get #slotted(): SlottedBookings {
@@ -300,12 +301,11 @@ export class NoSlotsTableError extends Error {
   override readonly name = 'NoSlotsTableError';
 }
 
-/** The answer to a move of a booking with or without slots, with the booking as it was seen. */
-type SettleAnswer =
-  | Extract<WriteAnswer, { kind: 'made' }>
-  /** `judgedAtMs` where that was later than it was asked for, epoch ms. */
-  | (Extract<WriteAnswer, { kind: 'refused' }> & { readonly judgedAtMs?: number })
-  | { readonly kind: 'slots-taken'; readonly slots: readonly TakenSlot[]; readonly item: Item };
+/** The answer to a move of a booking with or without slots, by the clock of its last try, with the booking as it was seen. */
+type SettleAnswer = { readonly atMs: number } & (
+  | WriteAnswer
+  | { readonly kind: 'slots-taken'; readonly slots: readonly TakenSlot[]; readonly item: Item }
+);
 
 /** Whether somebody has been told that it can never be confirmed. */
 const hasLostSlots = ({ status, slotsLostAtMs }: Booking): boolean =>

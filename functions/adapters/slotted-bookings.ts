@@ -32,11 +32,14 @@ export interface SlottedBookingsPorts {
   readonly patience?: Patience;
 }
 
-/** slots-taken: the booking would allow it, slots of it do not. A refusal has the clock of the try that was refused, epoch ms. */
-export type SlottedAnswer =
-  | Extract<WriteAnswer, { kind: 'made' }>
-  | (Extract<WriteAnswer, { kind: 'refused' }> & { readonly judgedAtMs: number })
-  | { readonly kind: 'slots-taken'; readonly slots: readonly TakenSlot[] };
+/**
+ * slots-taken: the booking would allow it, slots of it do not.
+ * `atMs` is the clock of the try that was answered: while others were in the way, time has passed.
+ */
+export type SlottedAnswer = { readonly atMs: number } & (
+  | WriteAnswer
+  | { readonly kind: 'slots-taken'; readonly slots: readonly TakenSlot[] }
+);
 
 /** What a move of a booking does with one of its slots. */
 export type SlotWrite = (table: string, slotId: string, bookingId: string) => TransactedWrite;
@@ -88,11 +91,11 @@ export class SlottedBookings implements SlotLookup {
     return whenNotBusy(
       async (atMs) => {
         const answer = await this.#claim(booking, slotIds, owner, hold, owners, atMs);
-        if (answer?.kind === 'made') return { kind: 'made', item };
+        if (answer?.kind === 'made') return { ...answer, item };
         if (answer?.kind !== 'slots-taken') return answer;
         // A repeated request is answered with its booking, whoever has its slots by now.
         const [found] = await bookings.getMany([key], { consistent: true, settle: true });
-        return found === undefined ? answer : { kind: 'refused', found, judgedAtMs: atMs };
+        return found === undefined ? answer : { kind: 'refused', found, atMs };
       },
       nowMs,
       this.#patience,
@@ -123,7 +126,7 @@ export class SlottedBookings implements SlotLookup {
         const write = writeOfMove(shape, moveAt(atMs));
         const booking: TransactedWrite = { kind: 'update', table: bookingsTable, key, write };
         const answer = await this.#claim(booking, slotIds, owner, take, owners, atMs);
-        return answer?.kind === 'made' ? { kind: 'made', item: itemAfter(found, write) } : answer;
+        return answer?.kind === 'made' ? { ...answer, item: itemAfter(found, write) } : answer;
       },
       nowMs,
       this.#patience,
@@ -140,12 +143,12 @@ export class SlottedBookings implements SlotLookup {
     nowMs: number,
   ): Promise<SlottedAnswer | undefined> {
     const { conditions, taken } = await this.#want(slotIds, owner, owners, nowMs);
-    if (taken.length > 0) return { kind: 'slots-taken', slots: taken };
+    if (taken.length > 0) return { kind: 'slots-taken', slots: taken, atMs: nowMs };
     const claims = slotIds.map((slotId, index) => write(slotId, conditions[index] ?? isAsSeenFree(undefined)));
     const answer = await this.#ports.transactions.transact([booking, ...claims]);
-    if (answer.kind === 'made') return { kind: 'made', item: undefined };
+    if (answer.kind === 'made') return { kind: 'made', item: undefined, atMs: nowMs };
     const [ofBooking] = answer.kind === 'refused' ? answer.writes : [];
-    return ofBooking?.refused ? { kind: 'refused', found: ofBooking.found, judgedAtMs: nowMs } : undefined;
+    return ofBooking?.refused ? { kind: 'refused', found: ofBooking.found, atMs: nowMs } : undefined;
   }
 
   /** Looks at slots, and asks the bookings whose holds of them have lapsed: each is marked before its slot goes to another. */
@@ -196,7 +199,7 @@ export class SlottedBookings implements SlotLookup {
           ...own.map((slotId) => slotWrite(slotsTable, slotId, owner)),
         ]);
         if (answer.kind === 'busy') return undefined;
-        if (answer.kind === 'made') return { kind: 'made', item: itemAfter(found, write) };
+        if (answer.kind === 'made') return { kind: 'made', item: itemAfter(found, write), atMs };
         const refused = refusedAnswer(own, answer.writes, atMs);
         if (refused.kind !== 'slots-taken' || !skipsLost) return refused;
         // Fewer each time. One that is another booking's is never this one's again before this one is created anew.
@@ -240,15 +243,16 @@ const isLapsed = (slot: Slot, nowMs: number): boolean =>
 const refusedAnswer = (
   slotIds: readonly string[],
   [booking, ...slots]: readonly FoundByWrite[],
-  judgedAtMs: number,
+  atMs: number,
 ): Exclude<SlottedAnswer, { kind: 'made' }> => {
-  if (booking?.refused) return { kind: 'refused', found: booking.found, judgedAtMs };
+  if (booking?.refused) return { kind: 'refused', found: booking.found, atMs };
   return {
     kind: 'slots-taken',
     slots: slotIds.flatMap((slotId, index) => {
       const slot = slots[index];
       return slot?.refused ? [takenSlot(readSlot(slotId, slot.found))] : [];
     }),
+    atMs,
   };
 };
 

@@ -39,8 +39,7 @@ export class Play {
       case 'slots-are-purged':
         return this.#purge();
       case 'done':
-        // A request that arrives late may be of a booking with this id that was there before: that is not promised.
-        if (step.doings.some(({ deed }) => deed.do === 'delete')) await this.#landLate();
+        if (step.doings.some(({ deed }) => deed.do === 'delete')) return this.#deleteAmong(step.doings, step.turns);
         return this.#do(step.doings, step.turns);
     }
     await this.#check();
@@ -57,6 +56,13 @@ export class Play {
     await this.#do([{ deed, fault: undefined, offMs: 0 }], [0]);
     if (this.#state.bookings['the next'] === undefined)
       throw new BrokenPromise(`${slotIds.join()} are lost to everybody`);
+  }
+
+  /** What arrives late is of the booking that is deleted. That it spares another one with its id is not promised. */
+  async #deleteAmong(doings: readonly Doing[], turns: readonly number[]): Promise<void> {
+    await this.#landLate();
+    await this.#do(doings, turns);
+    await this.#landLate();
   }
 
   async #do(doings: readonly Doing[], turns: readonly number[]): Promise<void> {

@@ -97,17 +97,46 @@ const stepOf = (offMs: fc.Arbitrary<number>): fc.Arbitrary<Step> => {
   );
 };
 
+/** What rarely comes together by chance: a hold that lapses, somebody else who wants its slots, and a late payment. */
+const sceneOf = (offMs: fc.Arbitrary<number>): fc.Arbitrary<Step[]> => {
+  const doingOf = (what: fc.Arbitrary<Deed>): fc.Arbitrary<Step> => fc.record({ deed: what, fault, offMs }).map(alone);
+  return fc
+    .record({ first: id, next: id, slotIds, holdMs, offsetMs: aroundDeadline })
+    .chain(({ first, next, offsetMs, ...claim }) =>
+      fc.tuple(
+        doingOf(fc.constant({ do: 'create', id: first, ...claim })),
+        fc.constant<Step>({ is: 'time-goes-to-deadline', id: first, offsetMs }),
+        fc.oneof(
+          doingOf(fc.constant({ do: 'create', id: next, ...claim })),
+          doingOf(fc.constantFrom<Deed>({ do: 'read', id: first }, { do: 'expire', id: first })),
+        ),
+        doingOf(
+          fc.constantFrom<Deed>(
+            { do: 'confirm', id: first, revives: true },
+            { do: 'confirm', id: first, revives: false },
+            { do: 'cancel', id: first },
+            { do: 'extend', id: first, holdMs: claim.holdMs },
+            { do: 'confirm', id: next, revives: true },
+          ),
+        ),
+      ),
+    );
+};
+
+const historiesBy = (maxParts: number, offMs: fc.Arbitrary<number>): fc.Arbitrary<Step[]> =>
+  fc
+    .array(
+      fc.oneof({ weight: 8, arbitrary: stepOf(offMs).map((step) => [step]) }, { weight: 1, arbitrary: sceneOf(offMs) }),
+      { minLength: 1, maxLength: maxParts, size: 'max' },
+    )
+    .map((parts) => parts.flat());
+
 const told = (step: Step): Step => Object.assign({ ...step }, { [fc.toStringMethod]: () => sentence(step) });
 
 /**
  * Half of them have right clocks only.
  *
- * @param maxSteps steps of one history at the most
+ * @param maxParts steps or scenes of one history at the most
  */
-export const slotHistories = (maxSteps: number): fc.Arbitrary<Step[]> =>
-  fc
-    .oneof(
-      fc.array(stepOf(fc.constant(0)), { minLength: 1, maxLength: maxSteps }),
-      fc.array(stepOf(wrongMs), { minLength: 1, maxLength: maxSteps }),
-    )
-    .map((steps) => steps.map(told));
+export const slotHistories = (maxParts: number): fc.Arbitrary<Step[]> =>
+  fc.oneof(historiesBy(maxParts, fc.constant(0)), historiesBy(maxParts, wrongMs)).map((steps) => steps.map(told));

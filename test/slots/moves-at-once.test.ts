@@ -1,10 +1,11 @@
 /** Moves of a booking with slots while others move it, or its slots, between two requests of theirs. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
+import { USUAL_PATIENCE } from '../../functions/adapters/contention.ts';
 import { SlottedBookings } from '../../functions/adapters/slotted-bookings.ts';
 import { MINUTE_MS } from '../../functions/core/hold-time.ts';
-import { BOOKINGS_SHAPE, SLOT_ATTRIBUTES } from '../../functions/table/shape.ts';
-import type { TransactionAnswer, Transactions } from '../../functions/table/transaction.ts';
+import { BOOKINGS_SHAPE, OWN_ATTRIBUTES, SLOT_ATTRIBUTES } from '../../functions/table/shape.ts';
+import type { TransactedWrite, TransactionAnswer, Transactions } from '../../functions/table/transaction.ts';
 import { MemoryTable } from '../memory/memory-table.ts';
 import { MemoryTransactions } from '../memory/memory-transactions.ts';
 import { BOOKINGS_SCHEMA } from '../memory/schemas.ts';
@@ -33,6 +34,147 @@ test('a creation that is repeated finds its booking also where others are at its
   expect(await store.create(next, NOW)).toEqual({ kind: 'slots-taken', slots: [{ slotId: 'seat' }] });
 });
 
+/** The booking is gone, and another one has its id, with the same hold of other slots. */
+const replaced = async ({ other, erase }: Given, settle = true): Promise<void> => {
+  if (settle) await other.cancel('ann', NOW);
+  await erase('ann');
+  await other.create({ bookingId: 'ann', holdMs: MINUTE_MS, slotIds: ['other seat'] }, NOW);
+};
+
+describe('a booking that is gone meanwhile, with another one under its id, is not taken for it', () => {
+  test.each<[string, (store: BookingStore) => Promise<{ readonly kind: string }>, string]>([
+    ['a confirmation', (store) => store.confirm('ann', NOW), 'CONFIRMED'],
+    ['a cancellation', (store) => store.cancel('ann', NOW), 'CANCELLED'],
+    ['an extension', (store) => store.extend('ann', 2 * MINUTE_MS, NOW), 'PENDING'],
+  ])('by %s', async (_, move, status) => {
+    const given = await givenBooking();
+    given.before(() => replaced(given));
+    expect((await move(given.store)).kind).toBe('moved');
+    // What it claims is written, and what the one before it claimed is not.
+    expect((await given.other.get('ann'))?.status).toBe(status);
+    expect(await given.slotIds()).toEqual(status === 'CANCELLED' ? [] : ['other seat']);
+  });
+
+  test('by a revival', async () => {
+    const given = await givenBooking();
+    await given.other.read('ann', NOW + MINUTE_MS);
+    given.before(() => replaced(given, false));
+    const outcome = await given.store.confirm('ann', NOW + MINUTE_MS, { ifLapsed: 'revive' });
+    expect(outcome).toMatchObject({ kind: 'moved', booking: { slotIds: ['other seat'] } });
+    // The one before it had lapsed and left its slot as it was.
+    expect(await given.slotIds()).toEqual(['seat', 'other seat']);
+    expect(await given.stateOf('seat')).toBe('HELD');
+  });
+
+  test('by a revival of one that expired at another time', async () => {
+    const given = await givenBooking();
+    await given.other.read('ann', NOW + MINUTE_MS);
+    given.before(async () => {
+      await given.erase('ann');
+      await given.other.create({ bookingId: 'ann', holdMs: MINUTE_MS, slotIds: ['seat'] }, NOW);
+      await given.other.read('ann', NOW + 2 * MINUTE_MS);
+      throw new Error('the answer that counts is that of the next try');
+    });
+    const late = given.store.confirm('ann', NOW + MINUTE_MS, { ifLapsed: 'revive' });
+    await expect(late).rejects.toThrow('the next try');
+    // The transaction that was sent before arrives now.
+    expect(await given.arriveLate()).toMatchObject({ kind: 'refused' });
+    expect((await given.other.get('ann'))?.status).toBe('EXPIRED');
+  });
+
+  test('by a cancellation that saw another payment', async () => {
+    const given = await givenBooking();
+    await given.other.confirm('ann', NOW);
+    given.before(async () => {
+      await given.other.cancel('ann', NOW);
+      await given.erase('ann');
+      await given.other.create({ bookingId: 'ann', holdMs: MINUTE_MS, slotIds: ['seat'] }, NOW);
+      await given.other.confirm('ann', NOW + 1);
+      throw new Error('the answer that counts is that of the next try');
+    });
+    await expect(given.store.cancel('ann', NOW)).rejects.toThrow('the next try');
+    expect(await given.arriveLate()).toMatchObject({ kind: 'refused' });
+    expect((await given.other.get('ann'))?.status).toBe('CONFIRMED');
+  });
+
+  test('by the note that its slots are lost', async () => {
+    const given = await givenBooking();
+    await given.steal();
+    given.beforeLoss(() => replaced(given));
+    expect(await given.store.confirm('ann', NOW)).toMatchObject({ kind: 'moved' });
+    expect((await given.other.get('ann'))?.slotsLostAtMs).toBeUndefined();
+  });
+});
+
+describe('a booking whose payment was refused for good meanwhile', () => {
+  /** Somebody else has its slot, and gives it back once the payment was refused. */
+  const refusedFor = async (given: Given, nowMs: number, revives: boolean): Promise<void> => {
+    const asked = revives ? ({ ifLapsed: 'revive' } as const) : {};
+    await given.steal();
+    expect((await given.other.confirm('ann', nowMs, asked)).kind).toBe('slots-taken');
+    await given.other.cancel('bob', nowMs);
+  };
+
+  test('is not confirmed', async () => {
+    const given = await givenBooking();
+    given.before(() => refusedFor(given, NOW, false));
+    expect(await given.store.confirm('ann', NOW)).toMatchObject({ kind: 'slots-taken', slots: [{ slotId: 'seat' }] });
+  });
+
+  test('is not extended', async () => {
+    const given = await givenBooking();
+    given.before(() => refusedFor(given, NOW, false));
+    expect((await given.store.extend('ann', 2 * MINUTE_MS, NOW)).kind).toBe('slots-taken');
+    expect(await given.slotIds()).toEqual([]);
+  });
+
+  test('is not revived', async () => {
+    const given = await givenBooking();
+    await given.other.read('ann', NOW + MINUTE_MS);
+    given.before(() => refusedFor(given, NOW + MINUTE_MS, true));
+    const outcome = await given.store.confirm('ann', NOW + MINUTE_MS, { ifLapsed: 'revive' });
+    expect(outcome.kind).toBe('slots-taken');
+  });
+
+  test('keeps the first refusal', async () => {
+    const given = await givenBooking();
+    await given.steal();
+    given.beforeLoss(async () => {
+      await given.other.confirm('ann', NOW - 5);
+    });
+    await given.store.confirm('ann', NOW);
+    expect((await given.other.get('ann'))?.slotsLostAtMs).toBe(NOW - 5);
+  });
+
+  test('is not refused if it was cancelled before that was noted', async () => {
+    const given = await givenBooking();
+    await given.steal();
+    given.beforeLoss(() => given.other.cancel('ann', NOW));
+    expect(await given.store.confirm('ann', NOW)).toMatchObject({ kind: 'refused', found: 'CANCELLED' });
+    expect((await given.other.get('ann'))?.slotsLostAtMs).toBeUndefined();
+  });
+});
+
+test('an answer has the start of the hold that was there by then', async () => {
+  const given = await givenBooking();
+  given.before(async () => {
+    await given.other.extend('ann', 2 * MINUTE_MS, NOW);
+    await given.other.extend('ann', MINUTE_MS - 7, NOW + 7);
+  });
+  const outcome = await given.store.confirm('ann', NOW + 9);
+  expect(outcome).toMatchObject({ kind: 'moved', booking: { holdStartedAtMs: NOW + 7 } });
+});
+
+test('each try is judged by the clock of that try', async () => {
+  const given = await givenBooking();
+  given.before(...Array.from({ length: 3 }, () => async () => BUSY));
+  // Each pause takes its time, and the deadline comes meanwhile.
+  const outcome = await given.store.confirm('ann', NOW + MINUTE_MS - 1);
+  expect(outcome).toMatchObject({ kind: 'refused', found: 'EXPIRED' });
+});
+
+type Given = Awaited<ReturnType<typeof givenBooking>>;
+
 /** A booking of one slot, its store, and another one. What comes before a transaction is there just before it. */
 const givenBooking = async () => {
   const bookings = new TableState(BOOKINGS_SCHEMA);
@@ -41,29 +183,64 @@ const givenBooking = async () => {
     ['bookings', bookings],
     ['slots', slots],
   ]);
-  const storeOver = (transactions: Transactions) => {
-    const ports = { slotsTable: 'slots', bookingsTable: 'bookings', shape: BOOKINGS_SHAPE };
-    const table = new MemoryTable(bookings);
-    const slotted = new SlottedBookings({ transactions, slots: new MemoryTable(slots), bookings: table, ...ports });
-    return new BookingStore(table, 1, { slotted });
-  };
   const memory = new MemoryTransactions(tables);
-  const other = storeOver(memory);
-  await other.create({ bookingId: 'ann', holdMs: MINUTE_MS, slotIds: ['seat'] }, NOW);
-  let events: (() => Promise<unknown>)[] = [];
-  const store = storeOver({
-    transact: async (writes) => {
-      const answer = await events.shift()?.();
-      return isAnswer(answer) ? answer : memory.transact(writes);
+  let beforeTransactions: (() => Promise<unknown>)[] = [];
+  let beforeLoss: (() => Promise<unknown>) | undefined;
+  let last: readonly TransactedWrite[] = [];
+  class TableWithTraffic extends MemoryTable {
+    override async write(...request: Parameters<MemoryTable['write']>) {
+      const come = OWN_ATTRIBUTES.slotsLostAtMs in request[1].set ? beforeLoss : undefined;
+      if (come) {
+        beforeLoss = undefined;
+        await come();
+      }
+      return super.write(...request);
+    }
+  }
+  let elapsedMs = 0;
+  const patience = {
+    ...USUAL_PATIENCE,
+    elapsed: () => elapsedMs,
+    pause: async (ms: number) => {
+      elapsedMs += Math.ceil(ms);
     },
-  });
+    random: () => 1,
+  };
+  const storeOver = (transactions: Transactions, table: MemoryTable) => {
+    const ports = { slotsTable: 'slots', bookingsTable: 'bookings', shape: BOOKINGS_SHAPE, patience };
+    return new BookingStore(table, 1, {
+      slotted: new SlottedBookings({ transactions, slots: new MemoryTable(slots), bookings: table, ...ports }),
+    });
+  };
+  const other = storeOver(memory, new MemoryTable(bookings));
+  await other.create({ bookingId: 'ann', holdMs: MINUTE_MS, slotIds: ['seat'] }, NOW);
+  const transact = async (writes: readonly TransactedWrite[]): Promise<TransactionAnswer> => {
+    last = writes;
+    const answer = await beforeTransactions.shift()?.();
+    return isAnswer(answer) ? answer : memory.transact(writes);
+  };
   return {
-    store,
+    store: storeOver({ transact }, new TableWithTraffic(bookings)),
     other,
     /** These come before the next transactions, one each. One that answers stands for the transaction. */
     before: (...next: (() => Promise<unknown>)[]) => {
-      events = next;
+      beforeTransactions = next;
     },
+    /** This comes before a refusal of a payment is noted. */
+    beforeLoss: (come: () => Promise<unknown>) => {
+      beforeLoss = come;
+    },
+    /** The last transaction of the store arrives. */
+    arriveLate: () => memory.transact(last),
+    erase: async (bookingId: string) => bookings.delete({ bookingId: { S: bookingId } }),
+    /** Somebody deletes the item of the slot, against the rules, and another booking claims it. */
+    steal: async () => {
+      slots.delete({ slotId: { S: 'seat' } });
+      await other.create({ bookingId: 'bob', holdMs: 60 * MINUTE_MS, slotIds: ['seat'] }, NOW);
+    },
+    stateOf: async (slotId: string) => slots.get({ slotId: { S: slotId } })?.state?.S,
+    /** Slots that have an item. */
+    slotIds: async () => [...slots.items].map(({ slotId }) => slotId?.S),
   };
 };
 
