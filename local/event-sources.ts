@@ -54,6 +54,7 @@ export const eventSourcesOf = (
       eventSourceArn: mapping.EventSourceArn,
       functionName: lambda.settings.functionName,
       progress: source && ((nowMs) => source.progress(nowMs)),
+      passed: source instanceof StreamEventSource ? () => source.passed() : undefined,
     });
   });
   return { sources, mappings };

@@ -32,6 +32,7 @@ import { type RunningEngine, startEngines } from './runtime-engines.ts';
 import { expectFreeRuntimeFile, removeRuntimeFile, writeRuntimeFile } from './runtime-file.ts';
 import type { LocalRuntime, RuntimeOptions, Stops } from './runtime-options.ts';
 import { madeUpSecret, startSecrets } from './secrets.ts';
+import { StreamForgetting } from './stream-forgetting.ts';
 import { createTables, deleteTables, tableTags } from './tables.ts';
 import { resourcesOf } from './template.ts';
 import { warmUp } from './warm-up.ts';
@@ -162,6 +163,11 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   for (const [index, { logicalId, server }] of apis.entries()) {
     references.set(logicalId, logicalId, { ApiEndpoint: await server.listen(index === 0 ? apiPort : 0) });
     stops.push(() => server.stop());
+  }
+  if (dynamodb.streamRecords) {
+    const forgetting = new StreamForgetting(dynamodb.streamRecords, mappings, onProblem);
+    forgetting.start();
+    stops.push(() => forgetting.stop());
   }
   monitoring.start(sqsClient, mappings);
   stops.push(() => monitoring.stop());

@@ -63,6 +63,12 @@ export class StreamEventSource {
     return this.#batches.progress(nowMs);
   }
 
+  /** The sequence number up to which it has read every shard; undefined before it has read any. */
+  passed(): number | undefined {
+    const numbers = [...this.#shards.keys()].map((shardId) => Number(this.#settings.checkpoints.get(shardId) ?? 0));
+    return numbers.length === 0 ? undefined : Math.min(...numbers);
+  }
+
   get #stopped(): boolean {
     return this.#stopping.signal.aborted;
   }
