@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import type { buildApp as BuildApp } from 'fauxqs';
 import { LOCAL_ACCOUNT_ID } from './account.ts';
+import { type DelayingQueue, keepDelayedInOrder } from './delayed-messages.ts';
 import { type Engine, EngineError, type EngineOptions, HOST, onClaimedPort } from './engine.ts';
 import { REFUSED, refusalBody, whyRefused } from './page-guard.ts';
 import { mainOfPackage, packedFile } from './paths.ts';
@@ -31,8 +32,9 @@ interface FauxqsSqsStore {
   host: string;
   persistence?: unknown;
   queues: Map<string, FauxqsQueue>;
+  createQueue(...settings: unknown[]): FauxqsQueue;
 }
-interface FauxqsQueue {
+interface FauxqsQueue extends DelayingQueue {
   readonly name: string;
   url: string;
   persistence?: unknown;
@@ -86,6 +88,14 @@ const startFauxqs = async (options: EngineOptions, port: number): Promise<Engine
       for (const receiptHandle of [...queue.inflightMessages.keys()]) queue.changeVisibility(receiptHandle, 0);
     }
   }
+  // After the load, which puts messages into their queues past everything.
+  for (const queue of sqsStore.queues.values()) keepDelayedInOrder(queue);
+  const { createQueue } = sqsStore;
+  sqsStore.createQueue = (...settings) => {
+    const queue = createQueue.apply(sqsStore, settings);
+    keepDelayedInOrder(queue);
+    return queue;
+  };
   const app = buildApp({
     logger: false,
     // The stores' own types are not exported.
