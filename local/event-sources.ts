@@ -87,7 +87,7 @@ const eventSourceOf = (
     }
     wiring.polled.add(lambda);
     const { maxConcurrency } = lambda.settings;
-    return new SqsEventSource(wiring.sqsClient, lambda, {
+    return new SqsEventSource(wiring.queues, lambda, {
       ...common,
       queueUrl: wiring.queueUrlOf(EventSourceArn),
       queueArn: EventSourceArn,
@@ -97,7 +97,7 @@ const eventSourceOf = (
   }
   if (service !== 'dynamodb') throw new UnsupportedTemplateError([`event source ${EventSourceArn} of ${logicalId}`]);
   expectTableWithStream(wiring, logicalId, EventSourceArn);
-  return new StreamEventSource(wiring.streamsClient, lambda, {
+  return new StreamEventSource(wiring.streams, lambda, {
     ...common,
     streamArn: EventSourceArn,
     startingPosition: mapping.StartingPosition ?? 'LATEST',

@@ -121,6 +121,11 @@ export class LambdaHost {
     }
   }
 
+  /** How many execution environments it has, busy and idle. */
+  get environments(): number {
+    return this.#all.size;
+  }
+
   /** Bytes of the used heap of each environment. */
   async heapBytes(): Promise<number[]> {
     const statistics = await Promise.all([...this.#all].map(({ worker }) => worker.getHeapStatistics()));

@@ -1,7 +1,7 @@
 /** What drives Lambdas has in common: finds Lambdas and queues by what names them in the template, and notes which are driven. */
-import type { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { Assembly } from './assembly.ts';
+import type { AwsCaller } from './aws-client.ts';
 import type { LambdaHost } from './lambda-host.ts';
 import { attempt, type LeftAside } from './left-aside.ts';
 import type { References } from './references.ts';
@@ -25,7 +25,10 @@ export class Wiring {
   readonly leftAside: LeftAside | undefined;
   readonly references: References;
   readonly sqsClient: SQSClient;
-  readonly streamsClient: DynamoDBStreamsClient;
+  /** What polls queues. */
+  readonly queues: AwsCaller;
+  /** What polls streams. */
+  readonly streams: AwsCaller;
   readonly onProblem: (problem: string) => void;
   /** Every Lambda that a queue's mapping invokes. */
   readonly polled = new Set<LambdaHost>();
@@ -38,7 +41,7 @@ export class Wiring {
     references: References,
     lambdas: ReadonlyMap<string, LambdaHost>,
     sqsClient: SQSClient,
-    streamsClient: DynamoDBStreamsClient,
+    { queues, streams }: { readonly queues: AwsCaller; readonly streams: AwsCaller },
     onProblem: (problem: string) => void,
   ) {
     this.template = template;
@@ -46,7 +49,8 @@ export class Wiring {
     this.references = references;
     this.#lambdas = lambdas;
     this.sqsClient = sqsClient;
-    this.streamsClient = streamsClient;
+    this.queues = queues;
+    this.streams = streams;
     this.onProblem = onProblem;
   }
 

@@ -2,10 +2,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import type { DynamoDBStreamEvent } from 'aws-lambda';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type DynamoDbEngine, LOCAL_CREDENTIALS, REGION, startDynamoDb } from '../../local/engines.ts';
+import { AwsClient } from '../../local/aws-client.ts';
+import { type DynamoDbEngine, REGION, startDynamoDb } from '../../local/engines.ts';
 import { openDatabase } from '../../local/sqlite.ts';
 import { StreamEventSource } from '../../local/stream-event-source.ts';
 import { passedByAll, StreamForgetting } from '../../local/stream-forgetting.ts';
@@ -198,11 +198,7 @@ describe('what all readers have passed', () => {
 
   test('is forgotten while two readers read, and both get every record in order', async () => {
     const seen: number[][] = [[], []];
-    const client = new DynamoDBStreamsClient({
-      region: REGION,
-      credentials: LOCAL_CREDENTIALS,
-      endpoint: engine.endpoint,
-    });
+    const client = new AwsClient({ endpoint: engine.endpoint, service: 'dynamodb' });
     const sources = seen.map((numbers) => {
       const lambda = scriptedLambda(({ Records }: DynamoDBStreamEvent) => {
         numbers.push(...Records.map(({ dynamodb }) => Number(dynamodb?.SequenceNumber)));
