@@ -4,6 +4,8 @@
  * away after a crash or when the function's time limit is exceeded.
  */
 import { randomUUID } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Invocation, WorkerMessage, WorkerSettings } from './lambda-worker.ts';
 import type { ClockOffset } from './moved-clock.ts';
@@ -51,6 +53,14 @@ export class InvocationError extends Error {
 const INIT_TIMEOUT_MS = 10_000;
 /** What Node needs beside the function's own objects; the template's memory counts both. */
 const MIN_HEAP_MB = 64;
+
+/**
+ * What an execution environment begins with: the second one, and every later run, loads the code that the first one compiled,
+ * of the worker as of the bundle. Without it half of the time in which an environment starts is the worker's own code.
+ */
+const workerStart = (): string =>
+  `require('node:module').enableCompileCache?.(${JSON.stringify(join(tmpdir(), 'lambda-compile-cache'))});
+import(${JSON.stringify(workerFile().href)});`;
 
 interface Environment {
   readonly worker: Worker;
@@ -171,7 +181,8 @@ export class LambdaHost {
       clockOffset,
       caller,
     };
-    const worker = new Worker(workerFile(), {
+    const worker = new Worker(workerStart(), {
+      eval: true,
       workerData,
       env: { ...env },
       execArgv: ['--enable-source-maps'],

@@ -2,9 +2,6 @@
  * One execution environment of one Lambda: a worker thread that loads the bundle and handles one invocation at a time.
  * The other end is lambda-host.ts. Events and results cross as JSON text, as they do in Lambda.
  */
-import * as nodeModule from 'node:module';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
 import { LOCAL_CREDENTIALS, localArn } from './account.ts';
@@ -87,8 +84,6 @@ const serve = (handler: (event: unknown, context: unknown) => unknown): void => 
 const begin = async (): Promise<void> => {
   for (const stream of STREAMS) redirect(process[stream], (text) => printing.print(stream, text));
   if (settings.clockOffset) goByOffset(settings.clockOffset);
-  // The second environment of a Lambda, and every later run, loads the code that the first one compiled.
-  nodeModule.enableCompileCache?.(join(tmpdir(), 'lambda-compile-cache'));
   if (settings.caller) {
     const { guardRequests } = await import('./permissions/guarded-requests.ts');
     guardRequests(settings.caller, LOCAL_CREDENTIALS.accessKeyId, (access) => tell({ kind: 'access', access }));
