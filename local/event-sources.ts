@@ -85,7 +85,6 @@ const eventSourceOf = (
         ]);
       });
     }
-    wiring.polled.add(lambda);
     const { maxConcurrency } = lambda.settings;
     return new SqsEventSource(wiring.queues, lambda, {
       ...common,

@@ -25,7 +25,7 @@ export interface SqsEventSourceSettings {
 }
 
 /** Lambda begins with five concurrent batches and adds 300 a minute (AWS Lambda Developer Guide, SQS scaling). */
-export const CONCURRENCY_AT_FIRST = 5;
+const CONCURRENCY_AT_FIRST = 5;
 const CONCURRENCY_STEP = 5;
 const SCALING_PERIOD_MS = 1_000;
 /** Longest wait of one poll, the most that SQS allows. */

@@ -5,7 +5,6 @@ import type { AwsCaller } from './aws-client.ts';
 import type { LambdaHost } from './lambda-host.ts';
 import { attempt, type LeftAside } from './left-aside.ts';
 import type { References } from './references.ts';
-import { CONCURRENCY_AT_FIRST } from './sqs-event-source.ts';
 import { resourcesOf, type Template, UnsupportedTemplateError } from './template.ts';
 
 /** Something that brings events to a Lambda while it runs. */
@@ -30,8 +29,6 @@ export class Wiring {
   /** What polls streams. */
   readonly streams: AwsCaller;
   readonly onProblem: (problem: string) => void;
-  /** Every Lambda that a queue's mapping invokes. */
-  readonly polled = new Set<LambdaHost>();
   /** Every Lambda that something brings events to. */
   readonly driven = new Set<LambdaHost>();
   readonly #lambdas: ReadonlyMap<string, LambdaHost>;
@@ -52,11 +49,6 @@ export class Wiring {
     this.queues = queues;
     this.streams = streams;
     this.onProblem = onProblem;
-  }
-
-  /** How many environments a Lambda begins with: what its queue's mapping begins with, else one. */
-  environmentsAtFirst(lambda: LambdaHost): number {
-    return this.polled.has(lambda) ? CONCURRENCY_AT_FIRST : 1;
   }
 
   /** Reads each resource of a type. What cannot be run of one is left aside. */
