@@ -4,6 +4,11 @@ import type { BenchOptions } from './options.ts';
 import { withProgress } from './progress.ts';
 import { drawLines, growingTable, type Plot } from './report.ts';
 
+/** Where the rows of a table are put down. */
+export interface Rows {
+  push(...rows: readonly (readonly (string | number)[])[]): void;
+}
+
 export interface SectionWork {
   readonly options: BenchOptions;
   /** Where the app was synthesized into. */
@@ -14,7 +19,7 @@ export interface SectionWork {
   /** @param forSeconds about how long the work takes; 0 if it reports its progress itself */
   progress<T>(label: string, forSeconds: number, work: (showShare: (share: number) => void) => Promise<T>): Promise<T>;
   /** The rows of a table, each of which is printed when it is put down. */
-  table(header: readonly string[], title?: string): (string | number)[][];
+  table(header: readonly string[], title?: string): Rows;
   /** Does a part of the section. If it fails, that is told, the section counts as failed, and its other parts are done. */
   attempt(part: string, run: () => Promise<unknown>): Promise<void>;
   /** Has something done when the section ends, also if it fails: in the order of the calls, tables among them. */
@@ -42,13 +47,12 @@ export const sectionWork = (
     say,
     progress: (label, forSeconds, run) => withProgress(label, forSeconds, options.json, run),
     table: (header, title = '') => {
-      const printed = growingTable(header, title, say);
-      const rows: (string | number)[][] = [];
-      rows.push = (...more) => {
-        for (const row of more) printed(row);
-        return Array.prototype.push.apply(rows, more);
+      const print = growingTable(header, title, say);
+      return {
+        push: (...rows) => {
+          for (const row of rows) print(row);
+        },
       };
-      return rows;
     },
     attempt: async (part, run) => {
       try {
