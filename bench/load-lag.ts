@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { percentilesOf } from '../measure/lag-report.ts';
 import type { Measured } from './bill.ts';
+import { type CpuUse, cpuPerBooking, cpuUse } from './cpu-use.ts';
 import { type Service, type ServiceOptions, startService } from './service.ts';
 import type { Load, Written } from './writer.ts';
 
@@ -12,6 +13,10 @@ export interface LagResult {
   readonly load: Load;
   /** Of each booking that expired: `expiredAtMs - expiresAtMs`, what the table says. */
   readonly lagsMs: readonly number[];
+  /** The same with the deadlines. */
+  readonly expiries: readonly { readonly expiresAtMs: number; readonly lagMs: number }[];
+  /** For each booking, from the first write to the last expiry. */
+  readonly cpu: CpuUse;
   readonly bookings: number;
   readonly paid: number;
   /** Marked before the deadline. */
@@ -32,7 +37,7 @@ export interface LagResult {
 
 /** What a load came to, as figures. */
 export const lagFigures = (result: LagResult) => {
-  const { lagsMs, problems, measured, ...counts } = result;
+  const { lagsMs, expiries: _expiries, problems, measured, ...counts } = result;
   return { ...counts, ...percentilesOf(lagsMs), problems: problems.length };
 };
 
@@ -44,21 +49,25 @@ export const measureLag = async (service: Service, load: Omit<Load, 'prefix'>): 
   const prefix = `load${loads}-`;
   service.reset();
   const problemsBefore = service.problems.length;
+  const before = cpuUse();
   const written = await service.apply({ ...load, prefix });
   await untilDone(service, written);
+  const cpu = cpuPerBooking(before, cpuUse(), written.length);
   const stored = await service.stored(prefix);
 
   const unpaid = written.filter(({ paid }) => !paid);
-  const lagsMs: number[] = [];
+  const expiries: { expiresAtMs: number; lagMs: number }[] = [];
   let missed = 0;
   let wronged = 0;
   for (const { bookingId, paid } of written) {
     const booking = stored.get(bookingId);
     if (paid) wronged += booking?.status === 'CONFIRMED' ? 0 : 1;
-    else if (booking?.status === 'EXPIRED')
-      lagsMs.push((booking.expiredAtMs ?? Number.NaN) - (booking.expiresAtMs ?? Number.NaN));
-    else missed += 1;
+    else if (booking?.status === 'EXPIRED') {
+      const { expiresAtMs = Number.NaN, expiredAtMs = Number.NaN } = booking;
+      expiries.push({ expiresAtMs, lagMs: expiredAtMs - expiresAtMs });
+    } else missed += 1;
   }
+  const lagsMs = expiries.map(({ lagMs }) => lagMs);
   const deadlines = new Map(unpaid.map(({ bookingId, expiresAtMs }) => [bookingId, expiresAtMs]));
   const timesExpired = new Map<string, number>();
   let timers = 0;
@@ -75,6 +84,8 @@ export const measureLag = async (service: Service, load: Omit<Load, 'prefix'>): 
   return {
     load: { ...load, prefix },
     lagsMs,
+    expiries,
+    cpu,
     bookings: written.length,
     paid: written.length - unpaid.length,
     early: lagsMs.filter((lagMs) => lagMs < 0).length,

@@ -12,16 +12,23 @@ import { runSections } from './run-sections.ts';
 import { type RunSection, sectionWork } from './section.ts';
 import { costSection } from './sections/cost.ts';
 import { cpuSection } from './sections/cpu.ts';
+import { growthSection } from './sections/growth.ts';
+import { ladderSection } from './sections/ladder.ts';
 import { lagSection } from './sections/lag.ts';
 import { peersSection } from './sections/peers.ts';
 import { permissionsSection } from './sections/permissions.ts';
+import { quickSection } from './sections/quick.ts';
 import { simulationSection } from './sections/simulation.ts';
 import { sweepSection } from './sections/sweep.ts';
 import { tuningSection } from './sections/tuning.ts';
+import { waitingSection } from './sections/waiting.ts';
 import { webhooksSection } from './sections/webhooks.ts';
 
 const RUN: Record<Section, RunSection> = {
   lag: lagSection,
+  ladder: ladderSection,
+  growth: growthSection,
+  waiting: waitingSection,
   cost: costSection,
   tuning: tuningSection,
   sweep: sweepSection,
@@ -30,6 +37,7 @@ const RUN: Record<Section, RunSection> = {
   simulation: simulationSection,
   webhooks: webhooksSection,
   peers: peersSection,
+  quick: quickSection,
 };
 
 const options = readOptions();
@@ -59,18 +67,19 @@ await synthesize(assemblyDirectory, { stage: 'bench', shardCount: '10', removalP
 
 const figures: Record<string, unknown> = { machine };
 const failures: Record<string, string[]> = {};
+const onFailure = (section: string, error: unknown): void => {
+  const reason = error instanceof Error ? error.message || error.name : String(error);
+  failures[section] = [...(failures[section] ?? []), reason];
+  console.error(`bench: ${section} failed: ${reason}`);
+  process.exitCode = 1;
+};
 await runSections(
   SECTIONS.filter((section) => options.sections.has(section)).map((name) => {
-    const { work, end } = sectionWork(options, assemblyDirectory);
+    const { work, end } = sectionWork(options, assemblyDirectory, (error) => onFailure(name, error));
     figures[name] = work.figures;
     return { name, run: () => RUN[name](work), end };
   }),
-  (section, error) => {
-    const reason = error instanceof Error ? error.message || error.name : String(error);
-    failures[section] = [...(failures[section] ?? []), reason];
-    console.error(`bench: ${section} failed: ${reason}`);
-    process.exitCode = 1;
-  },
+  onFailure,
 );
 if (Object.keys(failures).length > 0) figures.failures = failures;
 

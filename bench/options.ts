@@ -2,9 +2,13 @@
 import { join } from 'node:path';
 import { PROJECT_DIRECTORY } from '../service/project.ts';
 import { endIfUsage, parseOptions, UsageError } from '../terminal/usage.ts';
+import { LOAD_NAMES, loadNamed, type NamedLoad } from './load-names.ts';
 
 export const SECTIONS = [
   'lag',
+  'ladder',
+  'growth',
+  'waiting',
   'cost',
   'tuning',
   'sweep',
@@ -13,15 +17,22 @@ export const SECTIONS = [
   'simulation',
   'webhooks',
   'peers',
+  'quick',
 ] as const;
+/** Only where they are asked for. */
+const ON_REQUEST: readonly Section[] = ['peers', 'quick'];
 export type Section = (typeof SECTIONS)[number];
 
 const USAGE = `Usage: npm run bench -- [options]
 
   --only <names>         sections, separated by commas: ${SECTIONS.join(', ')}
-                         (default: all but peers)
+                         (default: all but peers and quick)
+  --quick                the same as --only quick: headline figures beside two plain programs, about two minutes
+  --load <names>         only these loads of the section lag, separated by commas:
+                         ${LOAD_NAMES}
   --peers                also BullMQ, pg-boss and graphile-worker, with the same deadlines in the same run
   --rates <n,n>          deadlines per second (default 10,50; the highest sustainable rate is searched for)
+  --steps <n,n>          rates of the warm ladder (default: from 100 a second up by 50, until p99 is above 30 ms)
   --seconds <n>          length of each load (default 30)
   --paid <n,n>           shares of bookings paid before the deadline, in percent (default 0,50,90)
   --table-sizes <n,n>    bookings in the tables that are swept (default 1000,10000,100000)
@@ -38,8 +49,11 @@ const parse = () =>
   parseOptions({
     options: {
       only: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      load: { type: 'string' },
       peers: { type: 'boolean', default: false },
       rates: { type: 'string', default: '10,50' },
+      steps: { type: 'string' },
       seconds: { type: 'string', default: '30' },
       paid: { type: 'string', default: '0,50,90' },
       'table-sizes': { type: 'string', default: '1000,10000,100000' },
@@ -56,6 +70,10 @@ export interface BenchOptions {
   readonly sections: ReadonlySet<Section>;
   /** Deadlines per second. */
   readonly rates: readonly number[];
+  /** Of the section lag; absent for all. */
+  readonly loads: readonly NamedLoad[] | undefined;
+  /** Rates of the warm ladder; absent to climb. */
+  readonly steps: readonly number[] | undefined;
   readonly seconds: number;
   readonly paidPercents: readonly number[];
   readonly tableSizes: readonly number[];
@@ -86,13 +104,15 @@ const read = (): BenchOptions => {
     process.exit(0);
   }
 
-  const wholeNumbers = (name: 'rates' | 'seconds' | 'paid' | 'table-sizes' | 'backlog' | 'seed', least: number) =>
-    options[name].split(',').map((text) => {
+  const wholeNumbers = (name: Exclude<keyof typeof options, 'help' | 'peers' | 'quick' | 'json'>, least: number) => {
+    const given = options[name] ?? '';
+    return given.split(',').map((text) => {
       if (!/^\d+$/.test(text) || Number(text) < least) {
-        throw new UsageError(`--${name} must be whole numbers from ${least}, got ${options[name]}`);
+        throw new UsageError(`--${name} must be whole numbers from ${least}, got ${given}`);
       }
       return Number(text);
     });
+  };
   const rates = wholeNumbers('rates', 1);
   const [seconds = 30] = wholeNumbers('seconds', 1);
   const paidPercents = wholeNumbers('paid', 0);
@@ -100,7 +120,19 @@ const read = (): BenchOptions => {
   const [backlog = 0] = wholeNumbers('backlog', 1);
   const [seed = 1] = wholeNumbers('seed', 0);
 
-  const asked = options.only?.split(',') ?? SECTIONS.filter((section) => section !== 'peers');
+  const loads = options.load?.split(',').map((name) => {
+    const load = loadNamed(name);
+    if (load === undefined) throw new UsageError(`--load must name loads out of ${LOAD_NAMES}, got ${name}`);
+    return load;
+  });
+  if ([options.only, options.load, options.quick || undefined].filter((each) => each !== undefined).length > 1) {
+    throw new UsageError(
+      '--only, --load and --quick each say what is measured: one of them must be given, got several',
+    );
+  }
+  const byDefault = SECTIONS.filter((section) => !ON_REQUEST.includes(section));
+  const narrowed = loads !== undefined ? ['lag'] : options.quick ? ['quick'] : undefined;
+  const asked = narrowed ?? options.only?.split(',') ?? byDefault;
   if (options.peers) asked.push('peers');
   const unknown = asked.find((name) => !(SECTIONS as readonly string[]).includes(name));
   if (unknown !== undefined) {
@@ -109,6 +141,8 @@ const read = (): BenchOptions => {
   return {
     sections: new Set(asked as Section[]),
     rates,
+    loads,
+    steps: options.steps === undefined ? undefined : wholeNumbers('steps', 1),
     seconds,
     paidPercents,
     tableSizes,

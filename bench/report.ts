@@ -17,6 +17,46 @@ export const textTable = (header: readonly string[], rows: readonly (readonly (s
   return [lines[0], widths.map((width) => '─'.repeat(width)).join('  '), ...lines.slice(1)].join('\n');
 };
 
+/** Width of a column of which no cell has been seen yet: for what is named, and for figures. */
+const FIRST_WIDTH = 32;
+const FIGURE_WIDTH = 7;
+
+/**
+ * A table that is printed as it grows.
+ *
+ * @returns prints a row; the first time, title and header before it
+ */
+export const growingTable = (
+  header: readonly string[],
+  title: string,
+  print: (text: string) => void,
+): ((row: readonly (string | number)[]) => void) => {
+  let widths: number[] | undefined;
+  return (row) => {
+    const cells = row.map(shown);
+    if (widths === undefined) {
+      widths = header.map((name, column) => {
+        const least = typeof row[column] === 'string' ? FIRST_WIDTH : FIGURE_WIDTH;
+        return Math.max(name.length, column === 0 ? least : FIGURE_WIDTH, cells[column]?.length ?? 0);
+      });
+      const line = (texts: readonly string[]) =>
+        texts
+          .map((text, column) => text.padEnd(widths?.[column] ?? 0))
+          .join('  ')
+          .trimEnd();
+      print(`\n${title && `${title}\n`}${line(header)}\n${widths.map((width) => '─'.repeat(width)).join('  ')}`);
+    }
+    print(
+      cells
+        .map((cell, column) =>
+          typeof row[column] === 'number' ? cell.padStart(widths?.[column] ?? 0) : cell.padEnd(widths?.[column] ?? 0),
+        )
+        .join('  ')
+        .trimEnd(),
+    );
+  };
+};
+
 /** Three significant digits where a number has a fraction. */
 const shown = (value: string | number): string => {
   if (typeof value === 'string') return value;

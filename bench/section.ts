@@ -2,7 +2,12 @@
 import { join } from 'node:path';
 import type { BenchOptions } from './options.ts';
 import { withProgress } from './progress.ts';
-import { drawLines, type Plot, textTable } from './report.ts';
+import { drawLines, growingTable, type Plot } from './report.ts';
+
+/** Where the rows of a table are put down. */
+export interface Rows {
+  push(...rows: readonly (readonly (string | number)[])[]): void;
+}
 
 export interface SectionWork {
   readonly options: BenchOptions;
@@ -13,8 +18,10 @@ export interface SectionWork {
   say(text: string): void;
   /** @param forSeconds about how long the work takes; 0 if it reports its progress itself */
   progress<T>(label: string, forSeconds: number, work: (showShare: (share: number) => void) => Promise<T>): Promise<T>;
-  /** The rows of a table that is printed when the section ends, with what it has by then. */
-  table(header: readonly string[], title?: string): (string | number)[][];
+  /** The rows of a table, each of which is printed when it is put down. */
+  table(header: readonly string[], title?: string): Rows;
+  /** Does a part of the section. If it fails, that is told, the section counts as failed, and its other parts are done. */
+  attempt(part: string, run: () => Promise<unknown>): Promise<void>;
   /** Has something done when the section ends, also if it fails: in the order of the calls, tables among them. */
   atEnd(show: () => void): void;
   /** Draws a plot into the folder for plots, if one was asked for. */
@@ -27,6 +34,7 @@ export type RunSection = (work: SectionWork) => Promise<void>;
 export const sectionWork = (
   options: BenchOptions,
   assemblyDirectory: string,
+  onFailure: (error: unknown) => void,
 ): { readonly work: SectionWork; end(): void } => {
   const atItsEnd: (() => void)[] = [];
   const say = (text: string): void => {
@@ -39,11 +47,19 @@ export const sectionWork = (
     say,
     progress: (label, forSeconds, run) => withProgress(label, forSeconds, options.json, run),
     table: (header, title = '') => {
-      const rows: (string | number)[][] = [];
-      atItsEnd.push(() => {
-        if (rows.length > 0) say(`\n${title && `${title}\n`}${textTable(header, rows)}`);
-      });
-      return rows;
+      const print = growingTable(header, title, say);
+      return {
+        push: (...rows) => {
+          for (const row of rows) print(row);
+        },
+      };
+    },
+    attempt: async (part, run) => {
+      try {
+        await run();
+      } catch (error) {
+        onFailure(new Error(`${part}: ${error instanceof Error ? error.message || error.name : error}`));
+      }
     },
     atEnd: (show) => atItsEnd.push(show),
     plot: (name, plot) => {

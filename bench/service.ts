@@ -49,6 +49,8 @@ export interface Service {
   readonly problems: string[];
   /** Invocations of each Lambda since the service was last asked to forget. */
   readonly lambdaUse: () => Record<string, LambdaUse>;
+  /** Execution environments of all Lambdas. */
+  environments(): number;
   /** Used heap of the Lambda environment that uses most, in MB. */
   largestHeapMb(): Promise<number>;
   /** Forgets what was measured so far. */
@@ -154,6 +156,7 @@ const start = async (
     batches,
     problems,
     lambdaUse: () => Object.fromEntries([...use].map(([logicalId, sum]) => [logicalId, { ...sum }])),
+    environments: () => [...runtime.lambdas.values()].reduce((sum, lambda) => sum + lambda.environments, 0),
     largestHeapMb: async () => {
       const heaps = await Promise.all([...runtime.lambdas.values()].map((lambda) => lambda.heapBytes()));
       return Math.max(0, ...heaps.flat()) / 1e6;

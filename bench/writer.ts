@@ -52,7 +52,14 @@ export interface WriterSettings {
 
 const { dynamodbEndpoint, table, shardCount, load, clockOffset } = workerData as WriterSettings;
 if (clockOffset) goByOffset(clockOffset);
-const client = tableClient({ region: REGION, credentials: LOCAL_CREDENTIALS, endpoint: dynamodbEndpoint });
+// On a busy machine an answer may take long: what is measured is when bookings expire, not whether they can be written in time.
+const PATIENCE = { connectionTimeout: 30_000, requestTimeout: 60_000, throwOnRequestTimeout: true };
+const client = tableClient({
+  region: REGION,
+  credentials: LOCAL_CREDENTIALS,
+  endpoint: dynamodbEndpoint,
+  requestHandler: PATIENCE,
+});
 const store = new BookingStore(new DynamoDbTable(client, table), shardCount);
 
 const holdOf = (nowMs: number, burstAtMs: number): number => {

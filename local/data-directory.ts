@@ -1,7 +1,7 @@
 /** The folder that data outlives a restart in: one runtime at a time. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { EngineError } from './engines.ts';
+import { EngineError } from './engine.ts';
 
 /**
  * Takes a data folder for this process.

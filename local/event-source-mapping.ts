@@ -16,4 +16,6 @@ export interface EventSourceMapping {
   readonly functionName: string;
   /** Undefined where the template has it disabled. */
   readonly progress: ((nowMs: number) => ReaderProgress) | undefined;
+  /** Up to which sequence number a stream has been read. Undefined for a queue, and where the template has it disabled. */
+  readonly passed?: (() => number | undefined) | undefined;
 }

@@ -54,6 +54,7 @@ export const eventSourcesOf = (
       eventSourceArn: mapping.EventSourceArn,
       functionName: lambda.settings.functionName,
       progress: source && ((nowMs) => source.progress(nowMs)),
+      passed: source instanceof StreamEventSource ? () => source.passed() : undefined,
     });
   });
   return { sources, mappings };
@@ -84,9 +85,8 @@ const eventSourceOf = (
         ]);
       });
     }
-    wiring.polled.add(lambda);
     const { maxConcurrency } = lambda.settings;
-    return new SqsEventSource(wiring.sqsClient, lambda, {
+    return new SqsEventSource(wiring.queues, lambda, {
       ...common,
       queueUrl: wiring.queueUrlOf(EventSourceArn),
       queueArn: EventSourceArn,
@@ -96,7 +96,7 @@ const eventSourceOf = (
   }
   if (service !== 'dynamodb') throw new UnsupportedTemplateError([`event source ${EventSourceArn} of ${logicalId}`]);
   expectTableWithStream(wiring, logicalId, EventSourceArn);
-  return new StreamEventSource(wiring.streamsClient, lambda, {
+  return new StreamEventSource(wiring.streams, lambda, {
     ...common,
     streamArn: EventSourceArn,
     startingPosition: mapping.StartingPosition ?? 'LATEST',

@@ -2,15 +2,13 @@
  * One execution environment of one Lambda: a worker thread that loads the bundle and handles one invocation at a time.
  * The other end is lambda-host.ts. Events and results cross as JSON text, as they do in Lambda.
  */
-import * as nodeModule from 'node:module';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
 import { LOCAL_CREDENTIALS, localArn } from './account.ts';
 import { type ClockOffset, goByOffset } from './moved-clock.ts';
 import type { Caller } from './permissions/caller.ts';
 import type { Access } from './permissions/gate.ts';
+import { type Printed, Printing, redirect, type SharedCopy, STREAMS } from './printed.ts';
 
 export interface WorkerSettings {
   /** The bundle's file. */
@@ -19,6 +17,8 @@ export interface WorkerSettings {
   readonly handlerName: string;
   readonly functionName: string;
   readonly memorySizeMb: number;
+  /** Where what is printed lies until it is sent. */
+  readonly printed: SharedCopy;
   /** @default - the system's clock */
   readonly clockOffset?: ClockOffset | undefined;
   /** Whom its requests to AWS are checked for. @default - they are not checked */
@@ -34,25 +34,35 @@ export interface Invocation {
 }
 
 /**
- * To the host: `ready` once, or `failed` if the bundle cannot be loaded; then one answer per invocation. Between them
- * `access`, once for each permission that a request needed.
+ * To the host: `ready` once, or `failed` if the bundle cannot be loaded; then one answer per invocation, with what was printed.
+ * Between them `access`, once for each permission that a request needed, and `printed` for what is not to wait for an answer.
  */
 export type WorkerMessage =
   | { readonly kind: 'ready' }
   | { readonly kind: 'access'; readonly access: Access }
-  | { readonly kind: 'done'; readonly result: string | undefined }
-  | { readonly kind: 'failed'; readonly errorType: string; readonly errorMessage: string; readonly stack: string };
+  | { readonly kind: 'printed'; readonly printed: Printed }
+  | { readonly kind: 'done'; readonly printed: Printed; readonly result: string | undefined }
+  | {
+      readonly kind: 'failed';
+      readonly printed: Printed;
+      readonly errorType: string;
+      readonly errorMessage: string;
+      readonly stack: string;
+    };
 
 const settings = workerData as WorkerSettings;
 const tell = (message: WorkerMessage): void => parentPort?.postMessage(message);
+const printing = new Printing(settings.printed, (printed) => tell({ kind: 'printed', printed }));
 const tellFailure = (thrown: unknown): void => {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-  tell({ kind: 'failed', errorType: error.name, errorMessage: error.message, stack: error.stack ?? '' });
+  const [errorType, errorMessage, stack] = [error.name, error.message, error.stack ?? ''];
+  tell({ kind: 'failed', printed: printing.end(), errorType, errorMessage, stack });
 };
 
 const serve = (handler: (event: unknown, context: unknown) => unknown): void => {
   parentPort?.on('message', async ({ requestId, event, timeoutMs }: Invocation) => {
     const startedAtMs = performance.now();
+    printing.begin();
     const context = {
       awsRequestId: requestId,
       functionName: settings.functionName,
@@ -62,7 +72,8 @@ const serve = (handler: (event: unknown, context: unknown) => unknown): void => 
       getRemainingTimeInMillis: () => Math.max(0, timeoutMs - (performance.now() - startedAtMs)),
     };
     try {
-      tell({ kind: 'done', result: JSON.stringify(await handler(JSON.parse(event), context)) });
+      const result = JSON.stringify(await handler(JSON.parse(event), context));
+      tell({ kind: 'done', printed: printing.end(), result });
     } catch (thrown) {
       tellFailure(thrown);
     }
@@ -71,9 +82,8 @@ const serve = (handler: (event: unknown, context: unknown) => unknown): void => 
 };
 
 const begin = async (): Promise<void> => {
+  for (const stream of STREAMS) redirect(process[stream], (text) => printing.print(stream, text));
   if (settings.clockOffset) goByOffset(settings.clockOffset);
-  // The second environment of a Lambda, and every later run, loads the code that the first one compiled.
-  nodeModule.enableCompileCache?.(join(tmpdir(), 'lambda-compile-cache'));
   if (settings.caller) {
     const { guardRequests } = await import('./permissions/guarded-requests.ts');
     guardRequests(settings.caller, LOCAL_CREDENTIALS.accessKeyId, (access) => tell({ kind: 'access', access }));

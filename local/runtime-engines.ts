@@ -10,13 +10,13 @@ export interface RunningEngine extends Omit<GuardedEngine, 'stop'> {
 
 /** @throws EngineError if an engine cannot be started, or if the operator's is not on loopback */
 export const startEngines = async (
-  { dynamodbPort = 0, sqsPort = 0, dataDir, portNames }: RuntimeOptions,
+  { dynamodbPort = 0, sqsPort = 0, dataDir, portNames, onProblem = () => {} }: RuntimeOptions,
   stops: Stops,
 ): Promise<{ readonly dynamodb: RunningEngine; readonly sqs: RunningEngine }> => ({
   dynamodb: await engine(
     'DYNAMODB',
     { port: dynamodbPort, portVariable: portNames?.dynamodb ?? 'DYNAMODB_PORT', dataDir },
-    startGuardedDynamoDb,
+    (engineOptions) => startGuardedDynamoDb({ ...engineOptions, onProblem }),
     stops,
   ),
   sqs: await engine('SQS', { port: sqsPort, portVariable: portNames?.sqs ?? 'SQS_PORT', dataDir }, startSqs, stops),
@@ -25,7 +25,7 @@ export const startEngines = async (
 const engine = async (
   service: Service,
   options: EngineOptions,
-  startEmbedded: (options: EngineOptions) => Promise<Engine & { readonly directEndpoint?: string }>,
+  startEmbedded: (options: EngineOptions) => Promise<Engine & Partial<GuardedEngine>>,
   stops: Stops,
 ): Promise<RunningEngine> => {
   const endpoint = endpointOf(service);

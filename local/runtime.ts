@@ -7,12 +7,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { LOCAL_ACCOUNT_ID, LOCAL_CREDENTIALS, REGION } from './account.ts';
 import { noteNames } from './arns.ts';
 import type { Assembly } from './assembly.ts';
 import { deploymentsOf, eventRulesOf, schedulesOf } from './asynchronous.ts';
+import { AwsClient } from './aws-client.ts';
 import type { CheckpointStore } from './checkpoints.ts';
 import { lockDataDirectory } from './data-directory.ts';
 import { claimPort } from './engines.ts';
@@ -32,6 +32,7 @@ import { type RunningEngine, startEngines } from './runtime-engines.ts';
 import { expectFreeRuntimeFile, removeRuntimeFile, writeRuntimeFile } from './runtime-file.ts';
 import type { LocalRuntime, RuntimeOptions, Stops } from './runtime-options.ts';
 import { madeUpSecret, startSecrets } from './secrets.ts';
+import { StreamForgetting } from './stream-forgetting.ts';
 import { createTables, deleteTables, tableTags } from './tables.ts';
 import { resourcesOf } from './template.ts';
 import { warmUp } from './warm-up.ts';
@@ -72,10 +73,13 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
 
   const clientSettings = { region: REGION, credentials: LOCAL_CREDENTIALS };
   const dynamodbClient = new DynamoDBClient({ ...clientSettings, endpoint: dynamodb.directEndpoint });
-  const streamsClient = new DynamoDBStreamsClient({ ...clientSettings, endpoint: dynamodb.directEndpoint });
+  const polling = {
+    queues: new AwsClient({ endpoint: sqs.endpoint, service: 'sqs' }),
+    streams: new AwsClient({ endpoint: dynamodb.directEndpoint, service: 'dynamodb' }),
+  };
   const sqsClient = new SQSClient({ ...clientSettings, endpoint: sqs.endpoint });
   stops.push(() => {
-    for (const client of [dynamodbClient, streamsClient, sqsClient]) client.destroy();
+    for (const client of [dynamodbClient, sqsClient, polling.queues, polling.streams]) client.destroy();
   });
 
   const references = new References();
@@ -143,7 +147,7 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   );
   stops.push(() => Promise.all([...lambdas.values()].map((lambda) => lambda.stop())).then(() => {}));
 
-  const wiring = new Wiring(assembly, references, lambdas, sqsClient, streamsClient, onProblem);
+  const wiring = new Wiring(assembly, references, lambdas, sqsClient, polling, onProblem);
   const { sources: eventSources, mappings } = eventSourcesOf(
     wiring,
     options.isolated ? undefined : checkpointStore(dynamodb, options),
@@ -162,6 +166,11 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   for (const [index, { logicalId, server }] of apis.entries()) {
     references.set(logicalId, logicalId, { ApiEndpoint: await server.listen(index === 0 ? apiPort : 0) });
     stops.push(() => server.stop());
+  }
+  if (dynamodb.streamRecords) {
+    const forgetting = new StreamForgetting(dynamodb.streamRecords, mappings, onProblem);
+    forgetting.start();
+    stops.push(() => forgetting.stop());
   }
   monitoring.start(sqsClient, mappings);
   stops.push(() => monitoring.stop());

@@ -4,8 +4,8 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DeleteMessageBatchCommand, type Message, ReceiveMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { SQSEvent } from 'aws-lambda';
+import type { AwsCaller } from './aws-client.ts';
 import { compileFilters } from './event-filter.ts';
 import type { ReaderProgress } from './event-source-mapping.ts';
 import type { LambdaHost } from './lambda-host.ts';
@@ -25,7 +25,7 @@ export interface SqsEventSourceSettings {
 }
 
 /** Lambda begins with five concurrent batches and adds 300 a minute (AWS Lambda Developer Guide, SQS scaling). */
-export const CONCURRENCY_AT_FIRST = 5;
+const CONCURRENCY_AT_FIRST = 5;
 const CONCURRENCY_STEP = 5;
 const SCALING_PERIOD_MS = 1_000;
 /** Longest wait of one poll, the most that SQS allows. */
@@ -38,8 +38,20 @@ const SHORT_POLL_SECONDS = 2;
 /** Most messages of one ReceiveMessage. */
 const MAX_RECEIVED = 10;
 
+/** As SQS sends it: what is binary as base64. */
+interface Message {
+  readonly MessageId?: string;
+  readonly ReceiptHandle?: string;
+  readonly Body?: string;
+  readonly MD5OfBody?: string;
+  readonly Attributes?: Readonly<Record<string, string>>;
+  readonly MessageAttributes?: Readonly<
+    Record<string, { readonly DataType?: string; readonly StringValue?: string; readonly BinaryValue?: string }>
+  >;
+}
+
 export class SqsEventSource {
-  readonly #client: SQSClient;
+  readonly #client: AwsCaller;
   readonly #lambda: LambdaHost;
   readonly #settings: SqsEventSourceSettings;
   readonly #matches: (event: unknown) => boolean;
@@ -55,7 +67,7 @@ export class SqsEventSource {
   #lastReadMs: number | undefined;
   #polling: Promise<void> | undefined;
 
-  constructor(client: SQSClient, lambda: LambdaHost, settings: SqsEventSourceSettings) {
+  constructor(client: AwsCaller, lambda: LambdaHost, settings: SqsEventSourceSettings) {
     this.#client = client;
     this.#lambda = lambda;
     this.#settings = settings;
@@ -130,15 +142,16 @@ export class SqsEventSource {
   async #receive(): Promise<Message[]> {
     const { queueUrl, batchSize, outlivesRuntime = false } = this.#settings;
     try {
-      const { Messages = [] } = await this.#client.send(
-        new ReceiveMessageCommand({
+      const { Messages = [] } = await this.#client.call<{ Messages?: Message[] }>(
+        'ReceiveMessage',
+        {
           QueueUrl: queueUrl,
           MaxNumberOfMessages: Math.min(batchSize, MAX_RECEIVED),
           WaitTimeSeconds: outlivesRuntime ? SHORT_POLL_SECONDS : POLL_SECONDS,
           MessageSystemAttributeNames: ['All'],
           MessageAttributeNames: ['All'],
-        }),
-        outlivesRuntime ? {} : { abortSignal: this.#stopping.signal },
+        },
+        outlivesRuntime ? undefined : this.#stopping.signal,
       );
       return Messages;
     } catch (error) {
@@ -151,7 +164,10 @@ export class SqsEventSource {
 
   async #process(messages: Message[]): Promise<void> {
     const done = new Set<Message>();
-    const wanted = messages.filter((message) => this.#matches({ ...message, body: parsed(message.Body) }));
+    const wanted =
+      this.#settings.filterPatterns.length === 0
+        ? messages
+        : messages.filter((message) => this.#matches({ ...message, body: parsed(message.Body) }));
     for (const message of messages) if (!wanted.includes(message)) done.add(message);
     if (wanted.length > 0) {
       try {
@@ -182,12 +198,11 @@ export class SqsEventSource {
 
   async #delete(messages: Message[]): Promise<void> {
     try {
-      await this.#client.send(
-        new DeleteMessageBatchCommand({
-          QueueUrl: this.#settings.queueUrl,
-          Entries: messages.map(({ ReceiptHandle }, index) => ({ Id: String(index), ReceiptHandle })),
-        }),
-      );
+      const { Failed = [] } = await this.#client.call<{ Failed?: readonly unknown[] }>('DeleteMessageBatch', {
+        QueueUrl: this.#settings.queueUrl,
+        Entries: messages.map(({ ReceiptHandle }, index) => ({ Id: String(index), ReceiptHandle })),
+      });
+      if (Failed.length > 0) throw new Error(JSON.stringify(Failed));
     } catch (error) {
       this.#settings.onProblem(`could not delete ${messages.length} messages, they will come again: ${error}`);
     }
@@ -206,7 +221,7 @@ export class SqsEventSource {
             {
               dataType: value.DataType ?? 'String',
               ...(value.StringValue !== undefined && { stringValue: value.StringValue }),
-              ...(value.BinaryValue && { binaryValue: Buffer.from(value.BinaryValue).toString('base64') }),
+              ...(value.BinaryValue !== undefined && { binaryValue: value.BinaryValue }),
             },
           ]),
         ),

@@ -6,7 +6,8 @@ import type { Wiring } from './wiring.ts';
 const LOADED_AT_ONCE = 4;
 
 /**
- * Only what something brings events to: of the rest nobody would notice. One that is not strict and cannot be loaded is told.
+ * One environment of each; more are made when so many events come at once, as on AWS. Only what something brings events to: of
+ * the rest nobody would notice. One that is not strict and cannot be loaded is told.
  *
  * @param lambdas by logical id
  * @throws InvocationError for a strict Lambda that cannot be loaded
@@ -16,7 +17,7 @@ export const warmUp = async (lambdas: ReadonlyMap<string, LambdaHost>, wiring: W
   const wanted = [...lambdas].filter(([, lambda]) => leftAside === undefined || wiring.driven.has(lambda));
   const load = async ([logicalId, lambda]: [string, LambdaHost]): Promise<void> => {
     try {
-      await lambda.warmUp(wiring.environmentsAtFirst(lambda));
+      await lambda.warmUp();
     } catch (error) {
       if (leftAside?.isStrict(logicalId) !== false) throw error;
       onProblem(`${error instanceof Error ? error.message : error}`);

@@ -1,11 +1,10 @@
 /** What drives Lambdas has in common: finds Lambdas and queues by what names them in the template, and notes which are driven. */
-import type { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { Assembly } from './assembly.ts';
+import type { AwsCaller } from './aws-client.ts';
 import type { LambdaHost } from './lambda-host.ts';
 import { attempt, type LeftAside } from './left-aside.ts';
 import type { References } from './references.ts';
-import { CONCURRENCY_AT_FIRST } from './sqs-event-source.ts';
 import { resourcesOf, type Template, UnsupportedTemplateError } from './template.ts';
 
 /** Something that brings events to a Lambda while it runs. */
@@ -25,10 +24,11 @@ export class Wiring {
   readonly leftAside: LeftAside | undefined;
   readonly references: References;
   readonly sqsClient: SQSClient;
-  readonly streamsClient: DynamoDBStreamsClient;
+  /** What polls queues. */
+  readonly queues: AwsCaller;
+  /** What polls streams. */
+  readonly streams: AwsCaller;
   readonly onProblem: (problem: string) => void;
-  /** Every Lambda that a queue's mapping invokes. */
-  readonly polled = new Set<LambdaHost>();
   /** Every Lambda that something brings events to. */
   readonly driven = new Set<LambdaHost>();
   readonly #lambdas: ReadonlyMap<string, LambdaHost>;
@@ -38,7 +38,7 @@ export class Wiring {
     references: References,
     lambdas: ReadonlyMap<string, LambdaHost>,
     sqsClient: SQSClient,
-    streamsClient: DynamoDBStreamsClient,
+    { queues, streams }: { readonly queues: AwsCaller; readonly streams: AwsCaller },
     onProblem: (problem: string) => void,
   ) {
     this.template = template;
@@ -46,13 +46,9 @@ export class Wiring {
     this.references = references;
     this.#lambdas = lambdas;
     this.sqsClient = sqsClient;
-    this.streamsClient = streamsClient;
+    this.queues = queues;
+    this.streams = streams;
     this.onProblem = onProblem;
-  }
-
-  /** How many environments a Lambda begins with: what its queue's mapping begins with, else one. */
-  environmentsAtFirst(lambda: LambdaHost): number {
-    return this.polled.has(lambda) ? CONCURRENCY_AT_FIRST : 1;
   }
 
   /** Reads each resource of a type. What cannot be run of one is left aside. */

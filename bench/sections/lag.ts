@@ -4,9 +4,9 @@ import { lagHistogram, percentilesOf } from '../../measure/lag-report.ts';
 import { measureFar } from '../far-lag.ts';
 import { loadOf, measureFresh } from '../fresh-load.ts';
 import { type LagResult, lagFigures } from '../load-lag.ts';
+import { type NamedLoad, OTHER_LOADS, rateLoad } from '../load-names.ts';
 import { distribution, type Series } from '../report.ts';
 import type { SectionWork } from '../section.ts';
-import type { Load } from '../writer.ts';
 
 const HEADER = [
   'load',
@@ -23,7 +23,7 @@ const HEADER = [
 ];
 
 export const lagSection = async (work: SectionWork): Promise<void> => {
-  const { rates, seconds } = work.options;
+  const { rates } = work.options;
   const rows = work.table(HEADER);
   const found: Record<string, unknown> = {};
   work.figures.loads = found;
@@ -31,36 +31,56 @@ export const lagSection = async (work: SectionWork): Promise<void> => {
   work.atEnd(() => {
     if (series.length > 0) plot(work, series);
   });
-  const measure = async (label: string, load: Omit<Load, 'prefix'>): Promise<LagResult> => {
-    const result = await measureFresh(work, label, load);
-    rows.push(rowOf(label, result));
-    found[label] = lagFigures(result);
-    // The others lie so close that a plot would not separate them.
-    if (load.perSecond === 50) series.push({ name: label, points: distribution(result.lagsMs, 1) });
-    return result;
-  };
-  const highest = await findHighestRate(work, Math.max(...rates));
-  work.figures.highestRate = highest;
-  for (const rate of new Set([...rates, highest])) {
-    for (const shape of ['spread', 'scattered', 'coincide'] as const) {
-      const result = await measure(`${rate}/s, ${shape}`, loadOf(rate, seconds, shape));
-      if (rate === 50 && shape === 'spread') {
-        work.atEnd(() => work.say(`\nLag at 50/s, spread\n${lagHistogram(result.lagsMs).join('\n')}`));
-      }
-    }
+  const measure = (load: NamedLoad): Promise<void> =>
+    work.attempt(load.label, async () => {
+      const result = await apply(work, load);
+      const { label } = load;
+      rows.push(rowOf(label, result));
+      found[label] = { ...lagFigures(result), ...('sweeps' in result && { sweeps: result.sweeps }) };
+      // The others lie so close that a plot would not separate them.
+      if (label.startsWith('50/s')) series.push({ name: label, points: distribution(result.lagsMs, 1) });
+      if (load.name !== '50-spread') return;
+      work.atEnd(() => work.say(`\nLag at 50/s, spread\n${lagHistogram(result.lagsMs).join('\n')}`));
+    });
+  if (work.options.loads !== undefined) {
+    for (const load of work.options.loads) await measure(load);
+    return;
   }
-  await measure('1,000 in one second', loadOf(50, 20, 'one-second'));
-  await measure('50/s, spread, half of them paid', loadOf(50, seconds, 'spread', 0.5));
-  const label = '50/s, held for 24 hours';
-  const far = await work.progress(label, 60, () =>
-    measureFar(
-      { assemblyDirectory: work.assemblyDirectory },
-      { holdMs: DAY_MS, perSecond: 50, seconds: 10, paidShare: 0 },
-      true,
-    ),
-  );
-  rows.push(rowOf(label, far));
-  found[label] = { ...lagFigures(far), sweeps: far.sweeps };
+  let highest = Math.max(...rates);
+  await work.attempt('the highest rate', async () => {
+    highest = await findHighestRate(work, highest);
+    work.figures.highestRate = highest;
+  });
+  for (const rate of new Set([...rates, highest])) {
+    for (const shape of ['spread', 'scattered', 'coincide'] as const) await measure(rateLoad(rate, shape));
+  }
+  for (const load of OTHER_LOADS) await measure(load);
+};
+
+/** Deadlines per second of the loads that have no rate in their name. */
+const USUAL_RATE = 50;
+const BURST_SECONDS = 20;
+const FAR_SECONDS = 10;
+
+const apply = (work: SectionWork, load: NamedLoad): Promise<LagResult> => {
+  const { label } = load;
+  const { seconds } = work.options;
+  switch (load.kind) {
+    case 'rate':
+      return measureFresh(work, label, loadOf(load.perSecond, seconds, load.shape));
+    case 'one-second':
+      return measureFresh(work, label, loadOf(USUAL_RATE, BURST_SECONDS, 'one-second'));
+    case 'half-paid':
+      return measureFresh(work, label, loadOf(USUAL_RATE, seconds, 'spread', 0.5));
+    case '24-hours':
+      return work.progress(label, 60, () =>
+        measureFar(
+          { assemblyDirectory: work.assemblyDirectory },
+          { holdMs: DAY_MS, perSecond: USUAL_RATE, seconds: FAR_SECONDS, paidShare: 0 },
+          true,
+        ),
+      );
+  }
 };
 
 const rowOf = (label: string, result: LagResult): (string | number)[] => {

@@ -8,7 +8,7 @@ import { percentilesOf } from '../../measure/lag-report.ts';
 import { PRICES } from '../../measure/prices.ts';
 import { PROJECT_DIRECTORY, synthesize } from '../../service/project.ts';
 import type { LambdaUse } from '../bill.ts';
-import type { SectionWork } from '../section.ts';
+import type { Rows, SectionWork } from '../section.ts';
 import { startService } from '../service.ts';
 
 const PER_SECOND = 50;
@@ -67,7 +67,7 @@ export const webhooksSection = async (work: SectionWork): Promise<void> => {
 
 const measure = async (
   work: SectionWork,
-  rows: (string | number)[][],
+  rows: Rows,
   application: Awaited<ReturnType<typeof startApplication>>,
   withNotices: boolean,
 ): Promise<void> => {

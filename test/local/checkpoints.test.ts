@@ -1,16 +1,9 @@
 import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  DescribeStreamCommand,
-  DynamoDBStreamsClient,
-  GetRecordsCommand,
-  GetShardIteratorCommand,
-  TrimmedDataAccessException,
-} from '@aws-sdk/client-dynamodb-streams';
 import type { DynamoDBStreamEvent } from 'aws-lambda';
-import { mockClient } from 'aws-sdk-client-mock';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type AwsCaller, AwsError } from '../../local/aws-client.ts';
 import { openCheckpoints } from '../../local/checkpoints.ts';
 import { StreamEventSource } from '../../local/stream-event-source.ts';
 import { eventually, scriptedLambda } from '../support/lambda.ts';
@@ -68,13 +61,18 @@ describe('how far a stream was read', () => {
 });
 
 describe('a position that the stream does not keep any more', () => {
-  const streams = mockClient(DynamoDBStreamsClient);
-  afterEach(() => streams.reset());
-  const trimmed = () => new TrimmedDataAccessException({ message: 'trimmed', $metadata: {} });
-  const recordsFrom = async (position: Record<string, string>, problems: string[] = []) => {
+  const trimmed = () => new AwsError('TrimmedDataAccessException', 'trimmed', 400);
+  /** A stream of one shard. */
+  const streamOf = (answer: (operation: string, input: Record<string, string>) => unknown): AwsCaller => ({
+    call: async <Answer>(operation: string, input: object) =>
+      (operation === 'DescribeStream'
+        ? { StreamDescription: { Shards: [{ ShardId: 'shard' }] } }
+        : answer(operation, input as Record<string, string>)) as Answer,
+  });
+  const recordsFrom = async (stream: AwsCaller, position: Record<string, string>, problems: string[] = []) => {
     const seen: string[] = [];
     const source = new StreamEventSource(
-      new DynamoDBStreamsClient({ region: 'us-east-1' }),
+      stream,
       scriptedLambda((event: DynamoDBStreamEvent) => {
         seen.push(...event.Records.map(({ eventID = '' }) => eventID));
       }),
@@ -101,43 +99,46 @@ describe('a position that the stream does not keep any more', () => {
     await source.stop();
     return seen;
   };
+  /** The records of the oldest position, once. */
+  const once = (eventID: string, SequenceNumber: string) => {
+    let Records = [{ eventID, eventName: 'INSERT', dynamodb: { SequenceNumber } }];
+    return () => {
+      const answer = { Records, NextShardIterator: 'oldest' };
+      Records = [];
+      return answer;
+    };
+  };
 
   test.each(['GetShardIterator', 'GetRecords'])(
     'is left for the oldest record that is kept, told by %s',
     async (told) => {
-      streams.on(DescribeStreamCommand).resolves({ StreamDescription: { Shards: [{ ShardId: 'shard' }] } });
-      const after = streams.on(GetShardIteratorCommand, { ShardIteratorType: 'AFTER_SEQUENCE_NUMBER' });
-      if (told === 'GetShardIterator') after.rejects(trimmed());
-      else after.resolves({ ShardIterator: 'after' });
-      streams.on(GetShardIteratorCommand, { ShardIteratorType: 'TRIM_HORIZON' }).resolves({ ShardIterator: 'oldest' });
-      streams.on(GetRecordsCommand, { ShardIterator: 'after' }).rejects(trimmed());
-      streams
-        .on(GetRecordsCommand, { ShardIterator: 'oldest' })
-        .resolvesOnce({
-          Records: [{ eventID: 'kept', eventName: 'INSERT', dynamodb: { SequenceNumber: '99' } }],
-          NextShardIterator: 'oldest',
-        })
-        .resolves({ Records: [], NextShardIterator: 'oldest' });
-      expect(await recordsFrom({ shard: '42' })).toEqual(['kept']);
+      const kept = once('kept', '99');
+      const stream = streamOf((operation, { ShardIteratorType, ShardIterator }) => {
+        if (ShardIteratorType === 'AFTER_SEQUENCE_NUMBER' && operation === told) throw trimmed();
+        if (operation === 'GetShardIterator') {
+          return { ShardIterator: ShardIteratorType === 'TRIM_HORIZON' ? 'oldest' : 'after' };
+        }
+        if (ShardIterator === 'after') throw trimmed();
+        return kept();
+      });
+      expect(await recordsFrom(stream, { shard: '42' })).toEqual(['kept']);
     },
   );
 
   test('is no problem before the first record: DynamoDB Local says so of an empty stream', async () => {
-    streams.on(DescribeStreamCommand).resolves({ StreamDescription: { Shards: [{ ShardId: 'shard' }] } });
-    streams
-      .on(GetShardIteratorCommand, { ShardIteratorType: 'TRIM_HORIZON' })
-      .resolvesOnce({ ShardIterator: 'out of date' })
-      .resolves({ ShardIterator: 'oldest' });
-    streams.on(GetRecordsCommand, { ShardIterator: 'out of date' }).rejects(trimmed());
-    streams
-      .on(GetRecordsCommand, { ShardIterator: 'oldest' })
-      .resolvesOnce({
-        Records: [{ eventID: 'first', eventName: 'INSERT', dynamodb: { SequenceNumber: '1' } }],
-        NextShardIterator: 'oldest',
-      })
-      .resolves({ Records: [], NextShardIterator: 'oldest' });
+    const first = once('first', '1');
+    let iterators = 0;
+    const stream = streamOf((operation, { ShardIteratorType, ShardIterator }) => {
+      if (operation === 'GetShardIterator') {
+        expect(ShardIteratorType).toBe('TRIM_HORIZON');
+        iterators += 1;
+        return { ShardIterator: iterators === 1 ? 'out of date' : 'oldest' };
+      }
+      if (ShardIterator === 'out of date') throw trimmed();
+      return first();
+    });
     const problems: string[] = [];
-    expect(await recordsFrom({}, problems)).toEqual(['first']);
+    expect(await recordsFrom(stream, {}, problems)).toEqual(['first']);
     expect(problems).toEqual([]);
   });
 });

@@ -117,6 +117,108 @@ describe('a Lambda on this machine', () => {
     ).toEqual(['one', 'two']);
   });
 
+  describe('hands over what it printed', () => {
+    const printing = (source: string, overrides: Parameters<typeof lambdaOf>[1] = {}) => {
+      const lines: string[] = [];
+      return { lines, lambda: host(source, { ...overrides, onLogLine: (line) => lines.push(line) }) };
+    };
+
+    test('with its answer: who waits for that has the lines', async () => {
+      const { lambda, lines } = printing('exports.handler = async () => { console.log("one"); console.error("two"); }');
+      await lambda.invoke({});
+      expect([...lines].sort()).toEqual(['one', 'two']);
+    });
+
+    test('with an error that it throws', async () => {
+      const { lambda, lines } = printing(
+        'exports.handler = async () => { console.log("before"); throw new Error("no"); }',
+      );
+      await expect(lambda.invoke({})).rejects.toThrow('no');
+      expect(lines).toEqual(['before']);
+    });
+
+    test('before its time was up, though it never answered, nor let anything else run', async () => {
+      const { lambda, lines } = printing(
+        'exports.handler = async () => { console.log("before"); console.error("ä"); while (true); }',
+        { timeoutMs: 300 },
+      );
+      await expect(lambda.invoke({})).rejects.toThrow('timed out');
+      expect([...lines].sort()).toEqual(['before', 'ä']);
+    });
+
+    test('before its process ended', async () => {
+      const { lambda, lines } = printing('exports.handler = async () => { console.log("before"); process.exit(1); }');
+      await expect(lambda.invoke({})).rejects.toMatchObject({ errorType: 'Runtime.ExitError' });
+      expect(lines).toEqual(['before']);
+    });
+
+    test('before an error that nobody waits for ended it', async () => {
+      const { lambda, lines } = printing(
+        'exports.handler = async () => { console.log("before"); setTimeout(() => { throw new Error("stray"); }); await new Promise(() => {}); }',
+      );
+      await expect(lambda.invoke({})).rejects.toMatchObject({ errorType: 'Runtime.ExitError' });
+      expect([...lines].sort()[0]).toBe('before');
+      expect(lines.join()).toContain('stray');
+    });
+
+    test('while it works for long, and after its answer', async () => {
+      const { lambda, lines } = printing(`
+        exports.handler = async ({ go }) => {
+          if (go) return;
+          console.log("working");
+          setTimeout(() => console.log("afterwards"), 2_000);
+          await new Promise((r) => setTimeout(r, 1_500));
+          console.log("done");
+        };`);
+      const answer = lambda.invoke({});
+      await eventually(
+        () => [...lines],
+        (seen) => seen.length === 1,
+      );
+      expect(lines).toEqual(['working']);
+      await answer;
+      expect(lines).toEqual(['working', 'done']);
+      await eventually(
+        () => [...lines],
+        (seen) => seen.length === 3,
+      );
+      expect(lines).toEqual(['working', 'done', 'afterwards']);
+    });
+
+    test('while it loads, and why it could not be loaded', async () => {
+      const { lambda, lines } = printing('console.log("loading"); throw new Error("no table");');
+      await expect(lambda.warmUp()).rejects.toThrow('no table');
+      expect(lines).toEqual(['loading']);
+    });
+
+    test('of any length, in order, each line once, with every character', async () => {
+      const { lambda, lines } = printing(`
+        exports.handler = async () => {
+          process.stdout.write("a line in ");
+          process.stdout.write(Buffer.from("two parts\\u2028\\n"));
+          for (let i = 0; i < 3000; i += 1) console.log("ß".repeat(50) + i);
+          console.log("x".repeat(200_000));
+          process.stdout.write("no end");
+        };`);
+      await lambda.invoke({});
+      await lambda.stop();
+      expect(lines).toEqual([
+        'a line in two parts\u2028',
+        ...Array.from({ length: 3_000 }, (_, index) => 'ß'.repeat(50) + index),
+        'x'.repeat(200_000),
+        'no end',
+      ]);
+    });
+
+    test('whoever waits for a line to be written gets to know', async () => {
+      const { lambda, lines } = printing(
+        'exports.handler = () => new Promise((resolve) => process.stdout.write("7a0a", "hex", () => resolve("written")));',
+      );
+      expect(await lambda.invoke({})).toBe('written');
+      expect(lines).toEqual(['z']);
+    });
+  });
+
   test('finishes what is in flight when it is stopped', async () => {
     const lambda = host(
       'exports.handler = async () => { await new Promise((r) => setTimeout(r, 200)); return "done"; }',

@@ -2,6 +2,7 @@
 import { GetQueueAttributesCommand, SendMessageCommand, SetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import type { SQSEvent } from 'aws-lambda';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { AwsClient } from '../../local/aws-client.ts';
 import { REGION } from '../../local/engines.ts';
 import type { LambdaHost } from '../../local/lambda-host.ts';
 import { SqsEventSource, type SqsEventSourceSettings } from '../../local/sqs-event-source.ts';
@@ -20,7 +21,7 @@ afterEach(async () => {
 });
 
 const start = (lambda: LambdaHost, overrides: Partial<SqsEventSourceSettings> = {}) => {
-  const source = new SqsEventSource(engines.sqsClient, lambda, {
+  const source = new SqsEventSource(new AwsClient({ endpoint: engines.sqs.endpoint, service: 'sqs' }), lambda, {
     queueUrl: engines.timerQueueUrl,
     queueArn: 'arn:aws:sqs:us-east-1:000000000000:timers',
     region: REGION,

@@ -1,10 +1,10 @@
 /** An event source mapping from a stream on a real engine, with a Lambda whose answers are scripted. */
 import { DescribeTableCommand } from '@aws-sdk/client-dynamodb';
-import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import type { DynamoDBStreamEvent } from 'aws-lambda';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
+import { AwsClient } from '../../local/aws-client.ts';
+import { REGION } from '../../local/engines.ts';
 import type { LambdaHost } from '../../local/lambda-host.ts';
 import { StreamEventSource, type StreamEventSourceSettings } from '../../local/stream-event-source.ts';
 import { type Engines, startEngines } from '../support/engines.ts';
@@ -24,11 +24,7 @@ afterEach(async () => {
 const start = async (lambda: LambdaHost, overrides: Partial<StreamEventSourceSettings> = {}) => {
   const { Table } = await engines.rawClient.send(new DescribeTableCommand({ TableName: engines.table }));
   const checkpoints = new Map<string, string>();
-  const client = new DynamoDBStreamsClient({
-    region: REGION,
-    credentials: LOCAL_CREDENTIALS,
-    endpoint: engines.dynamodb.endpoint,
-  });
+  const client = new AwsClient({ endpoint: engines.dynamodb.endpoint, service: 'dynamodb' });
   const source = new StreamEventSource(client, lambda, {
     streamArn: Table?.LatestStreamArn ?? '',
     region: REGION,
