@@ -47,6 +47,21 @@ export interface ExpiryWebhookOptions {
   readonly url: string;
 }
 
+/** Pollers of the timer queue that are there for it alone. */
+export interface TimerPollerOptions {
+  /**
+   * How many stand ready at any time, 2 to 200. Each takes ten batches at once and polls ten times a second, and is paid for by
+   * the hour.
+   * @default 2
+   */
+  readonly min?: number;
+  /**
+   * How many there may be when many timers wait, 2 to 2,000 and no fewer than `min`.
+   * @default 200
+   */
+  readonly max?: number;
+}
+
 /** How the items of a table expire. All but the table has a default, which is the bookings table of this project. */
 export interface BookingExpiryProps {
   /**
@@ -169,6 +184,12 @@ export interface BookingExpiryProps {
    * @default 10
    */
   readonly shardCount?: number;
+
+  /**
+   * Pollers that Lambda keeps ready for the timer queue (provisioned mode), for sales whose holds lapse within seconds.
+   * @default - none: Lambda polls as it sees fit, five batches at once at first and 300 more each minute
+   */
+  readonly timerPollers?: TimerPollerOptions;
 
   /**
    * What happens to the sweep's own table when the construct is removed. What is lost with it is how far the last sweep came;

@@ -48,6 +48,10 @@ export class BookingExpiryStack extends Stack {
       timerLead: Duration.millis(settings.timerLeadMs),
       sweepInterval: Duration.minutes(settings.sweepIntervalMinutes),
       shardCount: settings.shardCount,
+      ...(settings.timerPollersMin !== undefined &&
+        settings.timerPollersMax !== undefined && {
+          timerPollers: { min: settings.timerPollersMin, max: settings.timerPollersMax },
+        }),
       removalPolicy,
       serviceName,
     });

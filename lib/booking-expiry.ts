@@ -109,7 +109,8 @@ export class BookingExpiry extends Construct {
     const { encryptionKey: key } = props;
     // For whoever compiles with exactOptionalPropertyTypes, CDK's own tables are no ITable.
     const table = props.table as ITable;
-    const { timerLeadMs, interval, shardCount, events, noticeBeforeSeconds } = this.#at(() => checkedProps(props));
+    const checked = this.#at(() => checkedProps(props));
+    const { timerLeadMs, interval, shardCount, timerPollers, events, noticeBeforeSeconds } = checked;
     this.table = table;
     this.serviceName =
       props.serviceName ??
@@ -140,7 +141,7 @@ export class BookingExpiry extends Construct {
     };
     const common = { table: expiring, timers, environment, serviceName: this.serviceName, key };
     const schedule = new ScheduleExpiry(this, 'ScheduleExpiry', common);
-    const expire = new ExpireBooking(this, 'ExpireBooking', { ...common, timeout });
+    const expire = new ExpireBooking(this, 'ExpireBooking', { ...common, timeout, pollers: timerPollers });
     const sweep = new Sweep(this, 'Sweep', { ...common, state, interval, givenUpQueue: schedule.deadLetterQueue });
 
     this.#timers = timers;

@@ -9,12 +9,17 @@ import {
   SHARD_COUNT,
   SWEEP_INTERVAL_MINUTES,
   TIMER_LEAD_MS,
+  TIMER_POLLERS_MAX,
+  TIMER_POLLERS_MIN,
+  type TimerPollers,
 } from './limits.ts';
 
 export interface CheckedProps {
   readonly timerLeadMs: number;
   readonly interval: Duration;
   readonly shardCount: number;
+  /** Undefined where none is provisioned. */
+  readonly timerPollers: TimerPollers | undefined;
   /** Undefined where nothing publishes events. */
   readonly events: Partial<ExpiryEventOptions> | undefined;
   /** Undefined where there are no notices. */
@@ -29,7 +34,7 @@ export const checkedProps = (props: BookingExpiryProps): CheckedProps => {
   requireWebhookUrl(props.webhook?.url);
   const noticeBeforeSeconds = noticeSecondsOf(props.noticeBefore);
   requireServiceName(props.serviceName);
-  return { ...numbers, events, noticeBeforeSeconds };
+  return { ...numbers, timerPollers: timerPollersOf(props.timerPollers), events, noticeBeforeSeconds };
 };
 
 /** What a prop says that may also be true, as it is by default, or false. Undefined for false. */
@@ -50,6 +55,21 @@ const numbersOf = ({ timerLead, sweepInterval, shardCount = SHARD_COUNT.default 
     throw refused('shardCount', `be a whole number from ${SHARD_COUNT.min} to ${SHARD_COUNT.max}`, shardCount);
   }
   return { timerLeadMs, interval: Duration.minutes(minutes), shardCount };
+};
+
+const timerPollersOf = (given: BookingExpiryProps['timerPollers']): TimerPollers | undefined => {
+  if (given === undefined) return undefined;
+  const { min = TIMER_POLLERS_MIN.default, max = TIMER_POLLERS_MAX.default } = given;
+  if (!isWithin(min, TIMER_POLLERS_MIN)) {
+    const { min: least, max: most } = TIMER_POLLERS_MIN;
+    throw refused('timerPollers.min', `be a whole number from ${least} to ${most}`, min);
+  }
+  if (!isWithin(max, TIMER_POLLERS_MAX)) {
+    const { min: least, max: most } = TIMER_POLLERS_MAX;
+    throw refused('timerPollers.max', `be a whole number from ${least} to ${most}`, max);
+  }
+  if (min > max) throw refused('timerPollers.min', `be at most timerPollers.max, which is ${max}`, min);
+  return { min, max };
 };
 
 const refuseWithoutEvents = ({ webhook, noticeBefore }: BookingExpiryProps): void => {

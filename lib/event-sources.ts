@@ -5,6 +5,7 @@ import { FilterCriteria, type IFunction, StartingPosition } from 'aws-cdk-lib/aw
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { acceptFinding } from './findings.ts';
 import { allow } from './grants.ts';
+import type { TimerPollers } from './limits.ts';
 
 export interface StreamReaderProps {
   /** What a record must look like to be brought to the Lambda: like one of these. */
@@ -45,18 +46,28 @@ export const readStream = (
  * Brings a queue's messages to a Lambda. No filter: a filter on SQS deletes what does not match, and a malformed timer must
  * reach the dead-letter queue. No window and at most ten: either more would let Lambda wait up to 20 s on a quiet queue.
  *
+ * AWS takes a limit of batches or provisioned pollers, and not both (AWS Lambda Developer Guide, "Configuring scaling behavior
+ * for SQS event source mappings"): so does this.
+ *
  * @param maxConcurrency most batches at once, 2 to 1,000. @default - as many as the account allows
+ * @param pollers pollers that are provisioned for the queue. @default - Lambda polls as it sees fit
  */
 export const readQueue = (
   lambda: IFunction,
   queue: IQueue,
-  { maxConcurrency }: { readonly maxConcurrency?: number } = {},
+  {
+    maxConcurrency,
+    pollers,
+  }:
+    | { readonly maxConcurrency?: number; readonly pollers?: never }
+    | { readonly pollers: TimerPollers; readonly maxConcurrency?: never } = {},
 ): void => {
   lambda.addEventSourceMapping(`SqsEventSource:${Names.nodeUniqueId(queue.node)}`, {
     eventSourceArn: queue.queueArn,
     batchSize: 10,
     reportBatchItemFailures: true,
     ...(maxConcurrency !== undefined && { maxConcurrency }),
+    ...(pollers && { provisionedPollerConfig: { minimumPollers: pollers.min, maximumPollers: pollers.max } }),
   });
   allow(lambda, queue.queueArn, 'sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes');
 };

@@ -6,6 +6,7 @@ import { longestWaitMs } from '../functions/core/hold-time.ts';
 import { readQueue } from './event-sources.ts';
 import type { ExpiringTable } from './expiring-table.ts';
 import { allow } from './grants.ts';
+import type { TimerPollers } from './limits.ts';
 import { NodeFunction, type NodeFunctionProps } from './node-function.ts';
 import type { TimerQueue } from './timer-queue.ts';
 
@@ -20,6 +21,8 @@ export interface ExpireBookingProps extends Pick<NodeFunctionProps, 'environment
   readonly table: ExpiringTable;
   readonly timers: TimerQueue;
   readonly timeout: Duration;
+  /** Undefined where none is provisioned. */
+  readonly pollers: TimerPollers | undefined;
 }
 
 /** The timer queue to the Lambda that waits for each deadline and expires the booking. */
@@ -29,7 +32,7 @@ export class ExpireBooking extends Construct {
   constructor(
     scope: Construct,
     id: string,
-    { table, timers, timeout, environment, serviceName, key }: ExpireBookingProps,
+    { table, timers, timeout, pollers, environment, serviceName, key }: ExpireBookingProps,
   ) {
     super(scope, id);
     const lambda = new NodeFunction(this, 'ExpireBookingFunction', {
@@ -48,7 +51,7 @@ export class ExpireBooking extends Construct {
     timers.grantDefer(lambda);
     timers.grantBury(lambda);
 
-    readQueue(lambda, timers.queue);
+    readQueue(lambda, timers.queue, pollers && { pollers });
   }
 
   /** Has notices published whose timers come with those of deadlines. */

@@ -17,6 +17,7 @@ export type {
   ExpiryAlarmOptions,
   ExpiryEventOptions,
   ExpiryWebhookOptions,
+  TimerPollerOptions,
 } from './booking-expiry-props.ts';
 export { InvalidSettingError } from './limits.ts';
 export type { TableKey } from './table-description.ts';

@@ -25,6 +25,19 @@ export const SHARD_COUNT: Limit = { min: 1, max: 200, default: 10 };
  */
 export const NOTICE_BEFORE_SECONDS: Omit<Limit, 'default'> = { min: 10, max: 10_800 };
 
+/**
+ * Provisioned pollers of the timer queue: how many stand ready, and how many there may be (AWS Lambda Developer Guide,
+ * "Configuring scaling behavior for SQS event source mappings"). The defaults are AWS's, for the one of the two that is not given.
+ */
+export const TIMER_POLLERS_MIN: Limit = { min: 2, max: 200, default: 2 };
+export const TIMER_POLLERS_MAX: Limit = { min: 2, max: 2_000, default: 200 };
+
+/** Pollers that are provisioned, both numbers known. */
+export interface TimerPollers {
+  readonly min: number;
+  readonly max: number;
+}
+
 /** Thrown at synth for a setting that is not allowed. The message says what is allowed and what was received. */
 export class InvalidSettingError extends Error {
   override readonly name = 'InvalidSettingError';

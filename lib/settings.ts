@@ -10,6 +10,8 @@ import {
   SHARD_COUNT,
   SWEEP_INTERVAL_MINUTES,
   TIMER_LEAD_MS,
+  TIMER_POLLERS_MAX,
+  TIMER_POLLERS_MIN,
 } from './limits.ts';
 
 /** What happens to the bookings table when the stack is deleted. */
@@ -25,6 +27,16 @@ export interface BookingExpirySettings {
   readonly timerLeadMs: number;
   /** Shards of the index that bookings wait in, 1 to 200. May change between deployments. @default 10 */
   readonly shardCount: number;
+  /**
+   * Pollers of the timer queue that stand ready, 2 to 200, each paid for by the hour. 2 where only timerPollersMax is given.
+   * @default - none is provisioned: Lambda polls as it sees fit
+   */
+  readonly timerPollersMin?: number;
+  /**
+   * Pollers that there may be at most, 2 to 2,000. 200 where only timerPollersMin is given.
+   * @default - none is provisioned
+   */
+  readonly timerPollersMax?: number;
   /** @default 'destroy' for stage dev, 'retain' for every other */
   readonly removalPolicy: BookingRemovalPolicy;
   /** Whether BookingConfirmed and BookingCancelled are published too, beside BookingExpired. @default false */
@@ -64,6 +76,8 @@ const SETTING_NAMES: (keyof BookingExpirySettings)[] = [
   'sweepIntervalMinutes',
   'timerLeadMs',
   'shardCount',
+  'timerPollersMin',
+  'timerPollersMax',
   'removalPolicy',
   'publishSettled',
   'listSettled',
@@ -134,6 +148,7 @@ export const bookingExpirySettings = (
     sweepIntervalMinutes: wholeNumber('sweepIntervalMinutes', given.sweepIntervalMinutes, SWEEP_INTERVAL_MINUTES),
     timerLeadMs: wholeNumber('timerLeadMs', given.timerLeadMs, TIMER_LEAD_MS),
     shardCount: wholeNumber('shardCount', given.shardCount, SHARD_COUNT),
+    ...timerPollers(given.timerPollersMin, given.timerPollersMax),
     removalPolicy,
     publishSettled: flag('publishSettled', given.publishSettled),
     listSettled: flag('listSettled', given.listSettled),
@@ -154,6 +169,17 @@ export const bookingExpirySettings = (
     ...(jwtAudience && { jwtAudience }),
     ...(jwtScope !== undefined && { jwtScope }),
   };
+};
+
+/** Both numbers where one of them is given, AWS's own default for the other. */
+const timerPollers = (givenMin: unknown, givenMax: unknown) => {
+  if (givenMin === undefined && givenMax === undefined) return {};
+  const timerPollersMin = wholeNumber('timerPollersMin', givenMin, TIMER_POLLERS_MIN);
+  const timerPollersMax = wholeNumber('timerPollersMax', givenMax, TIMER_POLLERS_MAX);
+  if (timerPollersMin > timerPollersMax) {
+    throw refused('timerPollersMin', `be at most timerPollersMax, which is ${timerPollersMax}`, timerPollersMin);
+  }
+  return { timerPollersMin, timerPollersMax };
 };
 
 /** @throws InvalidSettingError if some of these are given and others are not */

@@ -5,6 +5,7 @@ import type { EventSourceMapping } from './event-source-mapping.ts';
 import type { LambdaHost } from './lambda-host.ts';
 import { attempt } from './left-aside.ts';
 import { isExternal } from './open-engines.ts';
+import { type ProvisionedPollerConfig, scalingOf } from './provisioned-pollers.ts';
 import { SqsEventSource } from './sqs-event-source.ts';
 import { StreamEventSource } from './stream-event-source.ts';
 import { tablesOf, UnsupportedTemplateError } from './template.ts';
@@ -22,6 +23,7 @@ interface MappingProperties {
   readonly Enabled?: boolean;
   readonly FilterCriteria?: { readonly Filters?: readonly { readonly Pattern: string }[] };
   readonly FunctionResponseTypes?: readonly string[];
+  readonly ProvisionedPollerConfig?: ProvisionedPollerConfig;
   readonly ScalingConfig?: { readonly MaximumConcurrency?: number };
   readonly StartingPosition?: 'TRIM_HORIZON' | 'LATEST';
   readonly BisectBatchOnFunctionError?: boolean;
@@ -86,15 +88,22 @@ const eventSourceOf = (
       });
     }
     const { maxConcurrency } = lambda.settings;
+    const { ProvisionedPollerConfig, ScalingConfig } = mapping;
+    const atMost = Math.min(ScalingConfig?.MaximumConcurrency ?? maxConcurrency, maxConcurrency);
     return new SqsEventSource(wiring.queues, lambda, {
       ...common,
       queueUrl: wiring.queueUrlOf(EventSourceArn),
       queueArn: EventSourceArn,
       outlivesRuntime: isExternal('SQS'),
-      maxConcurrency: Math.min(mapping.ScalingConfig?.MaximumConcurrency ?? maxConcurrency, maxConcurrency),
+      ...scalingOf(logicalId, ProvisionedPollerConfig, ScalingConfig, atMost),
     });
   }
   if (service !== 'dynamodb') throw new UnsupportedTemplateError([`event source ${EventSourceArn} of ${logicalId}`]);
+  if (mapping.ProvisionedPollerConfig !== undefined) {
+    throw new UnsupportedTemplateError([
+      `ProvisionedPollerConfig of ${logicalId}: Lambda has none for streams of DynamoDB`,
+    ]);
+  }
   expectTableWithStream(wiring, logicalId, EventSourceArn);
   return new StreamEventSource(wiring.streams, lambda, {
     ...common,

@@ -19,6 +19,10 @@ export interface SqsEventSourceSettings {
   readonly filterPatterns: readonly string[];
   /** Most invocations at once. */
   readonly maxConcurrency: number;
+  /** Invocations at once before there are many messages. @default - five, as Lambda begins without provisioned pollers */
+  readonly concurrencyAtFirst?: number;
+  /** More invocations at once each second, while messages wait. @default - five, as Lambda adds without provisioned pollers */
+  readonly concurrencyPerSecond?: number;
   /** Whether the queue goes on without the runtime. @default false */
   readonly outlivesRuntime?: boolean;
   readonly onProblem: (problem: string) => void;
@@ -72,7 +76,7 @@ export class SqsEventSource {
     this.#lambda = lambda;
     this.#settings = settings;
     this.#matches = compileFilters(settings.filterPatterns);
-    this.#concurrencyAtFirst = Math.min(CONCURRENCY_AT_FIRST, settings.maxConcurrency);
+    this.#concurrencyAtFirst = Math.min(settings.concurrencyAtFirst ?? CONCURRENCY_AT_FIRST, settings.maxConcurrency);
     this.#concurrency = this.#concurrencyAtFirst;
   }
 
@@ -127,7 +131,8 @@ export class SqsEventSource {
     while (!this.#stopped) {
       await sleep(SCALING_PERIOD_MS, undefined, { ref: false, signal: this.#stopping.signal }).catch(() => {});
       if (this.#wantsMore) {
-        this.#concurrency = Math.min(this.#settings.maxConcurrency, this.#concurrency + CONCURRENCY_STEP);
+        const { maxConcurrency, concurrencyPerSecond = CONCURRENCY_STEP } = this.#settings;
+        this.#concurrency = Math.min(maxConcurrency, this.#concurrency + concurrencyPerSecond);
         this.#slotFreed?.();
       } else if (this.#polls > 0 && this.#polled < (this.#polls * this.#settings.batchSize) / 2) {
         // Batches that are not half full come quickly enough with fewer at once, each in a warmer environment.

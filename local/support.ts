@@ -145,6 +145,7 @@ export const SUPPORTED_TYPES: Readonly<Record<string, Support>> = {
       'FunctionResponseTypes',
       'MaximumRecordAgeInSeconds',
       'MaximumRetryAttempts',
+      'ProvisionedPollerConfig',
       'ScalingConfig',
       'StartingPosition',
     ],

@@ -21,8 +21,10 @@ export interface BillItem {
   readonly usd: number;
 }
 
-/** Lambda polls an idle queue with five long polls of 20 s (AWS Lambda Developer Guide, SQS scaling; SQS, long polling). */
-const IDLE_POLLS_AN_HOUR = 5 * 180;
+/** Long polls of 20 s in an hour (Amazon SQS Developer Guide, long polling). */
+const POLLS_AN_HOUR = 180;
+/** Lambda polls an idle queue with five of them at once (AWS Lambda Developer Guide, SQS scaling). */
+const POLLS_AT_ONCE = 5;
 /** Read units of a page of a megabyte, read eventually consistently (Amazon DynamoDB Developer Guide, capacity). */
 const PAGE_READ_UNITS = 128;
 /** What a sweep reads and writes beside its shards and its page: its two notes. */
@@ -51,9 +53,17 @@ export const monthlyBill = (template: BilledTemplate, use: MonthlyUse): BillItem
       sum + HOURS_A_MONTH / rateHours((properties as { ScheduleExpression: string }).ScheduleExpression),
     0,
   );
-  const queuePollers = of('AWS::Lambda::EventSourceMapping').filter((properties) =>
-    JSON.stringify((properties as { EventSourceArn: unknown }).EventSourceArn).includes('Queue'),
-  ).length;
+  const provisioned = of('AWS::Lambda::EventSourceMapping').flatMap((properties) => {
+    const { EventSourceArn, ProvisionedPollerConfig } = properties as {
+      readonly EventSourceArn: unknown;
+      readonly ProvisionedPollerConfig?: { readonly MinimumPollers: number };
+    };
+    if (!JSON.stringify(EventSourceArn).includes('Queue')) return [];
+    return [ProvisionedPollerConfig?.MinimumPollers ?? 0];
+  });
+  const pollers = provisioned.reduce((sum, count) => sum + count, 0);
+  // Of provisioned pollers each is taken to have one poll under way.
+  const idlePolls = provisioned.reduce((sum, count) => sum + (count || POLLS_AT_ONCE), 0);
 
   // A page is no larger than the table.
   const pageUnits = Math.min(PAGE_READ_UNITS, Math.ceil(use.tableGb * 1024) * PAGE_READ_UNITS);
@@ -70,7 +80,8 @@ export const monthlyBill = (template: BilledTemplate, use: MonthlyUse): BillItem
     { item: 'alarms', usd: alarmMetrics * PRICES.alarmMetricMonth },
     { item: 'dashboards', usd: of('AWS::CloudWatch::Dashboard').length * PRICES.dashboardMonth },
     { item: 'secrets', usd: of('AWS::SecretsManager::Secret').length * PRICES.secretMonth },
-    { item: 'idle pollers', usd: queuePollers * IDLE_POLLS_AN_HOUR * HOURS_A_MONTH * PRICES.sqsRequest },
+    { item: 'idle pollers', usd: idlePolls * POLLS_AN_HOUR * HOURS_A_MONTH * PRICES.sqsRequest },
+    { item: 'provisioned pollers', usd: pollers * HOURS_A_MONTH * PRICES.pollerHour },
     { item: 'sweeps', usd: sweeps * sweepUsd },
     { item: 'storage and backups', usd: use.tableGb * (PRICES.gbMonth + PRICES.backupGbMonth) },
     { item: 'bookings', usd: use.bookings * bookingUsd(use.timersPerBatch) },

@@ -9,6 +9,11 @@ export const PRICES = {
   lambdaRequest: 0.2e-6,
   /** AWS Lambda pricing, duration, arm64. */
   lambdaGbSecond: 0.0000133334,
+  /**
+   * AWS Lambda pricing, a provisioned poller of a queue an hour: from reports of November 2025, 13.5 USD a month for two. It is
+   * not in the price list that the other prices were compiled from.
+   */
+  pollerHour: 0.00925,
   /** Amazon DynamoDB pricing, on demand. */
   writeUnit: 0.625e-6,
   readUnit: 0.125e-6,

@@ -457,6 +457,23 @@ describe('two in one stack', () => {
   });
 });
 
+test.each([
+  [{}, { MinimumPollers: 2, MaximumPollers: 200 }],
+  [{ max: 40 }, { MinimumPollers: 2, MaximumPollers: 40 }],
+  [{ min: 200 }, { MinimumPollers: 200, MaximumPollers: 200 }],
+  [
+    { min: 3, max: 2_000 },
+    { MinimumPollers: 3, MaximumPollers: 2_000 },
+  ],
+])('pollers of %j are provisioned for the timer queue as %j', (timerPollers, expected) => {
+  const stack = shop();
+  new BookingExpiry(stack, 'Expiry', { table: ticketTable(stack), ...TICKETS, timerPollers });
+  const configs = ofType(stack, 'AWS::Lambda::EventSourceMapping').map(
+    ([, mapping]) => mapping.ProvisionedPollerConfig,
+  );
+  expect(configs.filter((config) => config !== undefined)).toEqual([expected]);
+});
+
 describe('what must be known at synth', () => {
   const fails = (props: Partial<BookingExpiryProps>) => () => {
     const stack = shop();
@@ -469,6 +486,13 @@ describe('what must be known at synth', () => {
     [{ sweepInterval: Duration.hours(4) }, 'sweepInterval must be whole minutes from 1 to 180, got 4 hours'],
     [{ shardCount: 201 }, 'Shop/Expiry: shardCount must be a whole number from 1 to 200, got 201'],
     [{ shardCount: 0.5 }, 'shardCount must be a whole number from 1 to 200, got 0.5'],
+    [{ timerPollers: { min: 1 } }, 'Shop/Expiry: timerPollers.min must be a whole number from 2 to 200, got 1'],
+    [{ timerPollers: { max: 2_001 } }, 'timerPollers.max must be a whole number from 2 to 2000, got 2001'],
+    [{ timerPollers: { max: 2.5 } }, 'timerPollers.max must be a whole number from 2 to 2000, got 2.5'],
+    [
+      { timerPollers: { min: 100, max: 99 } },
+      'timerPollers.min must be at most timerPollers.max, which is 99, got 100',
+    ],
     [{ serviceName: 'my shop' }, 'Shop/Expiry: serviceName must be 1 to 90 letters, digits, hyphens and underscores'],
     [{ status: { pending: [] } }, 'Shop/Expiry: status.pending must be one or more words'],
     [{ status: { expired: 'CONFIRMED' }, events: { settled: true } }, 'events.settled must be false where CONFIRMED'],

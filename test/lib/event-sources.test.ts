@@ -40,6 +40,30 @@ test('expire-booking takes at most ten timers without a window or a filter and r
   });
 });
 
+test('pollers are provisioned for timers alone, and only if they are asked for', () => {
+  const configs = (from: Template): Record<string, unknown> =>
+    Object.fromEntries(
+      Object.values(from.findResources('AWS::Lambda::EventSourceMapping')).flatMap(({ Properties }) =>
+        Properties.ProvisionedPollerConfig === undefined
+          ? []
+          : [[Properties.EventSourceArn['Fn::GetAtt'][0], Properties.ProvisionedPollerConfig]],
+      ),
+    );
+  expect(configs(template)).toEqual({});
+  const asked = synth({ timerPollersMin: '20', timerPollersMax: '300', webhookUrl: 'https://app.example.com/hook' });
+  expect(configs(asked)).toEqual({ TimerQueue: { MinimumPollers: 20, MaximumPollers: 300 } });
+});
+
+test('a mapping has provisioned pollers or a limit of batches, as Lambda takes only one of them', () => {
+  const all = synth({ timerPollersMin: 2, webhookUrl: 'https://app.example.com/hook' });
+  const mappings = Object.values(all.findResources('AWS::Lambda::EventSourceMapping')).map(
+    ({ Properties }) => Properties,
+  );
+  expect(mappings.filter(({ ScalingConfig }) => ScalingConfig !== undefined)).not.toHaveLength(0);
+  const both = mappings.filter((mapping) => mapping.ProvisionedPollerConfig && mapping.ScalingConfig);
+  expect(both).toEqual([]);
+});
+
 test('publish-events reads what has expired or was revived, and with publishSettled what was settled too', () => {
   const filterOf = (from: Template) => {
     const mappings = Object.values(from.findResources('AWS::Lambda::EventSourceMapping'));

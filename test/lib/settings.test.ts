@@ -16,6 +16,12 @@ describe('a setting', () => {
     ['timerLeadMs', 10_001, 'got 10001'],
     ['shardCount', '0', 'shardCount must be a whole number from 1 to 200, got "0"'],
     ['shardCount', 201, 'got 201'],
+    ['timerPollersMin', '1', 'timerPollersMin must be a whole number from 2 to 200, got "1"'],
+    ['timerPollersMin', 201, 'timerPollersMin must be a whole number from 2 to 200, got 201'],
+    ['timerPollersMin', 'many', 'timerPollersMin must be a whole number from 2 to 200, got "many"'],
+    ['timerPollersMax', '1', 'timerPollersMax must be a whole number from 2 to 2000, got "1"'],
+    ['timerPollersMax', 2_001, 'timerPollersMax must be a whole number from 2 to 2000, got 2001'],
+    ['timerPollersMax', 2.5, 'timerPollersMax must be a whole number from 2 to 2000, got 2.5'],
     [
       'jwtIssuer',
       'https://login.example.com/',
@@ -45,6 +51,29 @@ describe('a setting', () => {
     expect(() => bookingExpirySettings({ [name]: value })).toThrow(message);
   });
 
+  test('of pollers with more of them ready than there may be fails, with both numbers', () => {
+    expect(() => bookingExpirySettings({ timerPollersMin: '20', timerPollersMax: '10' })).toThrow(
+      'timerPollersMin must be at most timerPollersMax, which is 10, got 20',
+    );
+  });
+
+  test.each([
+    [{}, {}],
+    [{ timerPollersMin: '50' }, { timerPollersMin: 50, timerPollersMax: 200 }],
+    [{ timerPollersMax: '2000' }, { timerPollersMin: 2, timerPollersMax: 2_000 }],
+    [
+      { timerPollersMin: 200, timerPollersMax: 200 },
+      { timerPollersMin: 200, timerPollersMax: 200 },
+    ],
+  ])('of pollers %j is %j: none unless asked for, and what is left out is as AWS has it', (given, expected) => {
+    const { timerPollersMin, timerPollersMax } = bookingExpirySettings(given);
+    expect({ timerPollersMin, timerPollersMax }).toEqual({
+      timerPollersMin: undefined,
+      timerPollersMax: undefined,
+      ...expected,
+    });
+  });
+
   test('of JWTs without the scope that back ends have fails: any token of the issuer would do', () => {
     const given = { jwtIssuer: 'https://login.example.com/', jwtAudience: 'app' };
     expect(() => bookingExpirySettings(given)).toThrow('got only jwtIssuer and jwtAudience');
@@ -54,7 +83,7 @@ describe('a setting', () => {
   test('with a name that does not exist fails, with the names that do', () => {
     const app = new App({ context: { sweepInterval: '5' } });
     expect(() => settingsFromContext(app)).toThrow(
-      '-c must set one of stage, sweepIntervalMinutes, timerLeadMs, shardCount, removalPolicy, publishSettled, listSettled, retentionDays, maxHoldSeconds, webhookUrl, noticeBeforeSeconds, dashboard, alarmEmail, kmsKeyArn, jwtIssuer, jwtAudience, jwtScope, got "sweepInterval"',
+      '-c must set one of stage, sweepIntervalMinutes, timerLeadMs, shardCount, timerPollersMin, timerPollersMax, removalPolicy, publishSettled, listSettled, retentionDays, maxHoldSeconds, webhookUrl, noticeBeforeSeconds, dashboard, alarmEmail, kmsKeyArn, jwtIssuer, jwtAudience, jwtScope, got "sweepInterval"',
     );
   });
 

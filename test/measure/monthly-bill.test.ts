@@ -33,6 +33,27 @@ test('webhooks cost as much more as the README says, before any is sent', () => 
   expect((billOf({ webhookUrl: 'https://app.example.com/hook' }).usd - billOf().usd).toFixed(2)).toBe(more);
 });
 
+describe('pollers that stand ready', () => {
+  test('cost as much each as the README and attach.md say, and none is there unless asked for', () => {
+    const usdEach = (itemOf('provisioned pollers', { timerPollersMin: 20 }) ?? 0) / 20;
+    for (const page of ['README.md', 'docs/attach.md', 'CHANGELOG.md']) {
+      const text = readFileSync(new URL(`../../${page}`, import.meta.url), 'utf8');
+      expect(text, page).toContain(`${usdEach.toFixed(2)} USD a month`);
+    }
+    expect(itemOf('provisioned pollers')).toBe(0);
+  });
+
+  test('cost 13.5 USD a month for two, as was reported', () => {
+    expect(itemOf('provisioned pollers', { timerPollersMax: 2_000 })).toBeCloseTo(13.5, 1);
+  });
+
+  test('poll an idle queue each, beside those of a webhook queue, which are not provisioned', () => {
+    const webhookUrl = 'https://app.example.com/hook';
+    const more = (itemOf('idle pollers', { timerPollersMin: 15, webhookUrl }) ?? 0) / (itemOf('idle pollers') ?? 0);
+    expect(more).toBeCloseTo((15 + 5 + 5) / 5, 9);
+  });
+});
+
 test('a million bookings a day cost less each, the fuller the batches that AWS gives', () => {
   const LARGE = { bookings: 30_000_000, tableGb: 30 };
   const dear = billOf({}, { ...LARGE, timersPerBatch: 1 }).usd;
