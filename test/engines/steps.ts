@@ -37,7 +37,6 @@ export const STEPS: Readonly<Record<string, readonly string[]>> = {
   races: tests('test/races'),
   patrol: tests('test/core/left-out.test.ts'),
   store: tests('test/adapters', 'test/table', 'test/client'),
-  slots: tests('test/slots'),
 };
 
 /** What the steps are told beside where the engines are. */

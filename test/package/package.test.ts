@@ -158,7 +158,7 @@ describe('the texts', () => {
   const GIVEN =
     "declare const stack: import('aws-cdk-lib').Stack; declare const table: import('aws-cdk-lib/aws-dynamodb').Table;";
 
-  test.each(['README.md', 'docs/attach.md', 'docs/testing.md'])('of %s have code that compiles', (file) => {
+  test.each(['README.md', 'docs/attach.md', 'docs/slots.md', 'docs/testing.md'])('of %s have code that compiles', (file) => {
     const app = newApp('module');
     install(app, '@aws-sdk', '@types');
     const pieces = codeIn(file);
