@@ -1,6 +1,6 @@
 /** What docs/slots.md shows, pasted: by curl, in TypeScript and in Python. */
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
@@ -24,7 +24,10 @@ beforeAll(async () => {
   mkdirSync(join(PROJECT_DIRECTORY, '.local'), { recursive: true });
   folder = mkdtempSync(join(PROJECT_DIRECTORY, '.local', 'slots-document-'));
 });
-afterAll(() => runtime.stop());
+afterAll(async () => {
+  await runtime.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 /** How programs are told where the tables are. */
 const tables = () => {
@@ -68,8 +71,16 @@ interface Program {
 const inTypeScript = async (): Promise<Program> => {
   const file = join(folder, 'slots.ts');
   const client = pathToFileURL(join(PROJECT_DIRECTORY, 'client/index.ts')).href;
-  writeFileSync(file, blockOf('ts').replace("'booking-expiry/client'", `'${client}'`));
-  Object.assign(process.env, runtime.environment, tables());
+  const own = {
+    'booking-expiry/client': client,
+    'shop-bookings': tables().BOOKINGS_TABLE,
+    'shop-slots': tables().SLOTS_TABLE,
+  };
+  let code = blockOf('ts');
+  for (const [shown, mine] of Object.entries(own)) code = code.replace(`'${shown}'`, JSON.stringify(mine));
+  writeFileSync(file, code);
+  // Where the SDK looks for the engine.
+  Object.assign(process.env, runtime.environment);
   return import(pathToFileURL(file).href);
 };
 
