@@ -2,13 +2,15 @@
  * What a move asks of the hold that it finds, as conditions. They hold the whole rule: what was seen of the item before only
  * makes them narrower, so that a request that arrives again, late, does nothing to what has come since.
  */
+import { MAX_SLOTS } from '../functions/core/slots.ts';
 import { deadlineBounds } from '../functions/table/deadline.ts';
-import type { TableShape } from '../functions/table/shape.ts';
+import { OWN_ATTRIBUTES, type TableShape } from '../functions/table/shape.ts';
 import { InvalidMoveError, type Seen, seenItem } from './input.ts';
 import type { Placeholders } from './placeholders.ts';
 import { deadlineIn, holdStateOf, stateOfDeadline, statusOf } from './reading.ts';
 import { MoveRefusedError } from './refusal.ts';
-import { type Attributes, plainIn, shown, storedIn } from './values.ts';
+import { slotIdsIn } from './slot-ids.ts';
+import { type Attributes, plainIn, plainOf, shown, storedIn } from './values.ts';
 
 export class HoldConditions {
   readonly #move: string;
@@ -48,6 +50,22 @@ export class HoldConditions {
   sameStart(seen: Seen): string[] {
     const item = this.#seenItem(seen);
     return item === seen ? this.#asSeen(item, this.#shape.attributes.holdStartedAtMs) : [];
+  }
+
+  /**
+   * That the item claims no slots: those of a booking move with it, in one transaction. Another program may have an attribute of
+   * this name for something of its own. A list of texts among them looks like slots, unless the item was seen: no condition can
+   * tell that it has one of them twice, or something else behind the first.
+   */
+  withoutSlots(seen: Seen | undefined): string {
+    const name = OWN_ATTRIBUTES.slotIds;
+    const value = typeof seen === 'object' && seen !== null && Object.hasOwn(seen, name) ? seen[name] : undefined;
+    if (Array.isArray(plainOf(value)) && slotIdsIn(seen as Attributes) === undefined) {
+      return this.#placeholders.equal(name, plainOf(value));
+    }
+    const attribute = this.#placeholders.name(name);
+    const noTexts = `NOT attribute_type(${attribute}[0], ${this.#placeholders.value('S')})`;
+    return `(${noTexts} OR attribute_exists(${attribute}[${MAX_SLOTS}]))`;
   }
 
   /**

@@ -8,9 +8,20 @@ export {
   type PlainValue,
   type TableDescription,
 } from '../functions/table/shape.ts';
+export type { DeleteOfTable, PutOfTable, TransactInput, TransactItem, UpdateOfTable } from './document-writes.ts';
 export { type HoldLength, InvalidMoveError, type OwnChanges, type Seen } from './input.ts';
 export type { HoldState } from './reading.ts';
 export { MoveRefusedError, type Refusal, type RefusalOptions } from './refusal.ts';
+export type { SlotState } from './slot-reading.ts';
+export { type LookUpInput, type SlotsClient, slotsClient } from './slots-client.ts';
+export type {
+  BookingMove,
+  CancelBooking,
+  LoseSlots,
+  NewBookingWithSlots,
+  SlotsClientOptions,
+} from './slots-client-input.ts';
+export type { SlotsRefusal, TakenSlot } from './slots-refusal.ts';
 export {
   type Extend,
   type Hold,

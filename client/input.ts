@@ -7,6 +7,7 @@ import {
   MAX_HOLD_MS,
   MIN_HOLD_MS,
 } from '../functions/core/hold-time.ts';
+import { MAX_SHARDS } from '../functions/core/pending-shard.ts';
 import type { KeyAttribute, TableShape } from '../functions/table/shape.ts';
 import { type Attributes, shown } from './values.ts';
 
@@ -91,6 +92,12 @@ const isKeyValue = ({ name, type }: KeyAttribute, key: Attributes): boolean => {
   if (type === 'S') return typeof value === 'string' && value !== '';
   if (typeof value === 'number') return Number.isFinite(value) && Math.abs(value) <= Number.MAX_SAFE_INTEGER;
   return typeof value === 'bigint' || (typeof value === 'object' && 'toAttributeValue' in (value ?? {}));
+};
+
+/** @throws InvalidMoveError for a shard count that is none */
+export const expectShardCount = (shardCount: number | undefined): void => {
+  if (shardCount === undefined || (Number.isInteger(shardCount) && shardCount >= 1 && shardCount <= MAX_SHARDS)) return;
+  throw new InvalidMoveError(`shardCount must be a whole number from 1 to ${MAX_SHARDS}, got ${shown(shardCount)}`);
 };
 
 /** A word of the status. @throws InvalidMoveError unless it is one and the rule allows it */

@@ -4,14 +4,16 @@ import { type HoldState, holdStateOf, statusOf } from './reading.ts';
 import { type Attributes, isSame } from './values.ts';
 
 /**
- * What the item was that refused a move. The kinds are those of `HoldState`, and two more. missing: there is no such item.
- * done: it is what this very move makes of it, so that an earlier try was made although its answer was lost.
+ * What the item was that refused a move. The kinds are those of `HoldState`, and three more. missing: there is no such item.
+ * done: it is what this very move makes of it, so that an earlier try was made although its answer was lost. has-slots: it is
+ * held, and is a booking with slots, which `slotsClient` moves.
  *
  * `item` is as it was found: in an error of the SDK in the form of the DynamoDB API, whatever client is used.
  */
 export type Refusal =
   | { readonly kind: 'missing' }
   | { readonly kind: 'done'; readonly item: Attributes }
+  | { readonly kind: 'has-slots'; readonly slotIds: readonly string[]; readonly item: Attributes }
   | (HoldState & { readonly item: Attributes });
 
 /**
@@ -71,7 +73,7 @@ export const refusalIn = (
 };
 
 /** A failed condition of a write, or of one write of a transaction. */
-const conditionFailureIn = (error: unknown, at: number | undefined): ConditionFailure | undefined => {
+export const conditionFailureIn = (error: unknown, at: number | undefined): ConditionFailure | undefined => {
   if (!isObject(error)) return undefined;
   if (error.name === 'ConditionalCheckFailedException') return { item: itemOf(error) };
   if (error.name !== 'TransactionCanceledException' || at === undefined) return undefined;

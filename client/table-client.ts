@@ -11,7 +11,7 @@
  * conditions.
  */
 import type { DeadlineReading } from '../functions/core/hold-time.ts';
-import { MAX_SHARDS, shardOf } from '../functions/core/pending-shard.ts';
+import { shardOf } from '../functions/core/pending-shard.ts';
 import { type StoredValue, writtenDeadline } from '../functions/table/deadline.ts';
 import { keyText } from '../functions/table/key-text.ts';
 import { type TableDescription, type TableShape, tableShape } from '../functions/table/shape.ts';
@@ -19,6 +19,7 @@ import { HoldConditions } from './hold-conditions.ts';
 import {
   askedDeadline,
   expectOwn,
+  expectShardCount,
   furtherConditions,
   type HoldLength,
   InvalidMoveError,
@@ -32,6 +33,7 @@ import {
 import { Placeholders } from './placeholders.ts';
 import { deadlineIn, type HoldState, holdStateOf, statusOf } from './reading.ts';
 import { type Refusal, type RefusalOptions, refusalIn } from './refusal.ts';
+import { isBookingsTable, slotIdsIn } from './slot-ids.ts';
 import { type Attributes, shown, storedIn } from './values.ts';
 
 /** Input of a PutCommand, or of a Put in a TransactWriteCommand, of `@aws-sdk/lib-dynamodb`. The caller adds `TableName`. */
@@ -107,6 +109,12 @@ export interface TableClientOptions {
    * @default - the service chooses the shard
    */
   readonly shardCount?: number;
+  /**
+   * Whether items may be bookings with slots: their attribute `slotIds` is a list of texts. Those are refused by every move of this
+   * client, because they move together with their slots: `slotsClient` makes such moves.
+   * @default - true for a table that looks like the bookings table of the service; false for any other
+   */
+  readonly slots?: boolean;
 }
 
 /**
@@ -117,21 +125,25 @@ export interface TableClientOptions {
  * @throws InvalidMoveError for a shard count that is none
  */
 export const tableClient = (description: TableDescription = {}, options: TableClientOptions = {}): TableClient => {
-  const { shardCount } = options;
-  if (shardCount !== undefined && !(Number.isInteger(shardCount) && shardCount >= 1 && shardCount <= MAX_SHARDS)) {
-    throw new InvalidMoveError(`shardCount must be a whole number from 1 to ${MAX_SHARDS}, got ${shown(shardCount)}`);
+  const { shardCount, slots } = options;
+  expectShardCount(shardCount);
+  if (slots !== undefined && typeof slots !== 'boolean') {
+    throw new InvalidMoveError(`slots must be true or false, got ${shown(slots)}`);
   }
-  return new TableClient(tableShape(description), shardCount);
+  const shape = tableShape(description);
+  return new TableClient(shape, shardCount, slots ?? isBookingsTable(shape));
 };
 
 /** Made by `tableClient`. Every time is epoch milliseconds; every method is pure but for the default of its clock. */
 export class TableClient {
   readonly #shape: TableShape;
   readonly #shardCount: number | undefined;
+  readonly #mayHaveSlots: boolean;
 
-  constructor(shape: TableShape, shardCount: number | undefined) {
+  constructor(shape: TableShape, shardCount: number | undefined, mayHaveSlots: boolean) {
     this.#shape = shape;
     this.#shardCount = shardCount;
+    this.#mayHaveSlots = mayHaveSlots;
   }
 
   /**
@@ -186,7 +198,10 @@ export class TableClient {
         ...this.#newHold('hold', key, given, now),
       },
       remove: [...own.remove, attributes.expiredAtMs, attributes.expiredBy],
-      condition: [holdFound.free(this.#freeWords(given.from), given.seen)],
+      condition: [
+        holdFound.free(this.#freeWords(given.from), given.seen),
+        ...this.#withoutSlots(holdFound, given.seen),
+      ],
       move: 'hold',
     });
   }
@@ -235,12 +250,17 @@ export class TableClient {
     removed.add(attributes.pendingShard).add(attributes.holdStartedAtMs);
     if (deadline.unit !== 'milliseconds') removed.add(attributes.expiresAtMs);
     const placeholders = new Placeholders();
+    const holdFound = new HoldConditions(move, this.#shape, placeholders, now);
     return this.#update(placeholders, given, {
       set: { ...own.set, [status.attribute]: wordOf(move, given.status, rule, isAllowed) },
       remove: [...removed],
-      condition: new HoldConditions(move, this.#shape, placeholders, now).stillHeld(given.seen),
+      condition: [...holdFound.stillHeld(given.seen), ...this.#withoutSlots(holdFound, given.seen)],
       move,
     });
+  }
+
+  #withoutSlots(holdFound: HoldConditions, seen: Seen | undefined): string[] {
+    return this.#mayHaveSlots ? [holdFound.withoutSlots(seen)] : [];
   }
 
   /**
@@ -264,7 +284,11 @@ export class TableClient {
         ...this.#newHold('extend', key, given, now),
       },
       remove: own.remove,
-      condition: [...holdFound.stillHeld(given.seen), ...holdFound.sameStart(given.seen)],
+      condition: [
+        ...holdFound.stillHeld(given.seen),
+        ...holdFound.sameStart(given.seen),
+        ...this.#withoutSlots(holdFound, given.seen),
+      ],
       move: 'extend',
     });
   }
@@ -314,7 +338,10 @@ export class TableClient {
    * @returns undefined if it is no refusal: then whether the move was made is not known, and the error is the caller's
    */
   refusalOf(error: unknown, options: RefusalOptions = {}, nowMs: number = Date.now()): Refusal | undefined {
-    return refusalIn(this.#shape, error, options, wholeNow(nowMs));
+    const refusal = refusalIn(this.#shape, error, options, wholeNow(nowMs));
+    if (!this.#mayHaveSlots || refusal?.kind !== 'held') return refusal;
+    const slotIds = slotIdsIn(refusal.item);
+    return slotIds ? { kind: 'has-slots', slotIds, item: refusal.item } : refusal;
   }
 
   #pendingWord(move: string, given: string | undefined): string {

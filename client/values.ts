@@ -60,6 +60,36 @@ export const plainIn = (item: Attributes, name: string): unknown => {
   return N === undefined ? S : exactNumber(N);
 };
 
+/**
+ * A value in either form, plain as far as JSON goes: texts, numbers, truth values, null, and lists and maps of such. Undefined for
+ * what holds anything else.
+ */
+export const plainOf = (value: unknown): unknown => {
+  if (typeof value === 'function' || typeof value === 'undefined') return undefined;
+  if (typeof value !== 'object' || value === null || isWrappedNumber(value)) return value;
+  if (Array.isArray(value)) return listOf(value);
+  if (!isApiForm(value)) return mapOf(value);
+  const { S, N, BOOL, NULL, L, M } = value as StoredValue & Record<'BOOL' | 'NULL' | 'L' | 'M', unknown>;
+  if (S !== undefined) return S;
+  if (N !== undefined) return exactNumber(N);
+  if (BOOL !== undefined) return BOOL;
+  if (NULL !== undefined) return null;
+  if (Array.isArray(L)) return listOf(L);
+  return typeof M === 'object' && M !== null ? mapOf(M) : undefined;
+};
+
+const listOf = (values: readonly unknown[]): unknown[] | undefined => {
+  const plain = values.map(plainOf);
+  return plain.includes(undefined) ? undefined : plain;
+};
+
+const mapOf = (members: object): Record<string, unknown> | undefined => {
+  // A set, bytes or a class of somebody’s own is no map.
+  if (Object.getPrototypeOf(members) !== Object.prototype && Object.getPrototypeOf(members) !== null) return undefined;
+  const plain = Object.entries(members).map(([name, value]) => [name, plainOf(value)] as const);
+  return plain.some(([, value]) => value === undefined) ? undefined : Object.fromEntries(plain);
+};
+
 /** Whether an attribute of an item is a text, a number, a truth value or null that is the same as a plain one. */
 export const isSame = (item: Attributes, name: string, plain: unknown): boolean => {
   const [found, wanted] = [storedIn(item, name), storedOf(plain)];

@@ -12,6 +12,9 @@ export interface ApiAnswer {
   readonly headers: Headers;
 }
 
+/** An answer for a message, cut. */
+export const saidBy = ({ status, body }: ApiAnswer): string => `${status} ${JSON.stringify(body).slice(0, 300)}`;
+
 type Credentials = ConstructorParameters<typeof SignatureV4>[0]['credentials'];
 
 /** Who the caller is; absent locally, where the API is open to programs on this machine. */

@@ -1,7 +1,7 @@
 /** What happens to bookings: by the HTTP API, by bare writes, paid, extended. */
 import { SECOND_MS } from '../../functions/core/hold-time.ts';
 import { systemClock } from '../../functions/runtime/clock.ts';
-import type { Api, ApiAnswer } from './api.ts';
+import { type Api, type ApiAnswer, saidBy } from './api.ts';
 import { expectThat, type Step, type Verification } from './step.ts';
 
 /** How long after its deadline a paid booking is looked at: a wrong expiry would have come by then. */
@@ -88,5 +88,3 @@ const howToBeLetIn = (api: Api, { headers }: ApiAnswer): string => {
     return `the HTTP API wants a JWT of its issuer and audience, it got ${api.identity}; give one with --token`;
   return `who calls the HTTP API needs execute-api:Invoke on it; it got ${api.identity}`;
 };
-
-const saidBy = ({ status, body }: ApiAnswer): string => `${status} ${JSON.stringify(body).slice(0, 300)}`;

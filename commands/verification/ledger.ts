@@ -8,6 +8,8 @@ import { costAtMost } from '../booking-cost.ts';
 const USD_AT_MOST = {
   // An item of the command is small: a deletion with its entry in the index.
   DynamoDB: 2 * PRICES.writeUnit,
+  // A transaction over a booking and one slot, and the update that is refused before it.
+  'slot move': 7 * PRICES.writeUnit,
   SQS: PRICES.sqsRequest,
   SNS: PRICES.snsRequest,
   EventBridge: PRICES.event,

@@ -3,6 +3,7 @@ import { alarm, metrics } from './alarm-steps.ts';
 import { batchWrite } from './batch-step.ts';
 import { apiBooking, bareBooking, extendedBooking, paidBooking } from './booking-steps.ts';
 import { event } from './event-step.ts';
+import { slots } from './slots-step.ts';
 import type { Step } from './step.ts';
 import { cronWebhook, farBooking, foundBySweep, scheduledSweep } from './sweep-steps.ts';
 import { authorization, deadLetters, openRoutes, readers } from './wiring-steps.ts';
@@ -15,6 +16,7 @@ export const STEPS: readonly Step[] = [
   bareBooking,
   paidBooking,
   extendedBooking,
+  slots,
   batchWrite,
   event,
   // Before the sweeps that the command asks for: they leave the same note.

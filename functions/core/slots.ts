@@ -14,6 +14,14 @@ export const MAX_SLOT_ID_BYTES = 512;
 /** Most slots that are looked up at once: keys of one BatchGetItem (Amazon DynamoDB API Reference). */
 export const MAX_LOOKUP = 100;
 
+/** Whether a text may be the id of a slot. */
+export const isSlotId = (text: string): boolean =>
+  text !== '' && new TextEncoder().encode(text).length <= MAX_SLOT_ID_BYTES;
+
+/** Whether texts are the slots of one booking: 1 to `MAX_SLOTS`, each of them once. */
+export const areSlotsOfOne = (texts: readonly string[]): boolean =>
+  texts.length > 0 && texts.length <= MAX_SLOTS && texts.every(isSlotId) && new Set(texts).size === texts.length;
+
 /** What is stored of a slot. HELD: until a time. TAKEN: its booking is confirmed. */
 export const SLOT_STATES = ['HELD', 'TAKEN'] as const;
 /** What a slot is to whoever wants it. */

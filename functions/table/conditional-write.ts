@@ -13,6 +13,9 @@ export type Clause =
   | { readonly attribute: string; readonly is: 'between'; readonly from: Value; readonly through: Value }
   | { readonly attribute: string; readonly is: 'absent' };
 
+/** A condition with alternatives: one of them must hold whole. */
+export type AnyOf = readonly [readonly Clause[], ...(readonly Clause[])[]];
+
 /** A conditional write of one item. It never creates the item: of one that does not exist, the condition fails. */
 export interface ConditionalWrite {
   readonly set: Readonly<Record<string, Value>>;

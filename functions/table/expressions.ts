@@ -1,8 +1,7 @@
 /** A conditional write in DynamoDB's two languages: as UpdateItem's expressions, and as a PartiQL statement. */
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
-import type { Clause, ConditionalWrite } from './conditional-write.ts';
+import type { AnyOf, Clause, ConditionalWrite } from './conditional-write.ts';
 import { attributeOf, type Item } from './item.ts';
-import type { AnyOf } from './transaction.ts';
 
 /** Expressions of one conditional update, in the form that UpdateItem takes. */
 export interface UpdateExpressions {

@@ -9,7 +9,7 @@ import type { SeenBooking } from '../core/expiry-decisions.ts';
 import { readTimeMs } from '../core/hold-time.ts';
 import type { AsStored, SeenHold } from '../core/moves.ts';
 import { readShard } from '../core/pending-shard.ts';
-import { MAX_SLOT_ID_BYTES, MAX_SLOTS } from '../core/slots.ts';
+import { areSlotsOfOne, isSlotId } from '../core/slots.ts';
 import type { Value } from './conditional-write.ts';
 import { readDeadlineOf } from './deadline.ts';
 import { keyText, plainKey } from './key-text.ts';
@@ -58,15 +58,13 @@ export const readBooking = (shape: TableShape, item: Item | undefined): Booking 
  */
 export const readSlotIds = (item: Item): readonly string[] | undefined => {
   const slotIds = textsIn(item[OWN_ATTRIBUTES.slotIds]);
-  return slotIds && slotIds.length <= MAX_SLOTS && new Set(slotIds).size === slotIds.length ? slotIds : undefined;
+  return slotIds && areSlotsOfOne(slotIds) ? slotIds : undefined;
 };
 
 /** A list of texts that no key refuses; undefined for anything else, and for an empty one. */
 const textsIn = (attribute: AttributeValue | undefined): string[] | undefined => {
   const texts = attribute?.L?.map(({ S }) => S ?? '') ?? [];
-  return texts.length > 0 && texts.every((text) => text !== '' && Buffer.byteLength(text) <= MAX_SLOT_ID_BYTES)
-    ? texts
-    : undefined;
+  return texts.length > 0 && texts.every(isSlotId) ? texts : undefined;
 };
 
 /** Whether an item is one of those that the shape is of, in a table of many kinds. Others are never written to. */

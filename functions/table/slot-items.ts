@@ -1,10 +1,31 @@
 /** Items of the slots table, read and written. Each write is on condition of the one booking that the slot may belong to. */
 import { readTimeMs, SECOND_MS } from '../core/hold-time.ts';
 import { SLOT_STATES, type Slot } from '../core/slots.ts';
-import { type Clause, isAsSeen } from './conditional-write.ts';
-import { asStored, type Item } from './item.ts';
+import { type AnyOf, type Clause, isAsSeen } from './conditional-write.ts';
+import type { StoredValue } from './deadline.ts';
 import { SLOT_ATTRIBUTES } from './shape.ts';
-import type { AnyOf, TransactedWrite } from './transaction.ts';
+
+/** An item of the slots table, whoever has written it, in the form of the DynamoDB API. */
+export type StoredSlot = Readonly<Record<string, StoredValue | undefined>>;
+
+/** An item of the slots table, or its key, as it is written. */
+export type SlotItem = Readonly<Record<string, { readonly S: string } | { readonly N: string }>>;
+
+/** A write of a slot that puts it, as a transaction takes it. */
+export interface SlotPut {
+  readonly kind: 'put';
+  readonly table: string;
+  readonly item: SlotItem;
+  readonly anyOf: AnyOf;
+}
+
+/** A write of a slot that deletes it, as a transaction takes it. */
+export interface SlotDeletion {
+  readonly kind: 'delete';
+  readonly table: string;
+  readonly key: SlotItem;
+  readonly anyOf: AnyOf;
+}
 
 /**
  * How long an item that lapsed is kept, seconds: a week. It decides nothing: a slot without an item is free, as one that
@@ -14,10 +35,10 @@ const KEPT_SECONDS = 7 * 86_400;
 
 const { slotId, bookingId, state, heldUntilMs, purgeAt } = SLOT_ATTRIBUTES;
 
-export const slotKey = (id: string): Item => ({ [slotId]: { S: id } });
+export const slotKey = (id: string): SlotItem => ({ [slotId]: { S: id } });
 
 /** A slot from its item, whatever is in it. */
-export const readSlot = (id: string, item: Item | undefined): Slot => {
+export const readSlot = (id: string, item: StoredSlot | undefined): Slot => {
   if (item === undefined) return { slotId: id };
   const stored = SLOT_STATES.find((each) => each === item[state]?.S) ?? 'TAKEN';
   const until = stored === 'HELD' ? readTimeMs(item[heldUntilMs]?.N) : undefined;
@@ -48,10 +69,15 @@ export const isOwnHold = (owner: string): SlotCondition => [
  *
  * @param seen undefined where there was no item
  */
-export const isAsSeenFree = (seen: Item | undefined): SlotCondition =>
+export const isAsSeenFree = (seen: StoredSlot | undefined): SlotCondition =>
   seen === undefined
     ? [noItem]
-    : [[bookingId, state, heldUntilMs].map((attribute) => isAsSeen(attribute, asStored(seen, attribute)))];
+    : [[bookingId, state, heldUntilMs].map((attribute) => isAsSeen(attribute, storedIn(seen, attribute)))];
+
+const storedIn = (item: StoredSlot, name: string) => {
+  const stored = item[name];
+  return stored && { stored };
+};
 
 /** A booking holds a slot until a time. */
 export const holdSlot = (
@@ -60,7 +86,7 @@ export const holdSlot = (
   owner: string,
   untilMs: number,
   condition: SlotCondition,
-): TransactedWrite => ({
+): SlotPut => ({
   kind: 'put',
   table,
   item: {
@@ -74,7 +100,7 @@ export const holdSlot = (
 });
 
 /** A booking that is confirmed takes a slot, for good. */
-export const takeSlot = (table: string, id: string, owner: string, condition: SlotCondition): TransactedWrite => ({
+export const takeSlot = (table: string, id: string, owner: string, condition: SlotCondition): SlotPut => ({
   kind: 'put',
   table,
   item: { ...slotKey(id), [bookingId]: { S: owner }, [state]: { S: 'TAKEN' } },
@@ -82,7 +108,7 @@ export const takeSlot = (table: string, id: string, owner: string, condition: Sl
 });
 
 /** A booking that is cancelled gives a slot back. */
-export const freeSlot = (table: string, id: string, owner: string): TransactedWrite => ({
+export const freeSlot = (table: string, id: string, owner: string): SlotDeletion => ({
   kind: 'delete',
   table,
   key: slotKey(id),

@@ -1,9 +1,6 @@
 /** Writes of several items, in one table or more, that are made all or not at all. How they are said to DynamoDB is in expressions.ts. */
-import type { Clause, ConditionalWrite } from './conditional-write.ts';
+import type { AnyOf, ConditionalWrite } from './conditional-write.ts';
 import type { Item } from './item.ts';
-
-/** A condition with alternatives: one of them must hold whole. */
-export type AnyOf = readonly [readonly Clause[], ...(readonly Clause[])[]];
 
 /** One write of a transaction. No two of them are of the same item. */
 export type TransactedWrite =

@@ -179,6 +179,17 @@ describe('on a local runtime that does not work', () => {
     expect(code).toBe(1);
   });
 
+  test('slots whose table is not there are a failure, and bookings without slots are seen to work', async () => {
+    await givenRuntime({
+      changeEnvironment: (environment, logicalId) =>
+        logicalId.startsWith('BookingsApi') ? { ...environment, SLOTS_TABLE: 'no-such-table' } : environment,
+    });
+    const { code, out } = await run(['--hold-seconds', '2', ...skipAllBut('slots', 'paid-booking')]);
+    expect(out).toMatch(/^FAILED {7}slots +a booking with a slot of its own must be made with 201, got 500/m);
+    expect(out).toMatch(/^ok +paid-booking/m);
+    expect(code).toBe(1);
+  });
+
   test('no runtime at all is said, with the ways out', async () => {
     const { code, err } = await run([]);
     expect(err).toContain('no local runtime is running');

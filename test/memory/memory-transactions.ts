@@ -1,8 +1,8 @@
 /** The port `Transactions` over tables in memory: all writes are made at once, or none. */
 
+import type { AnyOf } from '../../functions/table/conditional-write.ts';
 import type { Item } from '../../functions/table/item.ts';
 import type {
-  AnyOf,
   FoundByWrite,
   TransactedWrite,
   TransactionAnswer,

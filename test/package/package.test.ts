@@ -158,15 +158,18 @@ describe('the texts', () => {
   const GIVEN =
     "declare const stack: import('aws-cdk-lib').Stack; declare const table: import('aws-cdk-lib/aws-dynamodb').Table;";
 
-  test.each(['README.md', 'docs/attach.md', 'docs/testing.md'])('of %s have code that compiles', (file) => {
-    const app = newApp('module');
-    install(app, '@aws-sdk', '@types');
-    const pieces = codeIn(file);
-    expect(pieces.length).toBeGreaterThan(0);
-    for (const [index, code] of pieces.entries())
-      app.write(`piece-${index}.ts`, `${file === 'README.md' ? GIVEN : ''}${code}\nexport {};\n`);
-    expect(compile(app, ...pieces.map((_, index) => `piece-${index}.ts`))).toBe('');
-  });
+  test.each(['README.md', 'docs/attach.md', 'docs/slots.md', 'docs/testing.md'])(
+    'of %s have code that compiles',
+    (file) => {
+      const app = newApp('module');
+      install(app, '@aws-sdk', '@types');
+      const pieces = codeIn(file);
+      expect(pieces.length).toBeGreaterThan(0);
+      for (const [index, code] of pieces.entries())
+        app.write(`piece-${index}.ts`, `${file === 'README.md' ? GIVEN : ''}${code}\nexport {};\n`);
+      expect(compile(app, ...pieces.map((_, index) => `piece-${index}.ts`))).toBe('');
+    },
+  );
 });
 
 describe('the example of a ticket shop', () => {

@@ -38,6 +38,8 @@ const QUEUE_URL = 'http://127.0.0.1:1/123456789012/queue';
 /** What stands for the names in angle brackets. */
 const VALUES: Readonly<Record<string, string>> = {
   BookingsTableName: 'bookings',
+  SlotsTableName: 'slots',
+  slotId: 'friday-20h/table-7',
   TimerQueueUrl: QUEUE_URL,
   TimerDeadLetterQueueUrl: QUEUE_URL,
   ScheduleExpiryDeadLetterQueueUrl: QUEUE_URL,

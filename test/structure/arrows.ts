@@ -35,7 +35,15 @@ export const MAY_IMPORT = {
   'functions/*.lambda.ts': ['functions'],
 
   // What applications import that write to a table themselves: it shares the rules, and knows no SDK.
-  client: ['functions/core', 'functions/table/deadline.ts', 'functions/table/key-text.ts', 'functions/table/shape.ts'],
+  client: [
+    'functions/core',
+    'functions/table/conditional-write.ts',
+    'functions/table/deadline.ts',
+    'functions/table/key-text.ts',
+    'functions/table/shape.ts',
+    'functions/table/slot-items.ts',
+    'functions/table/write-of-move.ts',
+  ],
 
   // What is deployed: it shares names, routes, the shape of a table and the arithmetic of delays with what runs, and nothing else.
   lib: [

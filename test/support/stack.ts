@@ -56,6 +56,7 @@ export const SETTINGS_TO_WALK: readonly Parameters<typeof bookingExpirySettings>
   { dashboard: true },
   { retentionDays: 3_650 },
   { listSettled: true },
+  { maxHoldSeconds: 1_800 },
   {
     stage: 'a-stage-of-20-letter',
     kmsKeyArn: KEY,
