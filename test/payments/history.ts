@@ -1,0 +1,336 @@
+/** One history of payments: customers, processes of a shop, a provider and the service, in one order of steps, with all that fails. */
+import { NoAnswerError, UnexpectedAnswerError } from '../../docs/examples/payments/answers.ts';
+import { Checkout } from '../../docs/examples/payments/checkout.ts';
+import type { Capture, Policy } from '../../docs/examples/payments/payment.ts';
+import { PaymentsInMemory } from '../../docs/examples/payments/payments-in-memory.ts';
+import type { Bookings, NewBooking, Payments } from '../../docs/examples/payments/ports.ts';
+import { type Card, ProviderSimulator } from '../../docs/examples/payments/provider-simulator.ts';
+import type { Patience } from '../../functions/adapters/contention.ts';
+import { DAY_MS, MINUTE_MS } from '../../functions/core/hold-time.ts';
+import { Chance } from './chance.ts';
+import type { Choices } from './choices.ts';
+import { checkEachMoment, checkTheEnd, type Seen } from './promises.ts';
+import { type AnswerMaker, Service } from './service.ts';
+import type { TableGate } from './slow-tables.ts';
+import { type Director, Turns } from './turns.ts';
+import { unreliableBookings, unreliableProvider, type Way } from './unreliable.ts';
+
+const START_MS = Date.UTC(2027, 0, 1, 12);
+const HOLD_SECONDS = 120;
+const SESSION_SECONDS = 600;
+/** How long customers take, ms. At the bank some take longer than their booking is held. */
+const PAUSES_MS = [1_000, MINUTE_MS, 6 * MINUTE_MS, 9 * MINUTE_MS, 16 * MINUTE_MS, 25 * MINUTE_MS] as const;
+/** When customers come, ms after the start. */
+const COME_MS = [0, 30_000, 3 * MINUTE_MS, 6 * MINUTE_MS, 11 * MINUTE_MS, 20 * MINUTE_MS] as const;
+const MAX_HOLD_MS = [15 * MINUTE_MS, 5 * MINUTE_MS] as const;
+
+export interface HistoryOptions {
+  readonly choices: Choices;
+  readonly Answers: AnswerMaker;
+  /** Takes a line on what happens. @default - nobody */
+  readonly tell?: ((line: string) => void) | undefined;
+}
+
+interface Customer {
+  readonly request: NewBooking;
+  readonly capture: Capture;
+  readonly card: Card;
+  wasCancelled: boolean;
+}
+
+export class History {
+  readonly #chance: Chance;
+  readonly #turns: Turns;
+  readonly #tell: ((line: string) => void) | undefined;
+  readonly #service: Service;
+  readonly #servers: readonly Bookings[];
+  readonly #provider: ProviderSimulator;
+  readonly #payments = new PaymentsInMemory();
+  readonly #customers: readonly Customer[];
+  readonly #policy: Policy;
+  readonly #shopOffMs: number;
+  readonly #sweepOffMs: number;
+  #processes = 0;
+  #deliveredEvents = 0;
+  #onTheirWay = 0;
+
+  constructor({ choices, Answers, tell }: HistoryOptions) {
+    this.#tell = tell;
+    const chance = new Chance(choices);
+    this.#chance = chance;
+    const waits = (last: string | undefined, who: readonly { who: string }[]) =>
+      who.findIndex((each) => each.who === last);
+    const director: Director = {
+      choose: (waiting, last) => chance.turnOf(waiting.length, waits(last, waiting)),
+      crashes: () => chance.crashes(),
+      movesBy: (nowMs) => chance.moveMs(this.#untilDeadlineMs(nowMs)),
+      afterStep: () => this.#afterStep(),
+      note: (text) => this.#note(text),
+    };
+    this.#turns = new Turns(START_MS, director);
+    this.#policy = choices.of(['plain', 'revive']);
+    this.#service = new Service(choices.of(MAX_HOLD_MS));
+    this.#shopOffMs = chance.clockOffMs();
+    this.#sweepOffMs = chance.clockOffMs();
+    this.#servers = ['server 1', 'server 2'].map((name) => {
+      const offMs = chance.clockOffMs();
+      const clock = () => this.#turns.nowMs + offMs;
+      this.#note(() => `${name}: its clock is ${offMs} ms off`);
+      return this.#service.server(Answers, { gate: this.#gateOf(name), clock, patience: this.#patienceOf(name) });
+    });
+    this.#provider = new ProviderSimulator(() => this.#turns.nowMs);
+    this.#customers = Array.from({ length: 1 + choices.pick(4) }, (_, index) => customer(index, choices));
+    this.#note(
+      () => `policy ${this.#policy}; the shop's clock is ${this.#shopOffMs} ms off, the sweep's ${this.#sweepOffMs} ms`,
+    );
+  }
+
+  /** Plays it to its end. @throws BrokenPromiseError, or whatever should not be thrown */
+  async play(): Promise<Readonly<Record<string, number>>> {
+    for (const each of this.#customers) this.#comes(each);
+    const { choices } = this.#chance;
+    for (let count = choices.pick(3); count > 0; count -= 1) this.#settlesUnfinished(choices.pick(4) * 5 * MINUTE_MS);
+    for (let count = choices.pick(3); count > 0; count -= 1) this.#sweeps(choices.pick(4) * 3 * MINUTE_MS);
+    await this.#turns.playOut();
+    await this.#comesToRest();
+    checkTheEnd(this.#seen());
+    await this.#everyEventComesAgain();
+    checkTheEnd(this.#seen());
+    return this.#counts();
+  }
+
+  /** Nothing fails any more, and no webhook comes: the shop settles by itself what is left. */
+  async #comesToRest(): Promise<void> {
+    this.#note(() => 'from here on nothing fails, and no webhook comes');
+    this.#chance.isCalm = true;
+    for (const passesMs of [0, 30 * MINUTE_MS, 3 * 60 * MINUTE_MS, 8 * DAY_MS, 8 * DAY_MS, 0]) {
+      this.#turns.nowMs += passesMs;
+      this.#settlesUnfinished(0);
+      await this.#turns.playOut();
+    }
+  }
+
+  async #everyEventComesAgain(): Promise<void> {
+    this.#note(() => 'every event comes once more');
+    for (const { key } of this.#provider.events) this.#settles(key, 0);
+    await this.#turns.playOut();
+  }
+
+  /** A customer opens the shop's page, maybe in two windows, and pays, or does something else. */
+  #comes(customer: Customer): void {
+    const { choices } = this.#chance;
+    const { bookingId } = customer.request;
+    const windows = choices.chance(15) ? 2 : 1;
+    const laterMs = choices.of(COME_MS);
+    for (let window = 0; window < windows; window += 1) {
+      this.#process(
+        `checkout of ${bookingId}`,
+        laterMs,
+        async (checkout) => {
+          const session = await checkout.begin(customer.request, customer.capture);
+          this.#note(() => `  ${session ? `the customer is sent to ${session.sessionId}` : 'there is nothing to pay'}`);
+          if (session && !choices.chance(15)) this.#turns.start(() => this.#pays(customer, session.sessionId));
+        },
+        2,
+      );
+    }
+    if (!choices.chance(25)) return;
+    const cancelsAfterMs = laterMs + choices.of([MINUTE_MS, 0, 10_000, 5 * MINUTE_MS, 30 * MINUTE_MS]);
+    this.#process(`cancellation of ${bookingId}`, cancelsAfterMs, async (checkout) => {
+      customer.wasCancelled = true;
+      await checkout.giveUp(bookingId);
+    });
+  }
+
+  async #pays({ request: { bookingId }, card }: Customer, sessionId: string): Promise<void> {
+    const { choices } = this.#chance;
+    const who = `customer of ${bookingId}`;
+    const pause = () => ({ afterMs: choices.chance(45) ? choices.of(PAUSES_MS) : 0 });
+    for (let tries = 0; tries < 2; tries += 1) {
+      await this.#turns.turn(who, `pays in ${sessionId}`, pause());
+      let state = this.#provider.pay(sessionId, card);
+      if (state === 'authenticating') {
+        await this.#turns.turn(who, 'comes back from the bank', pause());
+        state = this.#provider.authenticate(sessionId, !choices.chance(20));
+      }
+      this.#note(() => `  ${sessionId} is ${state}`);
+      // An answer that is lost looks like a failure: the customer pays again.
+      if (state !== 'open' && !choices.chance(15)) break;
+    }
+    if (!choices.chance(30)) this.#settles(bookingId, 0);
+  }
+
+  /** One process of the shop, which may crash before each of its steps. */
+  #process(what: string, afterMs: number, act: (checkout: Checkout) => Promise<unknown>, retries = 0): void {
+    this.#processes += 1;
+    const who = `${what} (${this.#processes})`;
+    this.#turns.start(async () => {
+      await this.#turns.turn(who, 'starts', { afterMs, mayCrash: true });
+      await act(this.#checkoutOf(who)).catch((error: unknown) => {
+        if (!(error instanceof NoAnswerError || error instanceof UnexpectedAnswerError)) throw error;
+        this.#note(() => `  ${who} gives up for now: ${error.message}`);
+        // The provider, or the customer, tries again.
+        if (retries > 0) this.#process(what, this.#chance.delayMs(), act, retries - 1);
+      });
+    });
+  }
+
+  #settles(bookingId: string, afterMs: number): void {
+    this.#process(`webhook for ${bookingId}`, afterMs, (checkout) => checkout.settle(bookingId), 2);
+  }
+
+  #settlesUnfinished(afterMs: number): void {
+    this.#process('settling of what is unfinished', afterMs, (checkout) => checkout.settleUnfinished());
+  }
+
+  #sweeps(afterMs: number): void {
+    this.#turns.start(async () => {
+      await this.#turns.turn('sweep', 'starts', { afterMs });
+      const clock = () => this.#turns.nowMs + this.#sweepOffMs;
+      await this.#service.sweep(this.#gateOf('sweep'), clock);
+      await this.#turns.turn('retention', 'deletes what has been over for a day', { afterMs: this.#chance.delayMs() });
+      // A request lives for seconds, and retention takes days: none comes for a booking that was deleted since.
+      if (this.#onTheirWay === 0) this.#service.deleteOld(this.#turns.nowMs);
+    });
+  }
+
+  #checkoutOf(who: string): Checkout {
+    const { choices } = this.#chance;
+    const way: Way = {
+      fateOf: async (what) => {
+        await this.#turns.turn(who, what, { mayCrash: true });
+        const fate = this.#chance.requestFate();
+        if (fate !== 'fine') this.#note(() => `  which is ${fate}`);
+        return fate;
+      },
+      carryOutLate: (what, act) => {
+        this.#onTheirWay += 1;
+        this.#turns.start(async () => {
+          await this.#turns.turn(`late request of ${who}`, what, { afterMs: this.#chance.delayMs() });
+          await act().finally(() => {
+            this.#onTheirWay -= 1;
+          });
+        });
+      },
+      note: (text) => this.#note(text),
+    };
+    const serverOf = () => choices.of(this.#servers as readonly [Bookings, ...Bookings[]]);
+    return new Checkout({
+      bookings: unreliableBookings(way, serverOf),
+      provider: unreliableProvider(way, this.#provider),
+      payments: this.#databaseOf(who),
+      clock: () => this.#turns.nowMs + this.#shopOffMs,
+      policy: this.#policy,
+      sessionSeconds: SESSION_SECONDS,
+    });
+  }
+
+  /** The shop's own database does not fail here: a process that cannot reach it is as one that has crashed. */
+  #databaseOf(who: string): Payments {
+    const turn = (what: string) => this.#turns.turn(who, what, { mayCrash: true });
+    return {
+      get: async (bookingId) => {
+        await turn(`looks up the payment of ${bookingId}`);
+        return this.#payments.get(bookingId);
+      },
+      insert: async (payment) => {
+        await turn(`notes a new payment ${payment.bookingId}`);
+        return this.#payments.insert(payment);
+      },
+      update: async (payment) => {
+        const { bookingId, version, startedAtMs: _, ...rest } = payment;
+        await turn(`notes the next step of ${bookingId}`);
+        this.#note(() => `  ${JSON.stringify(rest)}`);
+        const isWritten = await this.#payments.update(payment);
+        if (!isWritten) this.#note(() => `  but version ${version - 1} is not what is there any more`);
+        return isWritten;
+      },
+      unfinished: async () => {
+        await turn('looks up what is unfinished');
+        return this.#payments.unfinished();
+      },
+    };
+  }
+
+  #gateOf(who: string): TableGate {
+    return {
+      arrive: async (what, mayBeBusy) => {
+        await this.#turns.turn(who, what);
+        const fate = this.#chance.tableFate(mayBeBusy);
+        if (fate !== 'fine') this.#note(() => `  which is ${fate}`);
+        return fate;
+      },
+    };
+  }
+
+  #patienceOf(who: string): Patience {
+    return {
+      limitMs: 4_000,
+      elapsed: () => this.#turns.nowMs,
+      random: () => 0.5,
+      pause: (ms) => this.#turns.turn(who, 'has paused', { afterMs: Math.ceil(ms) }),
+    };
+  }
+
+  #untilDeadlineMs(nowMs: number): number | undefined {
+    const ahead = this.#service.bookings
+      .map(({ expiresAtMs = 0 }) => expiresAtMs - nowMs)
+      .filter((untilMs) => untilMs > 1);
+    return ahead.length > 0 ? Math.min(...ahead) : undefined;
+  }
+
+  #afterStep(): void {
+    checkEachMoment(this.#seen());
+    const { events } = this.#provider;
+    for (; this.#deliveredEvents < events.length; this.#deliveredEvents += 1) {
+      const event = events[this.#deliveredEvents];
+      for (let copies = this.#chance.deliveries(); copies > 0 && event; copies -= 1) {
+        this.#settles(event.key, this.#chance.delayMs());
+      }
+    }
+  }
+
+  #seen(): Seen[] {
+    const bookings = new Map(this.#service.bookings.map((booking) => [booking.bookingId, booking]));
+    const payments = new Map(this.#payments.rows.map((payment) => [payment.bookingId, payment]));
+    return this.#customers.map(({ request: { bookingId }, wasCancelled }) => ({
+      bookingId,
+      booking: bookings.get(bookingId),
+      ...this.#provider.accountOf(bookingId),
+      payment: payments.get(bookingId),
+      wasCancelled,
+      revives: this.#policy === 'revive',
+    }));
+  }
+
+  /** What has become of the payments, to be added up. */
+  #counts(): Record<string, number> {
+    const counts: Record<string, number> = { payments: 0, steps: this.#turns.steps };
+    const count = (name: string) => {
+      counts[name] = (counts[name] ?? 0) + 1;
+    };
+    for (const { booking, payment } of this.#seen()) {
+      if (payment === undefined) continue;
+      count('payments');
+      count(payment.stage);
+      if (booking?.revivedAtMs !== undefined) count('revived');
+      if (booking?.slotsLostAtMs !== undefined) count('slots lost');
+    }
+    return counts;
+  }
+
+  #note(text: () => string): void {
+    this.#tell?.(`${((this.#turns?.nowMs ?? START_MS) - START_MS).toString().padStart(12)} ms  ${text()}`);
+  }
+}
+
+const customer = (index: number, choices: Choices): Customer => ({
+  request: {
+    bookingId: `booking-${index + 1}`,
+    slotIds: choices.of([['seat-A'], ['seat-A', 'seat-B'], ['seat-B'], ['seat-C', 'seat-B'], []]),
+    holdSeconds: HOLD_SECONDS,
+  },
+  capture: choices.of(['at-once', 'after-confirming']),
+  card: { asksCustomer: choices.chance(50), givesReserved: !choices.chance(15) },
+  wasCancelled: false,
+});
