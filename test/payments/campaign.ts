@@ -4,6 +4,7 @@ import { Choices, simplified } from './choices.ts';
 import { History } from './history.ts';
 import { BrokenPromiseError } from './promises.ts';
 import type { AnswerMaker } from './service.ts';
+import { EndlessError } from './turns.ts';
 
 /** What has become of all payments, by names. */
 export type Counts = Record<string, number>;
@@ -71,4 +72,6 @@ const withoutNumbers = (text: string): string => text.replaceAll(/booking-\d|sea
 
 const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
 
-export const isBrokenPromise = (error: Error): boolean => error instanceof BrokenPromiseError;
+/** Every payment must come to rest: going round in circles is a broken promise too. */
+export const isBrokenPromise = (error: Error): boolean =>
+  error instanceof BrokenPromiseError || error instanceof EndlessError;

@@ -14,6 +14,7 @@ const FAULTS: readonly [FaultPercents, ...FaultPercents[]] = [
   { requests: 5, tables: 1, crashes: 1 },
   { requests: 0, tables: 5, crashes: 0 },
   { requests: 15, tables: 3, crashes: 4 },
+  { requests: 25, tables: 0, crashes: 1 },
 ];
 
 interface FaultPercents {
@@ -40,7 +41,7 @@ export class Chance {
   }
 
   requestFate(): RequestFate {
-    return this.#happens(this.#faults.requests) ? this.choices.of(['unheard', 'lost', 'late']) : 'fine';
+    return this.#happens(this.#faults.requests) ? this.choices.of(['unheard', 'late', 'lost', 'late']) : 'fine';
   }
 
   tableFate(mayBeBusy: boolean): TableFate {

@@ -79,7 +79,9 @@ export class History {
       return this.#service.server(Answers, { gate: this.#gateOf(name), clock, patience: this.#patienceOf(name) });
     });
     this.#provider = new ProviderSimulator(() => this.#turns.nowMs);
-    this.#customers = Array.from({ length: 1 + choices.pick(4) }, (_, index) => customer(index, choices));
+    // Where all want the same seat, each change of its owner meets somebody's late request.
+    const wanted = choices.chance(50) ? ([['seat-A']] as const) : WANTED;
+    this.#customers = Array.from({ length: 1 + choices.pick(4) }, (_, index) => customer(index, wanted, choices));
     this.#note(
       () => `policy ${this.#policy}; the shop's clock is ${this.#shopOffMs} ms off, the sweep's ${this.#sweepOffMs} ms`,
     );
@@ -134,16 +136,14 @@ export class History {
         2,
       );
     }
-    if (!choices.chance(25)) return;
-    const cancelsAfterMs = laterMs + choices.of([MINUTE_MS, 0, 10_000, 5 * MINUTE_MS, 30 * MINUTE_MS]);
-    this.#process(`cancellation of ${bookingId}`, cancelsAfterMs, async (checkout) => {
-      customer.wasCancelled = true;
-      await checkout.giveUp(bookingId);
-    });
+    if (choices.chance(15))
+      this.#cancels(customer, laterMs + choices.of([MINUTE_MS, 0, 10_000, 5 * MINUTE_MS, 30 * MINUTE_MS]));
   }
 
-  async #pays({ request: { bookingId }, card }: Customer, sessionId: string): Promise<void> {
+  async #pays(customer: Customer, sessionId: string): Promise<void> {
     const { choices } = this.#chance;
+    const { card, request } = customer;
+    const { bookingId } = request;
     const who = `customer of ${bookingId}`;
     const pause = () => ({ afterMs: choices.chance(45) ? choices.of(PAUSES_MS) : 0 });
     for (let tries = 0; tries < 2; tries += 1) {
@@ -158,6 +158,15 @@ export class History {
       if (state !== 'open' && !choices.chance(15)) break;
     }
     if (!choices.chance(30)) this.#settles(bookingId, 0);
+    if (choices.chance(15)) this.#cancels(customer, this.#chance.delayMs());
+  }
+
+  #cancels(customer: Customer, afterMs: number): void {
+    const { bookingId } = customer.request;
+    this.#process(`cancellation of ${bookingId}`, afterMs, async (checkout) => {
+      customer.wasCancelled = true;
+      await checkout.giveUp(bookingId);
+    });
   }
 
   /** One process of the shop, which may crash before each of its steps. */
@@ -324,10 +333,20 @@ export class History {
   }
 }
 
-const customer = (index: number, choices: Choices): Customer => ({
+/** Slots of one booking. */
+type SlotIds = readonly string[];
+const WANTED: readonly [SlotIds, ...SlotIds[]] = [
+  ['seat-A'],
+  ['seat-A', 'seat-B'],
+  ['seat-B'],
+  ['seat-C', 'seat-B'],
+  [],
+];
+
+const customer = (index: number, wanted: readonly [SlotIds, ...SlotIds[]], choices: Choices): Customer => ({
   request: {
     bookingId: `booking-${index + 1}`,
-    slotIds: choices.of([['seat-A'], ['seat-A', 'seat-B'], ['seat-B'], ['seat-C', 'seat-B'], []]),
+    slotIds: choices.of(wanted),
     holdSeconds: HOLD_SECONDS,
   },
   capture: choices.of(['at-once', 'after-confirming']),

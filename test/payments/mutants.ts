@@ -26,12 +26,6 @@ export const PAYMENT_MUTANTS: readonly PaymentMutant[] = [
     replace: "if (isTrouble(answer)) return 'over';",
   },
   {
-    name: 'the shop takes a refusal that decides nothing for a final one',
-    file: ANSWERS,
-    find: "return body.found === 'PENDING' ? 'ask-again' : 'not-understood';",
-    replace: "return 'over';",
-  },
-  {
     name: 'the shop has two policies: what a webhook refunds, the next process revives',
     file: CHECKOUT,
     find: 'const answer = await this.#ports.bookings.confirm(payment.bookingId, confirmBody(this.#ports.policy));',
@@ -106,6 +100,14 @@ export const PAYMENT_MUTANTS: readonly PaymentMutant[] = [
     file: MOVES,
     find: '    slotsAsSeen(seenSlots),\n    SLOTS_NOT_LOST,\n  ],\n});\n\n/**\n * Notes',
     replace: '    slotsAsSeen(seenSlots),\n  ],\n});\n\n/**\n * Notes',
+    also: [
+      {
+        file: STORE,
+        find: "if (hasLostSlots(booking)) return lostSlots(booking);\n      if (booking.status !== 'EXPIRED'",
+        replace: "if (booking.status !== 'EXPIRED'",
+      },
+      { file: STORE, find: 'if (found && hasLostSlots(found)) return lostSlots(found);', replace: '' },
+    ],
   },
   {
     name: 'a confirmation does not look for the mark',

@@ -28,6 +28,11 @@ export interface Director {
 /** Steps after which somebody goes round in circles. */
 const MOST_STEPS = 20_000;
 
+/** Thrown for a history that does not come to an end. */
+export class EndlessError extends Error {
+  override readonly name = 'EndlessError';
+}
+
 export class Turns {
   nowMs: number;
   #director: Director;
@@ -76,7 +81,7 @@ export class Turns {
     await this.#allWait();
     while (this.#waiting.length > 0) {
       this.steps += 1;
-      if (this.steps > MOST_STEPS) throw new Error(`more than ${MOST_STEPS} steps`);
+      if (this.steps > MOST_STEPS) throw new EndlessError(`it has not come to rest after ${MOST_STEPS} steps`);
       this.nowMs += this.#director.movesBy(this.nowMs);
       let due = this.#waiting.filter(({ dueMs }) => dueMs <= this.nowMs);
       if (due.length === 0) {
