@@ -54,15 +54,14 @@ export class Checkout {
 
     const created = await bookings.create(request);
     if (created.status !== 200 && created.status !== 201) return this.#notBegun(payment, created);
-    const livesMs = await this.#holdForPayment(bookingId);
-    if (livesMs === undefined) return this.#notBegun(payment);
+    // Counted from before the request: the answer takes its time, and the session must not outlive the hold by that.
+    const askedAtMs = clock();
+    const holdMs = await this.#holdForPayment(bookingId);
+    if (holdMs === undefined) return this.#notBegun(payment);
+    const holdUntilMs = askedAtMs + holdMs;
+    const livesMs = Math.max(0, holdUntilMs - clock());
     const session = await provider.open(bookingId, { capture: payment.capture, livesMs });
-    const opened: Payment = {
-      ...changed(payment),
-      stage: 'open',
-      sessionId: session.sessionId,
-      holdUntilMs: clock() + livesMs,
-    };
+    const opened: Payment = { ...changed(payment), stage: 'open', sessionId: session.sessionId, holdUntilMs };
     // Before anybody can pay: a session that nothing knows of could not be ended.
     if (await payments.update(opened)) return session;
     const now = await payments.get(bookingId);
