@@ -16,7 +16,7 @@ const PAYMENT = 'docs/examples/payments/payment.ts';
 const IN_MEMORY = 'docs/examples/payments/payments-in-memory.ts';
 const STORE = 'functions/adapters/booking-store.ts';
 const MOVES = 'functions/core/moves.ts';
-const SLOTS = 'functions/table/slot-items.ts';
+const SLOTTED = 'functions/adapters/slotted-bookings.ts';
 
 export const PAYMENT_MUTANTS: readonly PaymentMutant[] = [
   {
@@ -112,20 +112,20 @@ export const PAYMENT_MUTANTS: readonly PaymentMutant[] = [
   {
     name: 'a confirmation does not look for the mark',
     file: MOVES,
-    find: 'slotsAsSeen(seenSlots), ...(seenSlots ? [SLOTS_NOT_LOST] : [])],\n});\n\n/** PENDING → CANCELLED. */',
-    replace: 'slotsAsSeen(seenSlots)],\n});\n\n/** PENDING → CANCELLED. */',
+    find: '...ofSlots(seen, SLOTS_NOT_LOST)',
+    replace: '...ofSlots(seen)',
   },
   {
-    name: 'a revival takes slots whoever has them',
-    file: SLOTS,
-    find: 'anyOf: [...own(owner), [isHeld, hasLapsed(nowMs)]],',
-    replace: 'anyOf: [[], [isHeld, hasLapsed(nowMs)], ...own(owner)],',
+    name: 'the store does not mind whether slots are another’s',
+    file: SLOTTED,
+    find: "if (taken.length > 0) return { kind: 'slots-taken', slots: taken };",
+    replace: '',
   },
   {
     name: 'a confirmation takes slots whoever has them',
-    file: SLOTS,
-    find: '  item: takenItem(id, owner),\n  anyOf: own(owner),',
-    replace: '  item: takenItem(id, owner),\n  anyOf: [[], ...own(owner)],',
+    file: STORE,
+    find: 'takeSlot(table, slotId, owner, isOwn(owner));',
+    replace: 'takeSlot(table, slotId, owner, [[]]);',
   },
   {
     name: 'a revival brings back what was cancelled',
@@ -148,7 +148,7 @@ export const PAYMENT_MUTANTS: readonly PaymentMutant[] = [
   {
     name: 'a refusal says EXPIRED of a booking that nothing has marked',
     file: STORE,
-    find: "answer.kind === 'made' ? answer.item : await this.#madeTrue(bookingId, answer.found, nowMs)",
+    find: "answer.kind === 'made' ? answer.item : await this.#madeTrue(bookingId, answer.found, judgedAtMs)",
     replace: "answer.kind === 'made' ? answer.item : answer.found",
   },
 ];

@@ -49,15 +49,16 @@ export class Service {
 
   /** The service as a server of it answers. */
   server(Answers: AnswerMaker, { gate, clock, patience }: ServerOptions): Bookings {
+    const table = slowTable(new MemoryTable(this.#bookings), gate);
     const slotted = new SlottedBookings({
       transactions: slowTransactions(this.#transactions, gate),
       slots: slowTable(new MemoryTable(this.#slots), gate),
       slotsTable: SLOTS,
+      bookings: table,
       bookingsTable: BOOKINGS,
       shape: BOOKINGS_SHAPE,
       patience,
     });
-    const table = slowTable(new MemoryTable(this.#bookings), gate);
     return new Answers(new BookingStore(table, SHARDS, { slotted, maxHoldMs: this.#maxHoldMs }), clock);
   }
 

@@ -37,8 +37,6 @@ export class Turns {
   nowMs: number;
   #director: Director;
   #waiting: Waiting[] = [];
-  #running = 0;
-  #whenAllWait: (() => void) | undefined;
   #failure: { readonly error: unknown } | undefined;
   steps = 0;
 
@@ -56,23 +54,14 @@ export class Turns {
   turn(who: string, what: string, { afterMs = 0, mayCrash = false } = {}): Promise<void> {
     return new Promise((resolve) => {
       this.#waiting.push({ who, what, dueMs: this.nowMs + afterMs, mayCrash, go: resolve });
-      this.#stop();
     });
   }
 
   /** Lets somebody take part. An error of his ends the history. */
   start(act: () => Promise<void>): void {
-    this.#running += 1;
-    void act()
-      .catch((error: unknown) => {
-        this.#failure ??= { error };
-      })
-      .finally(() => this.#stop());
-  }
-
-  #stop(): void {
-    this.#running -= 1;
-    if (this.#running === 0) this.#whenAllWait?.();
+    void act().catch((error: unknown) => {
+      this.#failure ??= { error };
+    });
   }
 
   /** Goes on until nobody takes part any more. @throws what one of them threw */
@@ -96,7 +85,6 @@ export class Turns {
         this.#director.note(() => `${next.who} crashes before it ${next.what}`);
       } else {
         this.#director.note(() => `${next.who} ${next.what}`);
-        this.#running += 1;
         next.go();
         await this.#allWait();
       }
@@ -104,13 +92,9 @@ export class Turns {
     }
   }
 
+  /** Nothing here waits for anything but turns, so that all is done that can be before the event loop goes on. */
   async #allWait(): Promise<void> {
-    if (this.#running > 0) {
-      await new Promise<void>((resolve) => {
-        this.#whenAllWait = resolve;
-      });
-      this.#whenAllWait = undefined;
-    }
+    await new Promise((resolve) => setImmediate(resolve));
     if (this.#failure) throw this.#failure.error;
   }
 }
