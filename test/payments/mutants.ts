@@ -110,22 +110,23 @@ export const PAYMENT_MUTANTS: readonly PaymentMutant[] = [
     ],
   },
   {
-    name: 'a confirmation does not look for the mark',
-    file: MOVES,
-    find: '...ofSlots(seen, SLOTS_NOT_LOST)',
-    replace: '...ofSlots(seen)',
-  },
-  {
     name: 'the store does not mind whether slots are another’s',
     file: SLOTTED,
     find: "if (taken.length > 0) return { kind: 'slots-taken', slots: taken };",
     replace: '',
   },
   {
-    name: 'a confirmation takes slots whoever has them',
+    name: 'a slot goes to the next without its booking being asked, and a confirmation takes it whoever has it',
     file: STORE,
     find: 'takeSlot(table, slotId, owner, isOwn(owner));',
     replace: 'takeSlot(table, slotId, owner, [[]]);',
+    also: [
+      {
+        file: SLOTTED,
+        find: 'Promise.all(ids.map(async (id) => [id, await owners.read(id, nowMs)] as const))',
+        replace: 'owners && ids.map((id) => [id, undefined] as const)',
+      },
+    ],
   },
   {
     name: 'a revival brings back what was cancelled',
