@@ -1,9 +1,7 @@
 /** One history of payments: customers, processes of a shop, a provider and the service, in one order of steps, with all that fails. */
-import { NoAnswerError, UnexpectedAnswerError } from '../../docs/examples/payments/answers.ts';
-import { Checkout } from '../../docs/examples/payments/checkout.ts';
 import type { Capture, Policy } from '../../docs/examples/payments/payment.ts';
 import { PaymentsInMemory } from '../../docs/examples/payments/payments-in-memory.ts';
-import type { Bookings, NewBooking, Payments } from '../../docs/examples/payments/ports.ts';
+import type { NewBooking } from '../../docs/examples/payments/ports.ts';
 import { type Card, ProviderSimulator } from '../../docs/examples/payments/provider-simulator.ts';
 import type { Patience } from '../../functions/adapters/contention.ts';
 import { DAY_MS, MINUTE_MS } from '../../functions/core/hold-time.ts';
@@ -11,13 +9,12 @@ import { Chance } from './chance.ts';
 import type { Choices } from './choices.ts';
 import { checkEachMoment, checkTheEnd, type Seen } from './promises.ts';
 import { type AnswerMaker, Service } from './service.ts';
+import { ShopProcesses } from './shop-processes.ts';
 import type { TableGate } from './slow-tables.ts';
 import { type Director, Turns } from './turns.ts';
-import { unreliableBookings, unreliableProvider, type Way } from './unreliable.ts';
 
 const START_MS = Date.UTC(2027, 0, 1, 12);
 const HOLD_SECONDS = 120;
-const SESSION_SECONDS = 600;
 /** How long customers take, ms. At the bank some take longer than their booking is held. */
 const PAUSES_MS = [1_000, MINUTE_MS, 6 * MINUTE_MS, 9 * MINUTE_MS, 16 * MINUTE_MS, 25 * MINUTE_MS] as const;
 /** When customers come, ms after the start. */
@@ -43,16 +40,13 @@ export class History {
   readonly #turns: Turns;
   readonly #tell: ((line: string) => void) | undefined;
   readonly #service: Service;
-  readonly #servers: readonly Bookings[];
   readonly #provider: ProviderSimulator;
   readonly #payments = new PaymentsInMemory();
   readonly #customers: readonly Customer[];
   readonly #policy: Policy;
-  readonly #shopOffMs: number;
   readonly #sweepOffMs: number;
-  #processes = 0;
+  readonly #shop: ShopProcesses;
   #deliveredEvents = 0;
-  #onTheirWay = 0;
 
   constructor({ choices, Answers, tell }: HistoryOptions) {
     this.#tell = tell;
@@ -70,20 +64,30 @@ export class History {
     this.#turns = new Turns(START_MS, director);
     this.#policy = choices.of(['plain', 'revive']);
     this.#service = new Service(choices.of(MAX_HOLD_MS));
-    this.#shopOffMs = chance.clockOffMs();
+    const shopOffMs = chance.clockOffMs();
     this.#sweepOffMs = chance.clockOffMs();
-    this.#servers = ['server 1', 'server 2'].map((name) => {
+    const servers = ['server 1', 'server 2'].map((name) => {
       const offMs = chance.clockOffMs();
       const clock = () => this.#turns.nowMs + offMs;
       this.#note(() => `${name}: its clock is ${offMs} ms off`);
       return this.#service.server(Answers, { gate: this.#gateOf(name), clock, patience: this.#patienceOf(name) });
     });
     this.#provider = new ProviderSimulator(() => this.#turns.nowMs);
+    this.#shop = new ShopProcesses({
+      turns: this.#turns,
+      chance,
+      servers,
+      provider: this.#provider,
+      payments: this.#payments,
+      policy: this.#policy,
+      clockOffMs: shopOffMs,
+      note: (text) => this.#note(text),
+    });
     // Where all want the same seat, each change of its owner meets somebody's late request.
     const wanted = choices.chance(50) ? ([['seat-A']] as const) : WANTED;
     this.#customers = Array.from({ length: 1 + choices.pick(4) }, (_, index) => customer(index, wanted, choices));
     this.#note(
-      () => `policy ${this.#policy}; the shop's clock is ${this.#shopOffMs} ms off, the sweep's ${this.#sweepOffMs} ms`,
+      () => `policy ${this.#policy}; the shop's clock is ${shopOffMs} ms off, the sweep's ${this.#sweepOffMs} ms`,
     );
   }
 
@@ -91,7 +95,8 @@ export class History {
   async play(): Promise<Readonly<Record<string, number>>> {
     for (const each of this.#customers) this.#comes(each);
     const { choices } = this.#chance;
-    for (let count = choices.pick(3); count > 0; count -= 1) this.#settlesUnfinished(choices.pick(4) * 5 * MINUTE_MS);
+    for (let count = choices.pick(3); count > 0; count -= 1)
+      this.#shop.settlesUnfinished(choices.pick(4) * 5 * MINUTE_MS);
     for (let count = choices.pick(3); count > 0; count -= 1) this.#sweeps(choices.pick(4) * 3 * MINUTE_MS);
     await this.#turns.playOut();
     await this.#comesToRest();
@@ -107,14 +112,14 @@ export class History {
     this.#chance.isCalm = true;
     for (const passesMs of [0, 30 * MINUTE_MS, 3 * 60 * MINUTE_MS, 8 * DAY_MS, 8 * DAY_MS, 0]) {
       this.#turns.nowMs += passesMs;
-      this.#settlesUnfinished(0);
+      this.#shop.settlesUnfinished(0);
       await this.#turns.playOut();
     }
   }
 
   async #everyEventComesAgain(): Promise<void> {
     this.#note(() => 'every event comes once more');
-    for (const { key } of this.#provider.events) this.#settles(key, 0);
+    for (const { key } of this.#provider.events) this.#shop.settles(key, 0);
     await this.#turns.playOut();
   }
 
@@ -125,7 +130,7 @@ export class History {
     const windows = choices.chance(15) ? 2 : 1;
     const laterMs = choices.of(COME_MS);
     for (let window = 0; window < windows; window += 1) {
-      this.#process(
+      this.#shop.process(
         `checkout of ${bookingId}`,
         laterMs,
         async (checkout) => {
@@ -157,39 +162,16 @@ export class History {
       // An answer that is lost looks like a failure: the customer pays again.
       if (state !== 'open' && !choices.chance(15)) break;
     }
-    if (!choices.chance(30)) this.#settles(bookingId, 0);
+    if (!choices.chance(30)) this.#shop.settles(bookingId, 0);
     if (choices.chance(15)) this.#cancels(customer, this.#chance.delayMs());
   }
 
   #cancels(customer: Customer, afterMs: number): void {
     const { bookingId } = customer.request;
-    this.#process(`cancellation of ${bookingId}`, afterMs, async (checkout) => {
+    this.#shop.process(`cancellation of ${bookingId}`, afterMs, async (checkout) => {
       customer.wasCancelled = true;
       await checkout.giveUp(bookingId);
     });
-  }
-
-  /** One process of the shop, which may crash before each of its steps. */
-  #process(what: string, afterMs: number, act: (checkout: Checkout) => Promise<unknown>, retries = 0): void {
-    this.#processes += 1;
-    const who = `${what} (${this.#processes})`;
-    this.#turns.start(async () => {
-      await this.#turns.turn(who, 'starts', { afterMs, mayCrash: true });
-      await act(this.#checkoutOf(who)).catch((error: unknown) => {
-        if (!(error instanceof NoAnswerError || error instanceof UnexpectedAnswerError)) throw error;
-        this.#note(() => `  ${who} gives up for now: ${error.message}`);
-        // The provider, or the customer, tries again.
-        if (retries > 0) this.#process(what, this.#chance.delayMs(), act, retries - 1);
-      });
-    });
-  }
-
-  #settles(bookingId: string, afterMs: number): void {
-    this.#process(`webhook for ${bookingId}`, afterMs, (checkout) => checkout.settle(bookingId), 2);
-  }
-
-  #settlesUnfinished(afterMs: number): void {
-    this.#process('settling of what is unfinished', afterMs, (checkout) => checkout.settleUnfinished());
   }
 
   #sweeps(afterMs: number): void {
@@ -199,66 +181,8 @@ export class History {
       await this.#service.sweep(this.#gateOf('sweep'), clock);
       await this.#turns.turn('retention', 'deletes what has been over for a day', { afterMs: this.#chance.delayMs() });
       // A request lives for seconds, and retention takes days: none comes for a booking that was deleted since.
-      if (this.#onTheirWay === 0) this.#service.deleteOld(this.#turns.nowMs);
+      if (this.#shop.requestsOnTheirWay === 0) this.#service.deleteOld(this.#turns.nowMs);
     });
-  }
-
-  #checkoutOf(who: string): Checkout {
-    const { choices } = this.#chance;
-    const way: Way = {
-      fateOf: async (what) => {
-        await this.#turns.turn(who, what, { mayCrash: true });
-        const fate = this.#chance.requestFate();
-        if (fate !== 'fine') this.#note(() => `  which is ${fate}`);
-        return fate;
-      },
-      carryOutLate: (what, act) => {
-        this.#onTheirWay += 1;
-        this.#turns.start(async () => {
-          await this.#turns.turn(`late request of ${who}`, what, { afterMs: this.#chance.delayMs() });
-          await act().finally(() => {
-            this.#onTheirWay -= 1;
-          });
-        });
-      },
-      note: (text) => this.#note(text),
-    };
-    const serverOf = () => choices.of(this.#servers as readonly [Bookings, ...Bookings[]]);
-    return new Checkout({
-      bookings: unreliableBookings(way, serverOf),
-      provider: unreliableProvider(way, this.#provider),
-      payments: this.#databaseOf(who),
-      clock: () => this.#turns.nowMs + this.#shopOffMs,
-      policy: this.#policy,
-      sessionSeconds: SESSION_SECONDS,
-    });
-  }
-
-  /** The shop's own database does not fail here: a process that cannot reach it is as one that has crashed. */
-  #databaseOf(who: string): Payments {
-    const turn = (what: string) => this.#turns.turn(who, what, { mayCrash: true });
-    return {
-      get: async (bookingId) => {
-        await turn(`looks up the payment of ${bookingId}`);
-        return this.#payments.get(bookingId);
-      },
-      insert: async (payment) => {
-        await turn(`notes a new payment ${payment.bookingId}`);
-        return this.#payments.insert(payment);
-      },
-      update: async (payment) => {
-        const { bookingId, version, startedAtMs: _, ...rest } = payment;
-        await turn(`notes the next step of ${bookingId}`);
-        this.#note(() => `  ${JSON.stringify(rest)}`);
-        const isWritten = await this.#payments.update(payment);
-        if (!isWritten) this.#note(() => `  but version ${version - 1} is not what is there any more`);
-        return isWritten;
-      },
-      unfinished: async () => {
-        await turn('looks up what is unfinished');
-        return this.#payments.unfinished();
-      },
-    };
   }
 
   #gateOf(who: string): TableGate {
@@ -294,7 +218,7 @@ export class History {
     for (; this.#deliveredEvents < events.length; this.#deliveredEvents += 1) {
       const event = events[this.#deliveredEvents];
       for (let copies = this.#chance.deliveries(); copies > 0 && event; copies -= 1) {
-        this.#settles(event.key, this.#chance.delayMs());
+        this.#shop.settles(event.key, this.#chance.delayMs());
       }
     }
   }

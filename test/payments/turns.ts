@@ -35,18 +35,13 @@ export class EndlessError extends Error {
 
 export class Turns {
   nowMs: number;
-  #director: Director;
+  readonly #director: Director;
   #waiting: Waiting[] = [];
   #failure: { readonly error: unknown } | undefined;
   steps = 0;
 
   constructor(startMs: number, director: Director) {
     this.nowMs = startMs;
-    this.#director = director;
-  }
-
-  /** Whoever directs from now on. */
-  set director(director: Director) {
     this.#director = director;
   }
 
