@@ -13,7 +13,7 @@ const tests = (...files: string[]): string[] => [
  * stream record that it keeps.
  */
 export const STEPS: Readonly<Record<string, readonly string[]>> = {
-  functions: tests('test/functions', 'test/slots', 'test/upgrades'),
+  functions: tests('test/functions', 'test/slots', 'test/payments/answers.test.ts', 'test/upgrades'),
   terminal: tests('test/flow/terminal.test.ts'),
   flow: tests(
     'test/flow/booking-expiry.test.ts',
@@ -21,6 +21,7 @@ export const STEPS: Readonly<Record<string, readonly string[]>> = {
     'test/flow/left-out.test.ts',
     'test/flow/other-engines.test.ts',
     'test/flow/readme.test.ts',
+    'test/payments/example.test.ts',
   ),
   histories: tests('test/histories'),
   demo: ['demo/main.ts'],
@@ -57,8 +58,6 @@ export const LEFT_OUT: Readonly<Record<string, string>> = {
   'test/package': 'it is about what is packed, and what it runs is run by the flow’s steps',
   'test/flow/restart.test.ts': 'DATA_DIR is where the embedded engines keep their data',
   'test/flow/second-runtime.test.ts': 'each of its runtimes starts engines of its own',
-  'test/payments':
-    'its histories go over tables in memory; what its example does to a booking, the functions’ and the store’s steps do too',
   'test/permissions/needed.test.ts': 'permissions are checked before a request reaches an engine',
   'test/permissions/refused.test.ts': 'permissions are checked before a request reaches an engine',
   'test/flow/verify-deployment.test.ts':
@@ -90,6 +89,7 @@ export const NO_ENGINE: readonly string[] = [
   'test/local',
   'test/measure',
   'test/mutants',
+  'test/payments',
   'test/permissions',
   'test/structure',
   'test/webhooks',

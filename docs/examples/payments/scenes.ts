@@ -58,7 +58,7 @@ export const SCENES: readonly Scene[] = [
     title: 'Not paid. The shop ends the session when the hold ends',
     end: { status: 'EXPIRED', taken: 0, givenBack: 0 },
     play: async (shop, say) => {
-      const { sessionId } = await shop.begin('abandoned', 'seat-2');
+      const { sessionId } = await shop.begin('abandoned', 'seat-2', { isShort: true });
       await shop.untilLapsed('abandoned');
       await shop.process().settleUnfinished();
       say(`tries to pay after that: the session is ${shop.provider.pay(sessionId, PLAIN_CARD)}`);
@@ -69,7 +69,7 @@ export const SCENES: readonly Scene[] = [
     title: 'Paid late: at the bank the customer took longer than the hold. The seat is free still',
     end: { ...KEPT, isRevived: true },
     play: async (shop, say) => {
-      const { sessionId } = await shop.begin('late-free', 'seat-3');
+      const { sessionId } = await shop.begin('late-free', 'seat-3', { isShort: true });
       shop.provider.pay(sessionId, CARD_WITH_3D_SECURE);
       await shop.untilLapsed('late-free');
       say(`the hold has lapsed; the bank approves: the session is ${shop.provider.authenticate(sessionId, true)}`);
@@ -81,7 +81,7 @@ export const SCENES: readonly Scene[] = [
     title: 'Paid late, and the seat is another customer’s by then. Who then leaves it',
     end: { status: 'EXPIRED', taken: 1, givenBack: 1 },
     play: async (shop, say) => {
-      const { sessionId } = await shop.begin('late-taken', 'seat-4');
+      const { sessionId } = await shop.begin('late-taken', 'seat-4', { isShort: true });
       shop.provider.pay(sessionId, CARD_WITH_3D_SECURE);
       await shop.untilLapsed('late-taken');
       await shop.begin('next-in-line', 'seat-4');
@@ -100,7 +100,7 @@ export const SCENES: readonly Scene[] = [
     title: 'The money is reserved, the booking confirmed, the money taken, and the answer to that is lost',
     end: KEPT,
     play: async (shop, say) => {
-      const { sessionId } = await shop.begin('capture-unheard', 'seat-5', 'after-confirming');
+      const { sessionId } = await shop.begin('capture-unheard', 'seat-5', { capture: 'after-confirming' });
       say(`pays: the session is ${shop.provider.pay(sessionId, PLAIN_CARD)}`);
       const provider = (real: Provider): Provider => ({
         open: (key, request) => real.open(key, request),

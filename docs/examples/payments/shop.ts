@@ -9,12 +9,17 @@ import { type Card, type ProviderEvent, ProviderSimulator } from './provider-sim
 export const PLAIN_CARD: Card = { asksCustomer: false, givesReserved: true };
 export const CARD_WITH_3D_SECURE: Card = { asksCustomer: true, givesReserved: true };
 
-const HOLD_SECONDS = 2;
-const SESSION_SECONDS = 3;
+/** How long a booking is held before its payment starts, and how long a session should live, seconds. */
+const USUAL = { hold: 60, session: 60 };
+/** The same where a scene waits for the end of the hold. */
+const SHORT = { hold: 3, session: 3 };
 const POLL_MS = 50;
 
-/** What goes wrong for one process of the shop. */
-export interface Troubles {
+/** What is special about a process of the shop. */
+export interface ProcessOptions {
+  /** Whether it opens short sessions. */
+  readonly isShort?: boolean;
+  /** What goes wrong for it. */
   readonly bookings?: (bookings: Bookings) => Bookings;
   readonly provider?: (provider: Provider) => Provider;
 }
@@ -36,14 +41,14 @@ export class Shop {
   }
 
   /** A process of the shop. */
-  process({ bookings = (same) => same, provider = (same) => same }: Troubles = {}): Checkout {
+  process({ isShort = false, bookings = (same) => same, provider = (same) => same }: ProcessOptions = {}): Checkout {
     return new Checkout({
       bookings: bookings(this.bookings),
       provider: provider(this.provider),
       payments: this.payments,
       clock: Date.now,
       policy: 'revive',
-      sessionSeconds: SESSION_SECONDS,
+      sessionSeconds: (isShort ? SHORT : USUAL).session,
     });
   }
 
@@ -52,10 +57,15 @@ export class Shop {
   }
 
   /** @throws Error if the seat is not free */
-  async begin(name: string, seat: string, capture: Capture = 'at-once'): Promise<Session> {
+  async begin(
+    name: string,
+    seat: string,
+    { capture = 'at-once', isShort = false }: { capture?: Capture; isShort?: boolean } = {},
+  ): Promise<Session> {
     const bookingId = this.idOf(name);
-    const request = { bookingId, slotIds: [`${this.#prefix}/${seat}`], holdSeconds: HOLD_SECONDS };
-    const session = await this.process().begin(request, capture);
+    const holdSeconds = (isShort ? SHORT : USUAL).hold;
+    const request = { bookingId, slotIds: [`${this.#prefix}/${seat}`], holdSeconds };
+    const session = await this.process({ isShort }).begin(request, capture);
     if (session === undefined) throw new Error(`${bookingId} should have got ${seat}`);
     return session;
   }
