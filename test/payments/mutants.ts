@@ -112,7 +112,7 @@ export const PAYMENT_MUTANTS: readonly PaymentMutant[] = [
   {
     name: 'the store does not mind whether slots are another’s',
     file: SLOTTED,
-    find: "if (taken.length > 0) return { kind: 'slots-taken', slots: taken };",
+    find: "if (taken.length > 0) return { kind: 'slots-taken', slots: taken, atMs: nowMs };",
     replace: '',
   },
   {
@@ -149,7 +149,7 @@ export const PAYMENT_MUTANTS: readonly PaymentMutant[] = [
   {
     name: 'a refusal says EXPIRED of a booking that nothing has marked',
     file: STORE,
-    find: "answer.kind === 'made' ? answer.item : await this.#madeTrue(bookingId, answer.found, judgedAtMs)",
+    find: "answer.kind === 'made' ? answer.item : await this.#madeTrue(bookingId, answer.found, nowMs)",
     replace: "answer.kind === 'made' ? answer.item : answer.found",
   },
 ];
