@@ -13,7 +13,7 @@ const tests = (...files: string[]): string[] => [
  * stream record that it keeps.
  */
 export const STEPS: Readonly<Record<string, readonly string[]>> = {
-  functions: tests('test/functions', 'test/slots', 'test/upgrades'),
+  functions: tests('test/functions', 'test/slots', 'test/payments/answers.test.ts', 'test/upgrades'),
   terminal: tests('test/flow/terminal.test.ts'),
   flow: tests(
     'test/flow/booking-expiry.test.ts',
@@ -21,6 +21,7 @@ export const STEPS: Readonly<Record<string, readonly string[]>> = {
     'test/flow/left-out.test.ts',
     'test/flow/other-engines.test.ts',
     'test/flow/readme.test.ts',
+    'test/payments/example.test.ts',
   ),
   histories: tests('test/histories'),
   demo: ['demo/main.ts'],
@@ -88,6 +89,7 @@ export const NO_ENGINE: readonly string[] = [
   'test/local',
   'test/measure',
   'test/mutants',
+  'test/payments',
   'test/permissions',
   'test/structure',
   'test/webhooks',
