@@ -10,6 +10,12 @@ import { compileFilters } from './event-filter.ts';
 import type { ReaderProgress } from './event-source-mapping.ts';
 import type { LambdaHost } from './lambda-host.ts';
 
+/** A message as it lies in a queue. */
+export interface QueuedMessage {
+  readonly queueUrl: string;
+  readonly body: string;
+}
+
 export interface SqsEventSourceSettings {
   readonly queueUrl: string;
   readonly queueArn: string;
@@ -19,6 +25,8 @@ export interface SqsEventSourceSettings {
   readonly filterPatterns: readonly string[];
   /** Most invocations at once. */
   readonly maxConcurrency: number;
+  /** Whether a message gets lost: it is deleted, and the Lambda never sees it. @default - none does */
+  readonly isLost?: ((message: QueuedMessage) => boolean) | undefined;
   /** Whether the queue goes on without the runtime. @default false */
   readonly outlivesRuntime?: boolean;
   readonly onProblem: (problem: string) => void;
@@ -151,7 +159,10 @@ export class SqsEventSource {
 
   async #process(messages: Message[]): Promise<void> {
     const done = new Set<Message>();
-    const wanted = messages.filter((message) => this.#matches({ ...message, body: parsed(message.Body) }));
+    const { queueUrl, isLost = () => false } = this.#settings;
+    const wanted = messages
+      .filter((message) => this.#matches({ ...message, body: parsed(message.Body) }))
+      .filter(({ Body: body = '' }) => !isLost({ queueUrl, body }));
     for (const message of messages) if (!wanted.includes(message)) done.add(message);
     if (wanted.length > 0) {
       try {

@@ -84,6 +84,7 @@ const greet = (runtime: OwnRuntime, dataDir: string | undefined, webhookUrl: str
   console.log(`
 booking-expiry is running; ${engines}${engines.includes('in memory') ? ' (DATA_DIR=… keeps what is in it)' : ''}
 
+  Page       ${outputs.ApiUrl}   open it in a browser: every hold, live
   HTTP API   ${outputs.ApiUrl}   cron token ${runtime.cronToken}
   DynamoDB   ${dynamodbEndpoint}   table ${outputs.BookingsTableName}
   SQS        ${sqsEndpoint}   timers in ${outputs.TimerQueueUrl}
@@ -129,7 +130,7 @@ const run = async (): Promise<void> => {
     return;
   }
   console.log('Synthesizing the CDK app and starting the engines…');
-  const runtime = await startOwnRuntime({ ...options, ...PRINTED, onLogLine: openLogs(), announce: true });
+  const runtime = await startOwnRuntime({ ...options, ...PRINTED, onLogLine: openLogs(), announce: true, page: true });
   greet(runtime, options.dataDir, options.context.webhookUrl);
   if (process.stdin.isTTY) {
     createInterface({ input: process.stdin }).on('line', (line) => {

@@ -54,7 +54,7 @@ describe('a setting', () => {
   test('with a name that does not exist fails, with the names that do', () => {
     const app = new App({ context: { sweepInterval: '5' } });
     expect(() => settingsFromContext(app)).toThrow(
-      '-c must set one of stage, sweepIntervalMinutes, timerLeadMs, shardCount, removalPolicy, publishSettled, listSettled, retentionDays, webhookUrl, noticeBeforeSeconds, dashboard, alarmEmail, kmsKeyArn, jwtIssuer, jwtAudience, jwtScope, got "sweepInterval"',
+      '-c must set one of stage, sweepIntervalMinutes, timerLeadMs, shardCount, removalPolicy, publishSettled, listSettled, retentionDays, webhookUrl, noticeBeforeSeconds, dashboard, page, alarmEmail, kmsKeyArn, jwtIssuer, jwtAudience, jwtScope, got "sweepInterval"',
     );
   });
 

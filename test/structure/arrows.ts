@@ -55,7 +55,7 @@ export const MAY_IMPORT = {
   package: ['lib/build-bundles.ts', 'local/engines.ts'],
 
   // Our own app on it, and what its commands must know of that.
-  service: ['local', 'terminal'],
+  service: ['functions', 'local', 'terminal'],
 
   // What people type and watch.
   measure: ['functions/contract.ts', 'functions/core'],

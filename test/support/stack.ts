@@ -53,6 +53,7 @@ export const SETTINGS_TO_WALK: readonly Parameters<typeof bookingExpirySettings>
   { webhookUrl: 'https://app.example.com/hook' },
   { noticeBeforeSeconds: 60 },
   { dashboard: true },
+  { page: true },
   { retentionDays: 3_650 },
   { listSettled: true },
   {
@@ -67,6 +68,7 @@ export const SETTINGS_TO_WALK: readonly Parameters<typeof bookingExpirySettings>
     webhookUrl: 'https://app.example.com/hook',
     noticeBeforeSeconds: 10_800,
     dashboard: true,
+    page: true,
     retentionDays: 30,
     listSettled: true,
   },
