@@ -28,7 +28,13 @@ export class Actions {
       event.preventDefault();
       void this.#create();
     });
-    byId('sweep').addEventListener('click', () => void this.#sweep());
+    byId('create').addEventListener('input', () => this.#show(this.#creation()));
+    byId('sweep').addEventListener('submit', (event) => {
+      event.preventDefault();
+      void this.#sweep();
+    });
+    byId('dismiss').addEventListener('click', () => showNotice(''));
+    this.#show(this.#creation());
     byId('copy').addEventListener('click', () => void this.#copy());
   }
 
@@ -52,11 +58,13 @@ export class Actions {
     say(`${name} is ${{ confirm: 'confirmed', cancel: 'cancelled', extend: 'extended by a minute' }[action]}`);
   }
 
-  async #create(): Promise<void> {
+  /** What the form asks for. The API judges it. */
+  #creation(): ApiRequest {
     const bookingId = input('create-id').value.trim();
-    const slots = input('create-slots').value;
-    const slotIds = slots.split(',').flatMap((slot) => slot.trim() || []);
-    const answer = await this.#ask({
+    const slotIds = input('create-slots')
+      .value.split(',')
+      .flatMap((slot) => slot.trim() || []);
+    return {
       method: 'POST',
       path: `${API}/bookings`,
       body: {
@@ -64,7 +72,11 @@ export class Actions {
         holdSeconds: Number(input('create-seconds').value),
         ...(slotIds.length > 0 && { slotIds }),
       },
-    });
+    };
+  }
+
+  async #create(): Promise<void> {
+    const answer = await this.#ask(this.#creation());
     if (answer === undefined || answer.status >= 300) return;
     const booking = answer.body as unknown as Booking;
     this.#options.onBooking(booking);
@@ -84,21 +96,28 @@ export class Actions {
 
   /** @returns undefined where there was no answer; it has been said then */
   async #ask(request: ApiRequest): Promise<Answer | undefined> {
-    this.#curl = curlOf(request, location.origin);
-    setText(byId('curl'), this.#curl);
-    (byId('copy') as HTMLButtonElement).disabled = false;
-    setText(byId('answer'), '…');
+    this.#show(request);
+    const said = byId('answer');
+    said.classList.remove('wrong');
+    setText(said, '…');
     try {
       const answer = await call(request);
       const isDone = answer.status < 300;
-      setText(byId('answer'), isDone ? `${answer.status}: ${answerIn(answer)}` : problemIn(answer));
+      said.classList.toggle('wrong', !isDone);
+      setText(said, isDone ? `${answer.status}: ${answerIn(answer)}` : problemIn(answer));
       showNotice(isDone ? '' : `Refused. ${problemIn(answer)}`);
       return answer;
     } catch (error) {
-      setText(byId('answer'), 'no answer');
+      said.classList.add('wrong');
+      setText(said, 'no answer');
       showNotice(`No answer from the service: ${error instanceof Error ? error.message : error}`);
       return undefined;
     }
+  }
+
+  #show(request: ApiRequest): void {
+    this.#curl = curlOf(request, location.origin);
+    input('curl').value = this.#curl;
   }
 
   async #copy(): Promise<void> {
@@ -107,7 +126,7 @@ export class Actions {
       say('Copied');
     } catch {
       // Without a clipboard it is at least chosen, so that people can copy it by hand.
-      getSelection()?.selectAllChildren(byId('curl'));
+      input('curl').select();
     }
   }
 }
@@ -120,9 +139,8 @@ const answerIn = ({ body }: Answer): string => {
 
 /** What went wrong, for all to see; empty once it did not. */
 const showNotice = (text: string): void => {
-  const notice = byId('notice');
-  setText(notice, text);
-  notice.hidden = text === '';
+  setText(byId('notice'), text);
+  byId('toast').hidden = text === '';
 };
 
 /** When an answer came, epoch ms at the server. */

@@ -85,7 +85,9 @@ export class Behind {
     byId('tile-dead').classList.toggle('on', dead > 0);
     byId('tile-alarms').classList.toggle('on', on > 0);
     byId('dead').replaceChildren(
-      ...deadLetters.map(({ queue, count }) => make('div', {}, make('dt', {}, queue), make('dd', {}, String(count)))),
+      ...deadLetters.map(({ queue, count }) =>
+        make('div', { class: 'line pair' }, make('dt', {}, queue), make('dd', {}, String(count))),
+      ),
     );
   }
 
@@ -109,13 +111,13 @@ export class Behind {
       ...shown.map(({ name, state, description, since }) =>
         make(
           'li',
-          {},
+          { class: 'line' },
           make(
             'span',
             { class: `tag tag-${state}` },
             state === 'INSUFFICIENT_DATA' ? 'no data yet' : state === 'OK' ? 'quiet' : 'ON',
           ),
-          make('span', { class: 'moves-name', title: description }, name),
+          make('span', { class: 'cut', title: `${name}: ${description}` }, name.slice(name.lastIndexOf('/') + 1)),
           make('time', { datetime: since }, state === 'ALARM' ? `since ${shownTime(Date.parse(since))}` : ''),
         ),
       ),
@@ -135,11 +137,11 @@ export class Behind {
         .map(({ at, type, webhookId, try: number, outcome, status, error, durationMs, nextTryAt }) =>
           make(
             'li',
-            {},
+            { class: 'line' },
             make('span', { class: `tag tag-${outcome.split(' ')[0]}` }, outcome),
             make(
               'span',
-              { title: shownName(`${webhookId} ${error ?? ''}`) },
+              { class: 'cut', title: shownName(`${webhookId} ${error ?? ''}`) },
               `${type}, try ${number}: ${status ?? shownName(error ?? 'no answer')}, ${durationMs} ms${nextTryAt === undefined ? '' : `; again ${shownTime(Date.parse(nextTryAt))}`}`,
             ),
             make('time', { datetime: at }, shownTime(Date.parse(at))),

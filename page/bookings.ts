@@ -108,7 +108,7 @@ export class Bookings {
       stored,
       expiresAtMs,
       startedAtMs: isSameDeadline ? before.startedAtMs : startedAtMs,
-      lingersUntilMs: ended ? now() + LINGERS_MS : (before?.lingersUntilMs ?? 0),
+      lingersUntilMs: ended ? endedAtMs(booking) + LINGERS_MS : (before?.lingersUntilMs ?? 0),
       ...(isSameDeadline && before.timer && { timer: before.timer }),
     });
     this.version += 1;
@@ -152,6 +152,10 @@ export class Bookings {
     }
   }
 }
+
+/** When it was settled or expired, by what it says itself: what happened long ago is no news. */
+const endedAtMs = ({ confirmedAt, cancelledAt, expiredAt }: Booking): number =>
+  Math.max(...[confirmedAt, cancelledAt, expiredAt].map((time) => Date.parse(time ?? '') || 0));
 
 /** What a move says beside its name. */
 export const noteOf = (kind: MoveKind, booking: Booking): string => {

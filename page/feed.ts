@@ -25,6 +25,8 @@ const CLOCK_EVERY_MS = 30_000;
 /** How many bookings are asked for by their ids in one round, if it is not listed what became of them. */
 const ASKED_BY_ID = 20;
 const LONGEST_RETRY_MS = 5_000;
+/** The state is told every second: so long without it, and the service is gone without a word, ms. */
+const SILENCE_MS = 6_000;
 /** How long events are not tried again where the API answers and they do not come, ms. */
 const EVENTS_AGAIN_MS = 15_000;
 
@@ -82,22 +84,32 @@ export class Feed {
     return new Promise((resolve, reject) => {
       const source = new EventSource(`${PAGE}/events?after=${encodeURIComponent(this.#lastEventId)}`);
       let wasOpen = false;
-      let loading: Promise<void> | undefined;
+      let heardAtMs = performance.now();
       const end = (done: () => void): void => {
+        clearInterval(watch);
         source.close();
         document.removeEventListener('visibilitychange', onHidden);
         done();
       };
+      const hear = (): void => {
+        heardAtMs = performance.now();
+      };
+      const watch = setInterval(() => {
+        if (performance.now() - heardAtMs > SILENCE_MS) end(() => reject(new Error('nothing is heard any more')));
+      }, 1_000);
       const onHidden = (): void => {
         if (document.hidden) end(() => reject(new Error('hidden')));
       };
       document.addEventListener('visibilitychange', onHidden);
+      let isLoading = false;
       const load = (): void => {
-        loading ??= this.#readHolds()
+        if (isLoading) return;
+        isLoading = true;
+        this.#readHolds()
           .then(() => onConnection('live', ''))
           .catch((error) => end(() => reject(error)))
           .finally(() => {
-            loading = undefined;
+            isLoading = false;
           });
       };
       source.addEventListener('open', () => {
@@ -110,7 +122,10 @@ export class Feed {
         this.#bookings.clear();
         load();
       });
-      source.addEventListener('state', ({ data }) => onState(JSON.parse(data)));
+      source.addEventListener('state', ({ data }) => {
+        hear();
+        onState(JSON.parse(data));
+      });
       source.addEventListener('change', ({ data, lastEventId }) => {
         this.#lastEventId = lastEventId;
         this.#takeChange(JSON.parse(data));

@@ -22,7 +22,14 @@ const ROWS_BEYOND = 6;
 /** From this on people should hurry, ms. */
 const SOON_MS = 10_000;
 /** A hold that nothing has marked this long after its deadline is overdue: its timer was lost, ms. */
-const OVERDUE_MS = 1_000;
+export const OVERDUE_MS = 1_000;
+
+/** What a hold's row depends on beside the hold. */
+export interface Around {
+  readonly isLocal: boolean;
+  /** Whether what happens is heard. */
+  readonly isConnected: boolean;
+}
 
 interface Row {
   readonly element: HTMLLIElement;
@@ -39,7 +46,7 @@ const calm = matchMedia('(prefers-reduced-motion: reduce)');
 
 export class HoldList {
   readonly #bookings: Bookings;
-  readonly #isLocal: () => boolean;
+  readonly #around: () => Around;
   readonly #box = byId('holds');
   readonly #list = byId('hold-rows');
   readonly #rows = new Map<string, Row>();
@@ -49,9 +56,11 @@ export class HoldList {
   #isPointedAt = false;
   isLoaded = false;
 
-  constructor(bookings: Bookings, isLocal: () => boolean, onAction: (action: HoldAction, known: Known) => void) {
+  constructor(bookings: Bookings, around: () => Around, onAction: (action: HoldAction, known: Known) => void) {
     this.#bookings = bookings;
-    this.#isLocal = isLocal;
+    this.#around = around;
+    // Reached by keyboard, so that it can be scrolled; and where the focus goes when its button is gone.
+    this.#box.tabIndex = 0;
     this.#list.addEventListener('click', ({ target }) => {
       const button = (target as Element).closest('button');
       const row = button && this.#rowOf(button);
@@ -79,13 +88,14 @@ export class HoldList {
     const height = this.#rowHeight;
     const first = Math.max(0, Math.floor(scrollTop / height) - ROWS_BEYOND);
     const last = Math.min(this.#order.length, Math.ceil((scrollTop + clientHeight) / height) + ROWS_BEYOND);
-    const drawn = `${this.#isFrozen} ${this.#bookings.version} ${first} ${last} ${height} ${this.isLoaded} ${this.#isLocal()}`;
+    const drawn = `${this.#isFrozen} ${this.#bookings.version} ${first} ${last} ${height} ${this.isLoaded} ${this.#around().isLocal}`;
     if (drawn !== this.#drawn) {
       this.#drawn = drawn;
       this.#place(first, last);
     }
     const nowMs = now();
-    for (const row of this.#rows.values()) this.#tick(row, nowMs);
+    const around = this.#around();
+    for (const row of this.#rows.values()) this.#tick(row, nowMs, around);
   }
 
   /** Nothing moves under a pointer that is about to press a button, nor under one that has the focus. */
@@ -152,11 +162,11 @@ export class HoldList {
     const beside = [customerId, ...(slotIds ?? [])].filter((text) => text !== undefined).slice(0, 6);
     const element = make(
       'li',
-      {},
+      { class: 'hold' },
       make(
         'div',
         { class: 'name' },
-        make('span', { title: wholeName(bookingId) }, make('bdi', {}, name), ...small(beside)),
+        make('span', { class: 'cut', title: wholeName(bookingId) }, make('bdi', {}, name), ...small(beside)),
         make('span', { class: 'bar', 'aria-hidden': 'true' }, bar),
       ),
       make('div', { class: 'left' }, left, note),
@@ -168,12 +178,12 @@ export class HoldList {
     return row;
   }
 
-  #tick(row: Row, nowMs: number): void {
+  #tick(row: Row, nowMs: number, { isLocal, isConnected }: Around): void {
     const { known } = row;
     const leftMs = known.expiresAtMs - nowMs;
-    const state = stateOf(known, leftMs);
+    const state = stateOf(known, leftMs, isConnected);
     const [text, note] = wordsOf(known, state, leftMs);
-    const offers = offeredIn(state, known, this.#isLocal(), leftMs);
+    const offers = offeredIn(state, known, isLocal, leftMs);
     const shown = `${state}|${text}|${note}|${offers}`;
     if (shown !== row.shown) {
       row.shown = shown;
@@ -210,11 +220,12 @@ const small = (texts: readonly string[]): (Node | string)[] =>
 
 type State = 'running' | 'soon' | 'lapsed' | 'overdue' | string;
 
-const stateOf = ({ stored }: Known, leftMs: number): State => {
+const stateOf = ({ stored }: Known, leftMs: number, isConnected: boolean): State => {
   if (stored !== 'PENDING') return stored;
   if (leftMs > SOON_MS) return 'running';
   if (leftMs > 0) return 'soon';
-  return leftMs > -OVERDUE_MS ? 'lapsed' : 'overdue';
+  // Whether it was marked is not known where nothing is heard.
+  return leftMs > -OVERDUE_MS || !isConnected ? 'lapsed' : 'overdue';
 };
 
 const wordsOf = (known: Known, state: State, leftMs: number): [text: string, note: string] => {

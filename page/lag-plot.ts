@@ -41,10 +41,9 @@ export class LagPlot {
     const isEmpty = sorted.length === 0;
     const figures = { p50: percentile(sorted, 0.5), p99: percentile(sorted, 0.99), max: sorted.at(-1) ?? 0 };
     for (const [name, ms] of Object.entries(figures)) setText(byId(`lag-${name}`), isEmpty ? '–' : shownMs(ms));
-    setText(
-      byId('lag-count'),
-      isEmpty ? 'no expiry seen yet' : `last ${sorted.length} ${sorted.length === 1 ? 'expiry' : 'expiries'}`,
-    );
+    const others = expiries.filter(({ by }) => by !== 'timer').length;
+    const found = others === 0 ? '' : `, ${others} not by a timer`;
+    setText(byId('lag-count'), isEmpty ? 'no expiry seen yet' : `last ${sorted.length}${found}`);
     const marks = MARKS.filter(([ms], index) => index < 3 || (MARKS[index - 1]?.[0] ?? ms) < figures.max);
     const topMs = marks.at(-1)?.[0] ?? 1;
     const y = (ms: number): number =>
@@ -56,7 +55,12 @@ export class LagPlot {
         draw('line', { x1: LEFT, x2: WIDTH, y1: y(ms), y2: y(ms) }),
         draw('text', { x: LEFT - 5, y: y(ms) + 3, 'text-anchor': 'end' }, text),
       ]),
-      ...(isEmpty ? [] : [draw('line', { class: 'p99', x1: LEFT, x2: WIDTH, y1: y(figures.p99), y2: y(figures.p99) })]),
+      ...(isEmpty
+        ? []
+        : [
+            draw('line', { class: 'p99', x1: LEFT, x2: WIDTH, y1: y(figures.p99), y2: y(figures.p99) }),
+            draw('text', { x: WIDTH, y: y(figures.p99) - 3, 'text-anchor': 'end' }, 'p99'),
+          ]),
       ...expiries.map(({ lagMs, by }, index) =>
         draw('circle', { class: by === 'timer' ? '' : 'other', cx: x(index), cy: y(lagMs), r: 2.5 }),
       ),

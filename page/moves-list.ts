@@ -26,6 +26,8 @@ export class MovesList {
 
   constructor(bookings: Bookings) {
     this.#bookings = bookings;
+    // Reached by keyboard, so that it can be scrolled.
+    byId('moves-box').tabIndex = 0;
   }
 
   draw(): void {
@@ -49,9 +51,9 @@ export class MovesList {
     const { kind, bookingId, atMs, note } = move;
     const item = make(
       'li',
-      {},
+      { class: 'line' },
       make('span', { class: `tag tag-${kind}` }, WORDS[kind]),
-      make('span', { class: 'moves-name', title: wholeName(bookingId) }, make('bdi', {}, shownName(bookingId))),
+      make('span', { class: 'cut', title: wholeName(bookingId) }, make('bdi', {}, shownName(bookingId))),
       make('time', { datetime: new Date(atMs).toISOString() }, shownTime(atMs)),
       ...(note === '' ? [] : [make('small', {}, note)]),
     );

@@ -7,7 +7,7 @@ import { Bookings } from './bookings.ts';
 import { now } from './clock.ts';
 import { byId, setAttribute, setText } from './dom.ts';
 import { type Connection, Feed } from './feed.ts';
-import { HoldList } from './hold-list.ts';
+import { HoldList, OVERDUE_MS } from './hold-list.ts';
 import { LagPlot } from './lag-plot.ts';
 import { MovesList } from './moves-list.ts';
 import { SeatPlan } from './seat-plan.ts';
@@ -20,6 +20,7 @@ const behind = new Behind();
 
 const showAbout = (told: About): void => {
   about = told;
+  document.body.classList.toggle('is-local', told.local);
   for (const each of document.querySelectorAll<HTMLElement>('.local')) each.hidden = !told.local;
   for (const each of document.querySelectorAll<HTMLElement>('.deployed')) each.hidden = told.local;
   byId('not-listed').hidden = told.listsSettled;
@@ -48,7 +49,7 @@ const showConnection = (connection: Connection, detail: string): void => {
 
 const list = new HoldList(
   bookings,
-  () => about?.local === true,
+  () => ({ isLocal: about?.local === true, isConnected: disconnectedAtMs === undefined }),
   (action, known) => void actions.act(action, known),
 );
 const feed = new Feed({
@@ -69,9 +70,6 @@ const actions = new Actions({
 });
 const parts = [list, new MovesList(bookings), new LagPlot(bookings), new SeatPlan(bookings), behind];
 
-/** A hold is overdue if nothing has marked it for this long, ms: a timer takes a moment. */
-const OVERDUE_MS = 1_000;
-
 const drawCounts = (): void => {
   if (!list.isLoaded) return;
   const nowMs = now();
@@ -83,7 +81,7 @@ const drawCounts = (): void => {
     else if (expiresAtMs <= nowMs - OVERDUE_MS) overdue += 1;
   }
   setText(byId('n-holds'), running.toLocaleString('en') + (isWhole ? '' : '+'));
-  setText(byId('n-overdue'), overdue.toLocaleString('en'));
+  setText(byId('n-overdue'), disconnectedAtMs === undefined ? overdue.toLocaleString('en') : '?');
   byId('tile-overdue').classList.toggle('on', overdue > 0);
 };
 

@@ -61,7 +61,7 @@ export class SeatPlan {
       const slot = slots.get(slotId);
       if (slot === undefined) continue;
       const [, name] = placeOf(slotId);
-      setAttribute(seat, 'class', `seat-${slot.state}`);
+      setAttribute(seat, 'class', `seat seat-${slot.state}`);
       const whose = slot.state === 'free' ? '' : `, ${wholeName(slot.known.booking.bookingId)}`;
       setAttribute(seat, 'title', `${wholeName(slotId)}: ${slot.state}${whose}`);
       setText(seat.lastChild ?? seat, ` ${slot.state}`);
