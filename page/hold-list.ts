@@ -10,11 +10,12 @@ import { shownLeft, shownMs, shownName, wholeName } from './words.ts';
 
 export type HoldAction = 'confirm' | 'cancel' | 'extend' | 'lose-timer';
 
+/** Each button, and what it is called where its row is not seen: with what is seen in it, so that it can be said. */
 const BUTTONS: readonly (readonly [HoldAction, label: string, spoken: string])[] = [
   ['confirm', 'Confirm', 'Confirm'],
   ['cancel', 'Cancel', 'Cancel'],
-  ['extend', '+1 min', 'Extend by a minute'],
-  ['lose-timer', 'Lose timer', 'Lose the timer of'],
+  ['extend', '+1 min', '+1 min for'],
+  ['lose-timer', 'Lose timer', 'Lose timer of'],
 ];
 
 /** Rows beyond the edges: who goes from button to button always finds a next one. */

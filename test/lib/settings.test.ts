@@ -30,6 +30,7 @@ describe('a setting', () => {
     ['retentionDays', 1.5, 'got 1.5'],
     ['retentionDays', 'never', 'got "never"'],
     ['listSettled', 'all', 'listSettled must be true or false, got "all"'],
+    ['page', 'yes', 'page must be true or false, got "yes"'],
     ['dashboard', '1', 'dashboard must be true or false, got "1"'],
     ['kmsKeyArn', 'alias/mine', 'kmsKeyArn must be the ARN of a KMS key, got "alias/mine"'],
     ['alarmEmail', 'nobody', 'alarmEmail must be an e-mail address, got "nobody"'],
@@ -69,6 +70,7 @@ describe('a setting', () => {
       publishSettled: false,
       listSettled: false,
       dashboard: false,
+      page: false,
     });
   });
 });

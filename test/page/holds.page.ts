@@ -107,7 +107,7 @@ describe('a hold', () => {
     const name = newName('extended');
     const { expiresAt } = await hold(api, name, 20);
     await rowOf(page, name).waitFor();
-    await press('Extend by a minute', name);
+    await press('+1 min for', name);
     await move(name, 'extended').waitFor();
     const { body } = await ask(api, 'GET', `/bookings/${name}`);
     expect(Date.parse(String(body.expiresAt)) - Date.parse(expiresAt)).toBe(60_000);
@@ -127,7 +127,7 @@ describe('a hold', () => {
 test('a timer that is lost on purpose leaves its booking overdue, until a sweep finds it', async () => {
   const name = newName('lost');
   await create(name, 5);
-  await press('Lose the timer of', name);
+  await press('Lose timer of', name);
   await expect.poll(() => rowOf(page, name).textContent()).toContain('timer will be lost');
   await page.mouse.move(0, 0);
   await page.locator(`.hold[data-state="overdue"]`, { hasText: name }).waitFor();

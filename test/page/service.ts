@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TestProject } from 'vitest/node';
+import { PROJECT_DIRECTORY, synthesize } from '../../service/project.ts';
 import { type StartedScript, startScript } from '../support/script.ts';
 
 /** Where a running service is. */
@@ -22,15 +23,24 @@ export interface StartedService extends RunningService {
 /** Longest that a start is waited for, ms: a slow machine synthesizes for a while. */
 const PATIENCE_MS = 100_000;
 
+/** Where the app is synthesized to, with the page. */
+export const PAGE_ASSEMBLY = join(PROJECT_DIRECTORY, '.local', 'page-assembly');
+
+/** As people start it, or from the app that is synthesized already. */
+const SCRIPTS = {
+  'npm start': { file: 'service/start.ts', args: ['--sweep-every', 'never'] },
+  quickly: { file: 'test/page/service-process.ts', args: [] },
+};
+
 /** @param environment beside free ports; `PORT` for one that is known before */
 export const startService = async (
   environment: NodeJS.ProcessEnv = {},
-  args: readonly string[] = [],
+  how: keyof typeof SCRIPTS = 'quickly',
 ): Promise<StartedService> => {
   const directory = mkdtempSync(join(tmpdir(), 'page-test-'));
   const file = join(directory, 'runtime.json');
   const ports = { PORT: '0', DYNAMODB_PORT: '0', SQS_PORT: '0' };
-  const script = startScript('service/start.ts', ['--sweep-every', 'never', ...args], {
+  const script = startScript(SCRIPTS[how].file, SCRIPTS[how].args, {
     ...ports,
     RUNTIME_FILE: file,
     ...environment,
@@ -65,7 +75,8 @@ declare module 'vitest' {
 
 /** One service for all files that harm it in no way. */
 export default async ({ provide }: TestProject): Promise<() => Promise<void>> => {
-  const { stop, kill: _, ...service } = await startService();
+  const { stop, kill: _, ...service } = await startService({}, 'npm start');
+  await synthesize(PAGE_ASSEMBLY, { page: 'true' });
   provide('service', service);
   return stop;
 };
