@@ -29,7 +29,15 @@ test('it serves its files with their types, each under the page’s policy', asy
 });
 
 test('it serves nothing else, whatever lies beside them or is missing', async () => {
-  for (const path of ['/secret.txt', '/page.css', '/..%2fsecret.txt', '/%2e%2e%2fsecret.txt', '/constructor', '/a/b', '//'])
+  for (const path of [
+    '/secret.txt',
+    '/page.css',
+    '/..%2fsecret.txt',
+    '/%2e%2e%2fsecret.txt',
+    '/constructor',
+    '/a/b',
+    '//',
+  ])
     expect((await ask(path)).status, path).toBe(404);
 });
 

@@ -37,6 +37,9 @@ export const MAY_IMPORT = {
   // What applications import that write to a table themselves: it shares the rules, and knows no SDK.
   client: ['functions/core', 'functions/table/deadline.ts', 'functions/table/key-text.ts', 'functions/table/shape.ts'],
 
+  // What a browser runs. It knows the rest by the API, and by no import.
+  page: [],
+
   // What is deployed: it shares names, routes, the shape of a table and the arithmetic of delays with what runs, and nothing else.
   lib: [
     'functions/contract.ts',
@@ -59,7 +62,15 @@ export const MAY_IMPORT = {
 
   // What people type and watch.
   measure: ['functions/contract.ts', 'functions/core'],
-  commands: ['functions', 'local/account.ts', 'service/runtime-file.ts', 'measure', 'terminal'],
+  commands: [
+    'functions',
+    'local/account.ts',
+    'local/loopback.ts',
+    'local/page-guard.ts',
+    'service/runtime-file.ts',
+    'measure',
+    'terminal',
+  ],
   demo: ['functions', 'local', 'measure', 'service', 'terminal'],
   bench: ['functions', 'lib', 'local', 'measure', 'service', 'terminal'],
 
