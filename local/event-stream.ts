@@ -52,7 +52,7 @@ export class EventStream {
     const query = new URL(request.url ?? '/', 'http://127.0.0.1').searchParams;
     const last = [request.headers['last-event-id']].flat()[0] || query.get('after') || undefined;
     response.writeHead(200, {
-      'content-type': 'text/event-stream; charset=utf-8',
+      'content-type': 'text/event-stream',
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
     });

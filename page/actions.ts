@@ -14,7 +14,7 @@ export interface ActionsOptions {
   readonly about: () => About | undefined;
   /** Told of a booking as it is after an action. */
   readonly onBooking: (booking: Booking) => void;
-  readonly onTimerToBeLost: (bookingId: string) => void;
+  readonly onTimerToBeLost: (bookingId: string, expiresAt: string) => void;
   readonly onSwept: (expired: number, scheduled: number) => void;
 }
 
@@ -46,7 +46,7 @@ export class Actions {
       const body = { bookingId, expiresAt: booking.expiresAt };
       const answer = await this.#ask({ method: 'POST', path: `${PAGE}/lose-timer`, body });
       if (answer?.status !== 200) return;
-      this.#options.onTimerToBeLost(bookingId);
+      this.#options.onTimerToBeLost(bookingId, booking.expiresAt ?? '');
       say(`The timer of ${name} will be lost: at its deadline nothing marks it, until a sweep finds it`);
       return;
     }

@@ -57,12 +57,15 @@ export class Bookings {
   #holds: Known[] = [];
   #holdsOf = -1;
   #told = new Set<string>();
+  /** Timers that people have lost on purpose, by booking and deadline. */
+  readonly #timers = new Map<string, NonNullable<Known['timer']>>();
 
   clear(): void {
     this.known.clear();
     this.moves = [];
     this.expiries = [];
     this.#told.clear();
+    this.#timers.clear();
     this.version += 1;
   }
 
@@ -109,7 +112,7 @@ export class Bookings {
       expiresAtMs,
       startedAtMs: isSameDeadline ? before.startedAtMs : startedAtMs,
       lingersUntilMs: ended ? endedAtMs(booking) + LINGERS_MS : (before?.lingersUntilMs ?? 0),
-      ...(isSameDeadline && before.timer && { timer: before.timer }),
+      ...timerOf(this.#timers.get(timerName(booking.bookingId, expiresAtMs))),
     });
     this.version += 1;
     if (this.known.size % KEPT_SETTLED === 0) this.#forgetSettled();
@@ -135,10 +138,12 @@ export class Bookings {
     this.version += 1;
   }
 
-  /** Notes what happens to the timer of a hold. */
-  setTimer(bookingId: string, timer: Known['timer'] & string): void {
+  /** Notes what happens to the timer of a hold, which may be told of later than its timer. */
+  setTimer(bookingId: string, expiresAt: string, timer: NonNullable<Known['timer']>): void {
+    const expiresAtMs = Date.parse(expiresAt);
+    this.#timers.set(timerName(bookingId, expiresAtMs), timer);
     const known = this.known.get(bookingId);
-    if (known) known.timer = timer;
+    if (known?.expiresAtMs === expiresAtMs) known.timer = timer;
     this.version += 1;
   }
 
@@ -152,6 +157,9 @@ export class Bookings {
     }
   }
 }
+
+const timerName = (bookingId: string, expiresAtMs: number): string => `${expiresAtMs} ${bookingId}`;
+const timerOf = (timer: Known['timer']): Pick<Known, 'timer'> => (timer === undefined ? {} : { timer });
 
 /** When it was settled or expired, by what it says itself: what happened long ago is no news. */
 const endedAtMs = ({ confirmedAt, cancelledAt, expiredAt }: Booking): number =>

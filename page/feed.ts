@@ -132,8 +132,8 @@ export class Feed {
       });
       source.addEventListener('timer-lost', ({ data, lastEventId }) => {
         this.#lastEventId = lastEventId;
-        const { bookingId, at } = JSON.parse(data);
-        this.#bookings.setTimer(bookingId, 'lost');
+        const { bookingId, expiresAt, at } = JSON.parse(data);
+        this.#bookings.setTimer(bookingId, expiresAt, 'lost');
         this.#bookings.tell({
           kind: 'lost',
           bookingId,

@@ -239,7 +239,10 @@ const wordsOf = (known: Known, state: State, leftMs: number): [text: string, not
     case 'lapsed':
       return [shownLeft(0), 'lapsed'];
     case 'overdue':
-      return [`${shownMs(Math.floor(-leftMs / 1_000) * 1_000)} over`, ofTimer || 'not marked yet'];
+      return [
+        `${shownLeft(Math.floor(-leftMs / 1_000) * 1_000).replace('.0', '')} overdue`,
+        ofTimer || 'not marked yet',
+      ];
     case 'EXPIRED': {
       const lagMs = Date.parse(booking.expiredAt ?? '') - expiresAtMs;
       return [

@@ -65,7 +65,7 @@ const feed = new Feed({
 const actions = new Actions({
   about: () => about,
   onBooking: (booking) => feed.takeAnswer(booking),
-  onTimerToBeLost: (bookingId) => bookings.setTimer(bookingId, 'to be lost'),
+  onTimerToBeLost: (bookingId, expiresAt) => bookings.setTimer(bookingId, expiresAt, 'to be lost'),
   onSwept: (expired, scheduled) => behind.noteSweep(answeredAtMs(), expired, scheduled),
 });
 const parts = [list, new MovesList(bookings), new LagPlot(bookings), new SeatPlan(bookings), behind];

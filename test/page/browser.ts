@@ -20,11 +20,15 @@ export interface OpenedPage {
 export interface OpenOptions extends BrowserContextOptions {
   /** Prepares the page before anything is loaded. */
   readonly before?: (page: Page) => Promise<unknown>;
-  /** What the connection is waited for to be. @default 'live' */
-  readonly until?: string;
+  /** What the connection is waited for to be; nothing, where it will not stay as it is. @default 'live' */
+  readonly until?: string | null;
 }
 
-/** Opens the page, until it shows what there is. */
+/**
+ * Opens the page, until it shows what there is.
+ *
+ * @param api address of the service, or of the page itself
+ */
 export const openPage = async (
   browser: Browser,
   api: string,
@@ -38,8 +42,8 @@ export const openPage = async (
     if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
   });
   await before?.(page);
-  await page.goto(`${api}/`);
-  await page.locator(`#connection[data-state="${until}"]`).waitFor();
+  await page.goto(api.endsWith('/page') ? api : `${api}/`);
+  if (until !== null) await page.locator(`#connection[data-state="${until}"]`).waitFor();
   return { page, complaints };
 };
 

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { startPageProxy } from '../../commands/page-proxy.ts';
 import { ask, hold, newName, openPage, rowOf, startBrowser } from './browser.ts';
 import { startService } from './service.ts';
 
@@ -113,6 +114,24 @@ describe('without events', () => {
     await page.getByRole('button', { name: `Confirm ${name}` }).click();
     await expect.poll(() => movesOf(page, name)).toEqual(['confirmed', 'created']);
     await page.context().close();
+  });
+
+  test('through npm run page it does the same, below a secret path', async () => {
+    const proxy = await startPageProxy({ apiUrl: api, caller: { token: 'jwt' }, port: 0 });
+    const about = { local: false, listsSettled: false, takesSlots: false };
+    const { page, complaints } = await openPage(browser, proxy.address, {
+      until: 'polling',
+      before: (opened) => opened.route('**/page/about.json', (route) => route.fulfill({ json: about })),
+    });
+    const name = newName('proxied');
+    await page.getByLabel('Name').fill(name);
+    await page.getByRole('button', { name: 'Create' }).click();
+    await rowOf(page, name).waitFor();
+    await page.getByRole('button', { name: `Confirm ${name}` }).click();
+    await expect.poll(() => movesOf(page, name)).toEqual(['confirmed', 'created']);
+    expect(complaints).toEqual([]);
+    await page.context().close();
+    await proxy.stop();
   });
 
   test('an API that does not let the page in is told of', async () => {

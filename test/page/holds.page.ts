@@ -96,7 +96,7 @@ describe('a hold', () => {
   });
 
   test('is cancelled by a press', async () => {
-    const name = newName('cancelled');
+    const name = newName('not-wanted');
     await create(name, 60);
     await press('Cancel', name);
     await move(name, 'cancelled').waitFor();
@@ -104,7 +104,7 @@ describe('a hold', () => {
   });
 
   test('is extended by a minute, from the deadline that was seen', async () => {
-    const name = newName('extended');
+    const name = newName('longer');
     const { expiresAt } = await hold(api, name, 20);
     await rowOf(page, name).waitFor();
     await press('+1 min for', name);
@@ -133,6 +133,10 @@ test('a timer that is lost on purpose leaves its booking overdue, until a sweep 
   await page.locator(`.hold[data-state="overdue"]`, { hasText: name }).waitFor();
   expect(await page.locator('#n-overdue').textContent()).toBe('1');
   await move(name, 'timer lost').waitFor();
+  // A page that opens only now knows it too.
+  const { page: later } = await openPage(browser, api);
+  await expect.poll(() => rowOf(later, name).textContent()).toContain('timer lost');
+  await later.context().close();
   // Nobody has marked it: it is in the list of those that are overdue, which is read without a write.
   const { body } = await ask(api, 'GET', '/bookings?status=OVERDUE');
   expect(body.bookings).toMatchObject([{ bookingId: name }]);

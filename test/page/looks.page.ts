@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PROJECT_DIRECTORY } from '../../service/project.ts';
@@ -21,25 +22,34 @@ afterAll(async () => {
   await service.stop();
 });
 
-/** A morning at a restaurant: some are paid, one is cancelled, some lapse, most are held. */
+/** An evening: some are paid, one is cancelled, one is extended, some lapse, most are held. */
 const play = async (api: string): Promise<void> => {
-  for (let index = 0; index < 24; index += 1) await hold(api, `lunch-table-${index + 1}`, 1 + (index % 3));
-  for (const name of ['kayak-3', 'tour-9am', 'room-204']) {
-    await hold(api, name, 600);
-    await ask(api, 'POST', `/bookings/${name}/confirm`);
-  }
-  await hold(api, 'van-81', 600);
-  await ask(api, 'POST', '/bookings/van-81/cancel');
-  await new Promise((done) => setTimeout(done, 4_000));
+  for (let index = 0; index < 40; index += 1) await hold(api, `lunch-table-${index + 1}`, 1 + (index % 3));
   for (const [name, seconds] of [
-    ['table-7-friday-20h', 40],
+    ['court-2-saturday', 42],
     ['seat-12A', 75],
     ['guest-anna', 300],
-    ['court-2-saturday', 900],
+    ['table-9-friday-20h', 880],
     ['cabin-14', 4_000],
     ['conference-ticket-0815', 90_000],
   ] as const)
     await hold(api, name, seconds);
+  const lost = await hold(api, 'van-81', 4);
+  await fetch(`${api}/page/lose-timer`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ bookingId: 'van-81', expiresAt: lost.expiresAt }),
+  });
+  await sleep(5_500);
+  for (const [name, move] of [
+    ['kayak-3', 'confirm'],
+    ['room-204', 'cancel'],
+    ['tour-9am', 'confirm'],
+  ] as const) {
+    await hold(api, name, 600);
+    await ask(api, 'POST', `/bookings/${name}/${move}`);
+  }
+  await hold(api, 'table-7-friday-20h', 9);
 };
 
 interface Violation {
@@ -84,8 +94,6 @@ describe.each([
     await page.getByRole('alert').filter({ hasText: '400' }).waitFor();
     expect(await violationsOf(page)).toEqual([]);
     expect(complaints.filter((text) => !text.includes('status of 400'))).toEqual([]);
-    await page.getByRole('button', { name: 'Close' }).click();
-    await takePicture(page, `page-${scheme}${width === 360 ? '-narrow' : ''}`, width);
     await page.context().close();
   });
 });
@@ -138,13 +146,26 @@ test('before anything is held, the page says so and what to do', async () => {
   await empty.stop();
 });
 
-/** The pictures of the documents, where they are asked for. */
-const takePicture = async (page: Page, name: string, width: number): Promise<void> => {
-  const folder = process.env.SCREENSHOTS;
-  if (!folder || width > 1_280) return;
-  await page.evaluate(() => scrollTo(0, 0));
-  const devtools = await page.context().newCDPSession(page);
-  const { data } = await devtools.send('Page.captureScreenshot', { format: 'webp', quality: 80 });
-  mkdirSync(resolve(PROJECT_DIRECTORY, folder), { recursive: true });
-  writeFileSync(join(resolve(PROJECT_DIRECTORY, folder), `${name}.webp`), Buffer.from(data, 'base64'));
-};
+/** Where the pictures of the documents go, where they are asked for. */
+const FOLDER = process.env.SCREENSHOTS && resolve(PROJECT_DIRECTORY, process.env.SCREENSHOTS);
+
+test.runIf(FOLDER)('the pictures of the documents are taken', async () => {
+  const fresh = await startService({ SWEEPS: 'by schedule' });
+  await play(fresh.api);
+  const views = [
+    ['page-light', 'light', 1_280, 860],
+    ['page-dark', 'dark', 1_280, 860],
+    ['page-narrow', 'light', 360, 860],
+  ] as const;
+  for (const [name, colorScheme, width, height] of views) {
+    const { page } = await openPage(browser, fresh.api, { viewport: { width, height }, colorScheme });
+    await page.locator('.hold[data-state="soon"]').waitFor();
+    await expect.poll(() => page.locator('#n-timers').textContent()).toMatch(/\d/);
+    const devtools = await page.context().newCDPSession(page);
+    const { data } = await devtools.send('Page.captureScreenshot', { format: 'webp', quality: 80 });
+    mkdirSync(FOLDER || '', { recursive: true });
+    writeFileSync(join(FOLDER || '', `${name}.webp`), Buffer.from(data, 'base64'));
+    await page.context().close();
+  }
+  await fresh.stop();
+});

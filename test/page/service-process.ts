@@ -7,6 +7,6 @@ const runtime = await startOwnRuntime({
   page: true,
   announce: true,
   apiPort: Number(process.env.PORT),
-  schedulePeriodMs: 'never',
+  schedulePeriodMs: process.env.SWEEPS === 'by schedule' ? undefined : 'never',
 });
 process.once('SIGTERM', () => void runtime.stop().then(() => process.exit()));
