@@ -9,6 +9,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 const HEARTBEAT_MS = 15_000;
 /** A listener that leaves this many bytes unread is cut off: it may come back and say what it had last. */
 const MAX_UNREAD_BYTES = 8 * 1024 * 1024;
+/** Most characters of events that are kept, however few these are: an item may have 400 KB. */
+const MAX_KEPT_CHARACTERS = 16 * 1024 * 1024;
 
 export interface EventStreamOptions {
   /** How many events are kept for those who come back. */
@@ -32,6 +34,7 @@ export class EventStream {
   readonly #heartbeat: NodeJS.Timeout;
   /** What is kept, oldest first. */
   #kept: Sent[] = [];
+  #keptCharacters = 0;
   /** Changes with each start: events of another run are not known here. */
   readonly #run = randomUUID();
 
@@ -79,9 +82,15 @@ export class EventStream {
   send(type: string, data: object, id: string = randomUUID()): void {
     const sent = { id, frame: `id: ${id}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n` };
     this.#kept.push(sent);
+    this.#keptCharacters += sent.frame.length;
     // By halves: to move the array for each event would be dear.
-    if (this.#kept.length > 2 * this.#options.kept) this.#kept = this.#kept.slice(-this.#options.kept);
+    if (this.#kept.length > 2 * this.#options.kept || this.#keptCharacters > MAX_KEPT_CHARACTERS) this.#forgetHalf();
     this.#write(sent.frame);
+  }
+
+  #forgetHalf(): void {
+    this.#kept = this.#kept.slice(-Math.ceil(this.#kept.length / 2));
+    this.#keptCharacters = this.#kept.reduce((sum, { frame }) => sum + frame.length, 0);
   }
 
   /** Sends what is of use at this moment only: it has no id and is not kept. */

@@ -14,7 +14,7 @@ export interface BookingChange {
   readonly kind: 'created' | 'extended' | 'confirmed' | 'cancelled' | 'expired' | 'revived' | 'deleted' | 'changed';
   /** When it was made, ISO 8601. */
   readonly at: string;
-  /** The booking after the change; of a deleted one, before it. */
+  /** The booking after the change, without its details; of a deleted one, before it. */
   readonly booking: BookingJson;
   /** The status that is stored: of a lapsed booking that nothing has marked it is PENDING still. */
   readonly stored: string;
@@ -36,6 +36,8 @@ export const changeOf = ({ dynamodb }: ChangeRecord, nowMs: number): BookingChan
   const booking = after ?? before;
   const kind = kindOf(before, after);
   if (booking === undefined || kind === undefined) return undefined;
+  // They may be large, and nobody is shown them.
+  const { details: _, ...withoutDetails } = booking;
   const recordedAtMs = (dynamodb?.ApproximateCreationDateTime ?? nowMs / 1_000) * 1_000;
   const stated = {
     created: booking.createdAtMs,
@@ -50,7 +52,7 @@ export const changeOf = ({ dynamodb }: ChangeRecord, nowMs: number): BookingChan
   return {
     kind,
     at: iso(stated[kind] ?? recordedAtMs),
-    booking: bookingJson(booking, nowMs),
+    booking: bookingJson(withoutDetails, nowMs),
     stored: booking.status,
   };
 };

@@ -19,6 +19,8 @@ export interface OwnRuntimeOptions extends Omit<RuntimeOptions, 'app' | 'announc
 export interface OwnRuntime extends LocalRuntime {
   /** What the cron webhook wants as its bearer token. */
   readonly cronToken: string;
+  /** Where the page is; undefined where it is not served. */
+  readonly pageUrl?: string | undefined;
   /** What webhooks are signed with at first, in the form that receivers use. Undefined where none are sent. */
   readonly webhookSecret?: string | undefined;
 }
@@ -57,7 +59,13 @@ export const startOwnRuntime = async ({
     await page?.stop();
     await runtime.stop();
   };
-  return { ...runtime, stop, cronToken, ...(sendsWebhooks && { webhookSecret: SECRET_PREFIX + webhookSecret }) };
+  return {
+    ...runtime,
+    stop,
+    cronToken,
+    ...(page && { pageUrl: runtime.outputs.ApiUrl }),
+    ...(sendsWebhooks && { webhookSecret: SECRET_PREFIX + webhookSecret }),
+  };
 };
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);

@@ -80,12 +80,13 @@ const greet = (runtime: OwnRuntime, dataDir: string | undefined, webhookUrl: str
   const engines = enginesInWords(dataDir);
   const webhooks =
     runtime.webhookSecret === undefined ? '' : `\n  Webhooks   ${webhookUrl}   secret ${runtime.webhookSecret}`;
+  const page =
+    runtime.pageUrl === undefined ? '' : `  Page       ${runtime.pageUrl}   in a browser: every hold, live\n`;
   const variable = process.env.RUNTIME_FILE ? `RUNTIME_FILE=${shownServiceFile()} ` : '';
   console.log(`
 booking-expiry is running; ${engines}${engines.includes('in memory') ? ' (DATA_DIR=… keeps what is in it)' : ''}
 
-  Page       ${outputs.ApiUrl}   open it in a browser: every hold, live
-  HTTP API   ${outputs.ApiUrl}   cron token ${runtime.cronToken}
+${page}  HTTP API   ${outputs.ApiUrl}   cron token ${runtime.cronToken}
   DynamoDB   ${dynamodbEndpoint}   table ${outputs.BookingsTableName}
   SQS        ${sqsEndpoint}   timers in ${outputs.TimerQueueUrl}
   Events     ${runtime.eventsUrl}   (curl -N: each as it is published)${webhooks}

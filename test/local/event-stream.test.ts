@@ -94,6 +94,19 @@ test('who was away for too long, or heard another run, is told so and hears all 
   expect(back.events()).not.toContain('seat {"number":1}');
 });
 
+test('however large events are, what is kept of them is not', async () => {
+  stream.stop();
+  await server.stop();
+  await start({ kept: 1_000, replaysToNew: true });
+  const large = 'x'.repeat(1024 * 1024);
+  for (let number = 1; number <= 40; number += 1) stream.send('large', { number, large });
+  stream.send('last', {});
+  const late = await listen();
+  const text = await late.until('event: last');
+  expect(text.length).toBeLessThan(17 * 1024 * 1024);
+  expect(text).toContain('"number":40');
+});
+
 test('where newcomers are to hear what was, they do', async () => {
   stream.stop();
   await server.stop();

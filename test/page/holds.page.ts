@@ -65,6 +65,7 @@ describe('a hold', () => {
     const running = seen.filter(({ state }) => state === 'soon');
     const seconds = running.map(({ text }) => Number.parseFloat(text));
     expect(running.length).toBeGreaterThan(10);
+    expect(Math.min(...seconds)).toBeGreaterThan(0);
     expect(seconds).toEqual(seconds.toSorted((a, b) => b - a));
     const over = seen.find(({ state }) => state === 'lapsed' || state === 'EXPIRED');
     expect(over?.text).toBe('0.0 s');

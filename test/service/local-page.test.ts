@@ -42,6 +42,10 @@ describe('a change of a booking', () => {
     });
   });
 
+  test('is told without the details, which are nobody’s business here and may be large', () => {
+    expect(change(undefined, pending({ details: { card: '4111' } }))?.booking).not.toHaveProperty('details');
+  });
+
   test('that concerns only how the service keeps it is none', () => {
     expect(change(pending(), pending({ pendingShard: 3, holdStartedAtMs: NOW_MS }))).toBeUndefined();
     expect(change(undefined, item({ bookingId: 'no status' }))).toBeUndefined();
