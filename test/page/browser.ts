@@ -11,6 +11,9 @@ export const startBrowser = (): Promise<Browser> =>
     chromiumSandbox: process.getuid?.() !== 0,
   });
 
+/** Longest that something is waited for, ms: a busy machine takes its time. */
+const PATIENCE_MS = 90_000;
+
 export interface OpenedPage {
   readonly page: Page;
   /** What the browser has complained of until now: errors of scripts, and what the page's policy has kept off. */
@@ -35,6 +38,7 @@ export const openPage = async (
   { before, until = 'live', ...options }: OpenOptions = {},
 ): Promise<OpenedPage> => {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  context.setDefaultTimeout(PATIENCE_MS);
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on('pageerror', (error) => complaints.push(String(error)));

@@ -89,8 +89,26 @@ describe('without events', () => {
     await expect.poll(() => movesOf(page, paid)).toEqual(['confirmed', 'created']);
     await expect.poll(() => movesOf(page, lapsed)).toEqual(['expired', 'created']);
     const { body } = await ask(api, 'GET', `/bookings/${lapsed}`);
-    // The page reads no booking that a timer or a sweep has yet to find: a read would mark it.
     expect(body.expiredBy).toBe('timer');
+
+    // The page reads no booking that a sweep has yet to find: a read would mark it.
+    const lost = newName('lost');
+    const { expiresAt } = await hold(api, lost, 5);
+    await fetch(`${api}/page/lose-timer`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ bookingId: lost, expiresAt }),
+    });
+    await page.locator('.hold[data-state="overdue"]', { hasText: lost }).waitFor();
+    let rounds = 0;
+    page.on('response', (response) => {
+      if (response.url().includes('status=OVERDUE')) rounds += 1;
+    });
+    await expect.poll(() => rounds).toBeGreaterThan(2);
+    const overdue = await ask(api, 'GET', '/bookings?status=OVERDUE');
+    expect(overdue.body.bookings).toMatchObject([{ bookingId: lost }]);
+    await page.getByRole('button', { name: 'Sweep now' }).click();
+    await expect.poll(() => movesOf(page, lost)).toEqual(['expired', 'created']);
     await page.context().close();
   });
 

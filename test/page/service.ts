@@ -21,7 +21,7 @@ export interface StartedService extends RunningService {
 }
 
 /** Longest that a start is waited for, ms: a slow machine synthesizes for a while. */
-const PATIENCE_MS = 100_000;
+const PATIENCE_MS = 240_000;
 
 /** Where the app is synthesized to, with the page. */
 export const PAGE_ASSEMBLY = join(PROJECT_DIRECTORY, '.local', 'page-assembly');

@@ -6,9 +6,10 @@ export default defineConfig({
     root: fileURLToPath(new URL('../..', import.meta.url)),
     include: ['test/page/*.page.ts'],
     globalSetup: 'test/page/service.ts',
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
-    expect: { poll: { timeout: 20_000 } },
+    // No measure of anything: on a busy machine a test may take many times as long.
+    testTimeout: 300_000,
+    hookTimeout: 600_000,
+    expect: { poll: { timeout: 60_000 } },
     // One browser at a time: what it shows depends on the clock.
     fileParallelism: false,
   },
