@@ -25,6 +25,7 @@ const SHARD_COUNT = 10;
 
 const USAGE = `Usage: npm run demo -- [options]
 
+  --page       also serve the page that shows it live, and go on serving it afterwards, until Ctrl-C
   --json       JSON instead of text; into a pipe: npm run --silent demo -- --json | jq
   -h, --help   this text
 
@@ -34,6 +35,7 @@ const readOptions = () => {
   try {
     return parseOptions({
       options: {
+        page: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
@@ -55,6 +57,7 @@ const run = async (): Promise<boolean> => {
   const runtime = await startOwnRuntime({
     // Engines of one's own may hold the bookings of an earlier demo, or of npm start.
     isolated: true,
+    page: options.page,
     schedulePeriodMs: SWEEP_PERIOD_MS,
     context: { stage: 'dev', shardCount: String(SHARD_COUNT) },
     changeEnvironment: (environment) => ({
@@ -70,8 +73,14 @@ const run = async (): Promise<boolean> => {
     onProblem: (problem) => watch.problems.push(problem),
   });
   lossyQueue.forwardTo(runtime.sqsEndpoint);
+  if (options.page) watch.log(`the page: ${runtime.outputs.ApiUrl}`);
   try {
-    return await play(runtime, () => lossyQueue.lost.length);
+    const kept = await play(runtime, () => lossyQueue.lost.length);
+    if (options.page && !options.json) {
+      console.log(`\nThe page is at ${runtime.outputs.ApiUrl} until Ctrl-C.`);
+      await new Promise((resolve) => process.once('SIGINT', resolve).once('SIGTERM', resolve));
+    }
+    return kept;
   } finally {
     await runtime.stop();
     await lossyQueue.stop();

@@ -1,4 +1,5 @@
 /** Entry point of the bookings-api Lambda: API Gateway HTTP API → the API. */
+import { join } from 'node:path';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { Hono } from 'hono';
 import { handle, type LambdaContext, type LambdaEvent } from 'hono/aws-lambda';
@@ -10,6 +11,7 @@ import { DynamoDbTable } from './adapters/dynamodb-table.ts';
 import { DynamoDbTransactions } from './adapters/dynamodb-transactions.ts';
 import { HeldItems } from './adapters/held-items.ts';
 import { KeyRecords } from './adapters/key-records.ts';
+import { PAGE_DIRECTORY, PageFilesOnDisk } from './adapters/page-files.ts';
 import { PendingIndex } from './adapters/pending-index.ts';
 import { isPermanent } from './adapters/permanent-error.ts';
 import { SlottedBookings } from './adapters/slotted-bookings.ts';
@@ -18,8 +20,10 @@ import { TimerSender } from './adapters/timer-sender.ts';
 import { createBookingsApi } from './api/bookings-api.ts';
 import { callerOf } from './api/caller.ts';
 import { IDEMPOTENCY_KEY } from './api/idempotency.ts';
+import { createPage } from './api/page.ts';
 import { Problem } from './api/problem.ts';
 import type { RequestBindings } from './api/request.ts';
+import { PAGE_PATH } from './api/routes.ts';
 import { PATIENCE, queueClient, tableClient } from './runtime/clients.ts';
 import { systemClock } from './runtime/clock.ts';
 import {
@@ -28,6 +32,7 @@ import {
   cronTokenSecretFromEnvironment,
   idempotencyTableFromEnvironment,
   maxHoldFromEnvironment,
+  servesPageFromEnvironment,
   shardCountFromEnvironment,
   slotsTableFromEnvironment,
   sweepStateTableFromEnvironment,
@@ -54,11 +59,13 @@ const slots = new SlottedBookings({
 const store = new BookingStore(bookings, shardCount, { shape, slotted: slots, maxHoldMs: maxHoldFromEnvironment() });
 const index = new PendingIndex(bookings, shape, shardCount);
 
+const newestFirst = bookingLists(bookings, shape);
+
 const api = createBookingsApi({
   store,
   slots,
   index,
-  newestFirst: bookingLists(bookings, shape),
+  newestFirst,
   deletion: new BookingErasure(bookings, store, shape),
   sweepPorts: {
     store: new HeldItems(bookings, shape),
@@ -80,6 +87,10 @@ type GatewayEvent = Extract<LambdaEvent, { readonly rawPath: string }>;
 
 /** The API behind the gateway: what the gateway and Lambda know beside the request goes with it. */
 const behindGateway = new Hono<{ Bindings: { readonly event: GatewayEvent; readonly lambdaContext: LambdaContext } }>();
+if (servesPageFromEnvironment()) {
+  const files = new PageFilesOnDisk(join(__dirname, PAGE_DIRECTORY));
+  behindGateway.route(PAGE_PATH, createPage(files, newestFirst.listSettled !== undefined));
+}
 behindGateway.all('*', ({ req, env: { event, lambdaContext } }) => {
   const bindings: RequestBindings = {
     // Absent on a route without an authorizer, whatever the type says.

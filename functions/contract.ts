@@ -36,6 +36,8 @@ export const ENV = {
   timerLeadMs: 'TIMER_LEAD_MS',
   sweepIntervalMinutes: 'SWEEP_INTERVAL_MINUTES',
   cronTokenSecret: 'CRON_TOKEN_SECRET',
+  /** `true` where the API's Lambda serves the page. */
+  page: 'PAGE',
   /** Absent where the HTTP API takes signed requests. */
   jwtIssuer: 'JWT_ISSUER',
   jwtScope: 'JWT_SCOPE',

@@ -17,7 +17,7 @@ import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
-import { BOOKINGS_PATH, routes, SLOTS_PATH } from '../functions/api/routes.ts';
+import { BOOKINGS_PATH, PAGE_PATH, routes, SLOTS_PATH } from '../functions/api/routes.ts';
 import { ENV } from '../functions/contract.ts';
 import type { BookingExpiry } from './booking-expiry.ts';
 import { acceptFinding } from './findings.ts';
@@ -106,6 +106,7 @@ export class BookingsApi extends Construct {
         ...slots.environment,
         ...(settings.maxHoldSeconds !== undefined && { [ENV.maxHoldSeconds]: String(settings.maxHoldSeconds) }),
         [ENV.cronTokenSecret]: cronToken.secretArn,
+        ...(settings.page && { [ENV.page]: 'true' }),
         ...(settings.jwtIssuer !== undefined && { [ENV.jwtIssuer]: settings.jwtIssuer }),
         ...(settings.jwtScope !== undefined && { [ENV.jwtScope]: settings.jwtScope }),
       },
@@ -146,7 +147,8 @@ export class BookingsApi extends Construct {
     const authorizer = authorizerOf(settings);
     // ANY, so that a wrong method gets the API's own answer. Browsers are not served: nobody has to answer a preflight.
     const methods = [HttpMethod.ANY];
-    for (const path of [BOOKINGS_PATH, `${BOOKINGS_PATH}/{proxy+}`, `${SLOTS_PATH}/{proxy+}`]) {
+    const guarded = [BOOKINGS_PATH, ...(settings.page ? [PAGE_PATH] : [])].flatMap(withAllBelow);
+    for (const path of [...guarded, `${SLOTS_PATH}/{proxy+}`]) {
       api.addRoutes({
         path,
         methods,
@@ -171,6 +173,8 @@ export class BookingsApi extends Construct {
     this.serverErrors = api.metricServerError({ statistic: Stats.SUM, period: Duration.minutes(5) });
   }
 }
+
+const withAllBelow = (path: string): string[] => [path, `${path}/{proxy+}`];
 
 const authorizerOf = ({ jwtIssuer, jwtAudience }: BookingExpirySettings): IHttpRouteAuthorizer =>
   jwtIssuer !== undefined && jwtAudience !== undefined

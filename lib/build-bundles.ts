@@ -3,10 +3,24 @@
  * esbuild: the package holds what it has built, and never loads it.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { buildSync } from 'esbuild';
 import { HERE } from './here.ts';
+
+/** The Lambda that serves the page, and the folder beside its code that the page is in (functions/adapters/page-files.ts). */
+const PAGE_OF = 'bookings-api';
+const PAGE_DIRECTORY = 'page';
 
 const PROJECT = join(HERE, '..');
 /** Where a synthesis from sources finds its bundles. */
@@ -60,6 +74,27 @@ export const buildBundles = (outDirectory: string, leftOut: readonly string[] = 
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, contents);
   }
+  const page = leftOut.includes(PAGE_OF) ? [] : buildPage(join(outDirectory, PAGE_OF, PAGE_DIRECTORY));
+  return [...Object.keys(metafile.inputs), ...page];
+};
+
+/** The page as it is served: its script in one file, everything without comments and spaces. */
+const buildPage = (outDirectory: string): string[] => {
+  const { metafile } = buildSync({
+    absWorkingDir: PROJECT,
+    entryPoints: ['page/page.ts', 'page/page.css'],
+    outdir: outDirectory,
+    metafile: true,
+    bundle: true,
+    platform: 'browser',
+    // What all browsers have had since 2023.
+    target: 'es2022',
+    format: 'esm',
+    charset: 'utf8',
+    minify: true,
+    logLevel: 'warning',
+  });
+  for (const name of ['index.html', 'icon.svg']) copyFileSync(join(PROJECT, 'page', name), join(outDirectory, name));
   return Object.keys(metafile.inputs);
 };
 
@@ -89,7 +124,7 @@ export const bundlesOfSources = (cache: string = CACHE): string => {
 /** Everything that the bundles depend on: the sources, how they are built, and which version of each package. */
 const hashOfSources = (): string => {
   const files = [
-    ...globSync('functions/**/*.{ts,json}', { cwd: PROJECT }).toSorted(),
+    ...globSync(['functions/**/*.{ts,json}', 'page/*'], { cwd: PROJECT }).toSorted(),
     'lib/build-bundles.ts',
     'package-lock.json',
     'tsconfig.json',

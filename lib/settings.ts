@@ -59,6 +59,8 @@ export interface BookingExpirySettings {
   readonly noticeBeforeSeconds?: number;
   /** Whether there is a dashboard, for 3 USD a month. @default false */
   readonly dashboard: boolean;
+  /** Whether the API serves the page that shows every hold, behind its own authorization. @default false */
+  readonly page: boolean;
   /** Who gets the alarms by e-mail. @default - nobody, until somebody subscribes to the topic */
   readonly alarmEmail?: string;
   /** A customer-managed KMS key for the tables, the queues and the secret, by ARN. @default - keys that AWS owns */
@@ -86,6 +88,7 @@ const SETTING_NAMES: (keyof BookingExpirySettings)[] = [
   'webhookUrl',
   'noticeBeforeSeconds',
   'dashboard',
+  'page',
   'alarmEmail',
   'kmsKeyArn',
   'jwtIssuer',
@@ -159,6 +162,7 @@ export const bookingExpirySettings = (
       maxHoldSeconds: wholeNumber('maxHoldSeconds', given.maxHoldSeconds, MAX_HOLD_SECONDS),
     }),
     dashboard: flag('dashboard', given.dashboard),
+    page: flag('page', given.page),
     ...(given.noticeBeforeSeconds !== undefined && {
       noticeBeforeSeconds: wholeNumber('noticeBeforeSeconds', given.noticeBeforeSeconds, NOTICE_BEFORE_SECONDS),
     }),

@@ -1,9 +1,10 @@
 /**
  * A stand-in for EventBridge that speaks PutEvents to the real SDK client and shows every event that is published to
- * whoever listens: `GET /events` streams them as server-sent events.
+ * whoever listens: `GET /events` streams them as server-sent events, from the one that `Last-Event-ID` names on.
  */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { EventStream } from './event-stream.ts';
 import { bodyText, type LoopbackServer, listenOnLoopback } from './loopback.ts';
 
 /** An event as EventBridge hands it to a rule's target. */
@@ -31,8 +32,8 @@ interface Entry {
 /** Most entries of one PutEvents, and most bytes of them (Amazon EventBridge User Guide, PutEvents). */
 const MAX_ENTRIES = 10;
 const MAX_BYTES = 256 * 1024;
-/** How often a listener that hears nothing is told that the line is alive, ms. */
-const HEARTBEAT_MS = 15_000;
+/** Events that are kept for listeners that come back. */
+const KEPT_EVENTS = 1_000;
 
 export interface LocalEventBusOptions {
   readonly region: string;
@@ -49,7 +50,7 @@ export const startEventBus = async ({
   busNames,
   onEvent,
 }: LocalEventBusOptions): Promise<LoopbackServer> => {
-  const listeners = new Set<ServerResponse>();
+  const stream = new EventStream({ kept: KEPT_EVENTS, greeting: 'events of the local runtime, as they are published' });
 
   const publish = (entry: Entry): { EventId: string } | { ErrorCode: string; ErrorMessage: string } => {
     const refuse = (ErrorCode: string, ErrorMessage: string) => ({ ErrorCode, ErrorMessage });
@@ -74,18 +75,14 @@ export const startEventBus = async ({
       resources: Resources,
       detail,
     };
-    for (const listener of listeners)
-      listener.write(`id: ${event.id}\nevent: ${DetailType}\ndata: ${JSON.stringify(event)}\n\n`);
+    stream.send(DetailType, event, event.id);
     onEvent(event, busName);
     return { EventId: event.id };
   };
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    if (request.method === 'GET' && request.url === '/events') {
-      response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
-      response.write(': events of the local runtime, as they are published\n\n');
-      listeners.add(response);
-      request.once('close', () => listeners.delete(response));
+    if (request.method === 'GET' && request.url?.split('?')[0] === '/events') {
+      stream.open(request, response);
       return;
     }
     const answer = (status: number, body: object): void => {
@@ -112,15 +109,12 @@ export const startEventBus = async ({
     const results = Entries.map(publish);
     answer(200, { Entries: results, FailedEntryCount: results.filter((result) => 'ErrorCode' in result).length });
   };
-  const heartbeat = setInterval(() => {
-    for (const listener of listeners) listener.write(': still here\n\n');
-  }, HEARTBEAT_MS);
   const { endpoint, server, stop } = await listenOnLoopback(serve);
   return {
     endpoint,
     server,
     stop: () => {
-      clearInterval(heartbeat);
+      stream.stop();
       return stop();
     },
   };

@@ -6,7 +6,7 @@ import type { LambdaHost } from './lambda-host.ts';
 import { attempt } from './left-aside.ts';
 import { isExternal } from './open-engines.ts';
 import { type ProvisionedPollerConfig, scalingOf } from './provisioned-pollers.ts';
-import { SqsEventSource } from './sqs-event-source.ts';
+import { type QueuedMessage, SqsEventSource } from './sqs-event-source.ts';
 import { StreamEventSource } from './stream-event-source.ts';
 import { tablesOf, UnsupportedTemplateError } from './template.ts';
 import type { OnFailure, Source, Wiring } from './wiring.ts';
@@ -36,10 +36,12 @@ interface MappingProperties {
  * The template's event source mappings, and what drives those of them that are enabled.
  *
  * @param checkpoints where the streams' positions outlive a restart; absent for memory
+ * @param isLost decides of each message of a queue whether it gets lost; absent for none
  */
 export const eventSourcesOf = (
   wiring: Wiring,
   checkpoints: CheckpointStore | undefined,
+  isLost?: (message: QueuedMessage) => boolean,
 ): {
   readonly sources: Source[];
   readonly mappings: EventSourceMapping[];
@@ -49,7 +51,7 @@ export const eventSourcesOf = (
   wiring.each('AWS::Lambda::EventSourceMapping', (logicalId, mapping: MappingProperties) => {
     const lambda = wiring.lambdaOf(mapping.FunctionName);
     const source =
-      mapping.Enabled === false ? undefined : eventSourceOf(wiring, lambda, logicalId, mapping, checkpoints);
+      mapping.Enabled === false ? undefined : eventSourceOf(wiring, lambda, logicalId, mapping, checkpoints, isLost);
     if (source) sources.push(source);
     mappings.push({
       uuid: logicalId,
@@ -68,6 +70,7 @@ const eventSourceOf = (
   logicalId: string,
   mapping: MappingProperties,
   checkpoints: CheckpointStore | undefined,
+  isLost: ((message: QueuedMessage) => boolean) | undefined,
 ): SqsEventSource | StreamEventSource => {
   const { EventSourceArn } = mapping;
   const [, , service] = EventSourceArn.split(':');
@@ -96,6 +99,7 @@ const eventSourceOf = (
       queueArn: EventSourceArn,
       outlivesRuntime: isExternal('SQS'),
       ...scalingOf(logicalId, ProvisionedPollerConfig, ScalingConfig, atMost),
+      isLost,
     });
   }
   if (service !== 'dynamodb') throw new UnsupportedTemplateError([`event source ${EventSourceArn} of ${logicalId}`]);

@@ -15,6 +15,13 @@ export interface HttpRoute {
   readonly lambda: LambdaHost;
 }
 
+/**
+ * Serves what is beside the template's routes, before they are asked. Whatever it is given has passed the page guard.
+ *
+ * @returns whether it answers this request
+ */
+export type AlsoServe = (request: IncomingMessage, response: ServerResponse) => boolean | Promise<boolean>;
+
 /** Largest payload of an HTTP API (Amazon API Gateway Developer Guide, HTTP API quotas). */
 const MAX_BODY_BYTES = 10_485_760;
 
@@ -29,24 +36,29 @@ export class LocalHttpApi {
   readonly #routes: CompiledRoute[];
   readonly #onProblem: (problem: string) => void;
   readonly #onAnswer: (status: number) => void;
+  readonly #alsoServe: AlsoServe;
   #server: LoopbackServer | undefined;
   readonly #inFlight = new Set<Promise<void>>();
 
-  /** @param onAnswer told the status of each answer */
+  /**
+   * @param onAnswer told the status of each answer of a route
+   * @param alsoServe serves what is beside the routes
+   */
   constructor(
     routes: readonly HttpRoute[],
     onProblem: (problem: string) => void,
     onAnswer: (status: number) => void = () => {},
+    alsoServe: AlsoServe = () => false,
   ) {
     this.#routes = routes.map(compileRoute).sort((a, b) => b.rank - a.rank);
     this.#onProblem = onProblem;
     this.#onAnswer = onAnswer;
+    this.#alsoServe = alsoServe;
   }
 
   /** @returns where it listens */
   async listen(port: number): Promise<string> {
     this.#server = await listenOnLoopback((request, response) => {
-      response.once('finish', () => this.#onAnswer(response.statusCode));
       const answer = this.#serve(request, response).finally(() => this.#inFlight.delete(answer));
       this.#inFlight.add(answer);
     }, port);
@@ -62,6 +74,8 @@ export class LocalHttpApi {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
+      if (await this.#alsoServe(request, response)) return;
+      response.once('finish', () => this.#onAnswer(response.statusCode));
       const target = request.url ?? '';
       if (!target.startsWith('/')) return answerJson(response, 400, { message: 'Bad Request' });
       // Not resolved against a base: a path of two slashes would be taken for a host.

@@ -1,5 +1,5 @@
 /** The template's HTTP APIs, each with the Lambdas of its routes. */
-import { LocalHttpApi } from './http-api.ts';
+import { type AlsoServe, LocalHttpApi } from './http-api.ts';
 import type { LambdaHost } from './lambda-host.ts';
 import { UnsupportedTemplateError } from './template.ts';
 import type { Wiring } from './wiring.ts';
@@ -20,10 +20,12 @@ interface Route {
  * The template's HTTP APIs with the Lambda of each route.
  *
  * @param onAnswer told of each answer
+ * @param alsoServe serves what is beside the routes of the first
  */
 export const httpApisOf = (
   wiring: Wiring,
   onAnswer: (apiId: string, status: number) => void,
+  alsoServe?: AlsoServe,
 ): { readonly logicalId: string; readonly server: LocalHttpApi }[] => {
   const integrations = new Map(
     wiring.each('AWS::ApiGatewayV2::Integration', (integrationId, integration: Integration) => {
@@ -34,6 +36,7 @@ export const httpApisOf = (
       return [`integrations/${integrationId}`, wiring.lambdaOf(IntegrationUri)] as [string, LambdaHost];
     }),
   );
+  let isFirst = true;
   return wiring.each('AWS::ApiGatewayV2::Api', (logicalId, { ProtocolType }: Record<string, unknown>) => {
     if (ProtocolType !== 'HTTP') throw new UnsupportedTemplateError([`API ${logicalId}: only an HTTP API`]);
     const ownRoutes = wiring
@@ -44,7 +47,9 @@ export const httpApisOf = (
         return { routeKey: RouteKey, lambda };
       })
       .filter((route) => route !== undefined);
-    const server = new LocalHttpApi(ownRoutes, wiring.onProblem, (status) => onAnswer(logicalId, status));
+    const beside = isFirst ? alsoServe : undefined;
+    isFirst = false;
+    const server = new LocalHttpApi(ownRoutes, wiring.onProblem, (status) => onAnswer(logicalId, status), beside);
     return { logicalId, server };
   });
 };

@@ -1,11 +1,13 @@
 /** What the local runtime is started with, and what it is while it runs. */
 import type { AlarmChange, AlarmState } from './alarms.ts';
 import type { PublishedEvent } from './event-bus.ts';
+import type { AlsoServe } from './http-api.ts';
 import type { LambdaHost } from './lambda-host.ts';
 import type { LambdaOptions } from './lambdas.ts';
 import type { NotRun, TemplateResource } from './left-aside.ts';
 import type { AccessSeen } from './permissions/runtime-permissions.ts';
 import type { Announcement } from './runtime-file.ts';
+import type { QueuedMessage } from './sqs-event-source.ts';
 import type { AppCommand, SynthesizableApp } from './synth.ts';
 
 /** The app: exactly one of `app`, `assemblyDirectory` and `command` must be given. */
@@ -54,6 +56,10 @@ export interface RuntimeOptions extends AppOptions, LambdaOptions {
   readonly enforcePermissions?: boolean;
   /** Called with each permission that is needed, the first time that it is. */
   readonly onAccess?: (access: AccessSeen) => void;
+  /** Serves what is beside the routes of the first HTTP API, such as a page on what goes on here. @default - nothing is */
+  readonly alsoServe?: AlsoServe | undefined;
+  /** Decides of each message that a Lambda would get from a queue whether it gets lost, to see what catches that. @default - none does */
+  readonly isLost?: ((message: QueuedMessage) => boolean) | undefined;
   /** What the alarms' minutes go by. @default - the system's clock */
   readonly clock?: () => number;
   /** Called when an alarm of the template goes off or back. */
@@ -105,6 +111,8 @@ export interface LocalRuntime {
   checkAlarms(): Promise<readonly AlarmState[]>;
   /** Fires every schedule once, now. Resolves when the invocations are through. */
   fireSchedules(): Promise<void>;
+  /** Which Lambdas are fired at a rate, and when next, epoch ms; undefined for one that is fired only when it is told to. */
+  nextSchedules(): readonly { readonly logicalId: string; readonly atMs: number | undefined }[];
   /** Lets what is in flight finish and stops everything. */
   stop(): Promise<void>;
 }

@@ -151,6 +151,7 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   const { sources: eventSources, mappings } = eventSourcesOf(
     wiring,
     options.isolated ? undefined : checkpointStore(dynamodb, options),
+    options.isLost,
   );
   const monitoringApi = await startMonitoringApi(
     mappings,
@@ -162,7 +163,7 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
   const schedules = schedulesOf(wiring, options.schedulePeriodMs);
   const deployments = deploymentsOf(wiring, options.schedulePeriodMs);
   rules.push(...eventRulesOf(wiring));
-  const apis = httpApisOf(wiring, (apiId, status) => monitoring.answered(apiId, status));
+  const apis = httpApisOf(wiring, (apiId, status) => monitoring.answered(apiId, status), options.alsoServe);
   for (const [index, { logicalId, server }] of apis.entries()) {
     references.set(logicalId, logicalId, { ApiEndpoint: await server.listen(index === 0 ? apiPort : 0) });
     stops.push(() => server.stop());
@@ -208,6 +209,7 @@ const start = async (options: RuntimeOptions, stops: Stops, stop: () => Promise<
     fireSchedules: async () => {
       await Promise.all(schedules.map((schedule) => schedule.fire()));
     },
+    nextSchedules: () => schedules.map(({ next }) => next),
     stop,
   };
   if (announce) {

@@ -42,6 +42,7 @@ export class LocalSchedule {
   readonly #stopping = new AbortController();
   readonly #inFlight = new Set<Promise<void>>();
   #timer: NodeJS.Timeout | undefined;
+  #nextAtMs: number | undefined;
 
   constructor(lambda: LambdaHost, settings: ScheduleSettings) {
     this.#lambda = lambda;
@@ -52,7 +53,16 @@ export class LocalSchedule {
     const { periodMs, firesAtStart } = this.#settings;
     if (firesAtStart) void this.fire();
     if (periodMs === 'never') return;
-    this.#timer = setInterval(() => void this.fire(), periodMs);
+    this.#nextAtMs = Date.now() + periodMs;
+    this.#timer = setInterval(() => {
+      this.#nextAtMs = Date.now() + periodMs;
+      void this.fire();
+    }, periodMs);
+  }
+
+  /** Which Lambda it fires, and when it does so next by its rate, epoch ms; never if that is undefined. */
+  get next(): { readonly logicalId: string; readonly atMs: number | undefined } {
+    return { logicalId: this.#lambda.settings.logicalId, atMs: this.#nextAtMs };
   }
 
   /**
@@ -68,6 +78,7 @@ export class LocalSchedule {
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
+    this.#nextAtMs = undefined;
     this.#stopping.abort();
     await Promise.all(this.#inFlight);
   }

@@ -10,6 +10,12 @@ import { compileFilters } from './event-filter.ts';
 import type { ReaderProgress } from './event-source-mapping.ts';
 import type { LambdaHost } from './lambda-host.ts';
 
+/** A message as it lies in a queue. */
+export interface QueuedMessage {
+  readonly queueUrl: string;
+  readonly body: string;
+}
+
 export interface SqsEventSourceSettings {
   readonly queueUrl: string;
   readonly queueArn: string;
@@ -23,6 +29,8 @@ export interface SqsEventSourceSettings {
   readonly concurrencyAtFirst?: number;
   /** More invocations at once each second, while messages wait. @default - five, as Lambda adds without provisioned pollers */
   readonly concurrencyPerSecond?: number;
+  /** Whether a message gets lost: it is deleted, and the Lambda never sees it. @default - none does */
+  readonly isLost?: ((message: QueuedMessage) => boolean) | undefined;
   /** Whether the queue goes on without the runtime. @default false */
   readonly outlivesRuntime?: boolean;
   readonly onProblem: (problem: string) => void;
@@ -169,10 +177,12 @@ export class SqsEventSource {
 
   async #process(messages: Message[]): Promise<void> {
     const done = new Set<Message>();
-    const wanted =
-      this.#settings.filterPatterns.length === 0
+    const { filterPatterns, queueUrl, isLost = () => false } = this.#settings;
+    const matching =
+      filterPatterns.length === 0
         ? messages
         : messages.filter((message) => this.#matches({ ...message, body: parsed(message.Body) }));
+    const wanted = matching.filter(({ Body: body = '' }) => !isLost({ queueUrl, body }));
     for (const message of messages) if (!wanted.includes(message)) done.add(message);
     if (wanted.length > 0) {
       try {

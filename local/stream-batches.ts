@@ -4,7 +4,12 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ReaderProgress } from './event-source-mapping.ts';
-import type { LambdaHost } from './lambda-host.ts';
+
+/** What records are brought to: a Lambda, or a reader of the runtime's own. */
+export interface Invoked {
+  readonly settings: { readonly logicalId: string; readonly functionName: string };
+  invoke(event: unknown): Promise<unknown>;
+}
 
 export interface StreamBatchSettings {
   readonly streamArn: string;
@@ -38,14 +43,14 @@ export interface LambdaRecord {
 }
 
 export class StreamBatches {
-  readonly #lambda: LambdaHost;
+  readonly #lambda: Invoked;
   readonly #settings: StreamBatchSettings;
   readonly #stopping: AbortSignal;
   /** The record that each shard's reader works on, by shard. */
   readonly #underWork = new Map<string, LambdaRecord>();
   #lastResult: NonNullable<ReaderProgress['lastProcessingResult']> = 'No records processed';
 
-  constructor(lambda: LambdaHost, settings: StreamBatchSettings, stopping: AbortSignal) {
+  constructor(lambda: Invoked, settings: StreamBatchSettings, stopping: AbortSignal) {
     this.#lambda = lambda;
     this.#settings = settings;
     this.#stopping = stopping;

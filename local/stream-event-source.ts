@@ -7,8 +7,7 @@ import type { AwsCaller } from './aws-client.ts';
 import type { Checkpoints } from './checkpoints.ts';
 import { compileFilters } from './event-filter.ts';
 import type { ReaderProgress } from './event-source-mapping.ts';
-import type { LambdaHost } from './lambda-host.ts';
-import { type LambdaRecord, StreamBatches, type StreamBatchSettings } from './stream-batches.ts';
+import { type Invoked, type LambdaRecord, StreamBatches, type StreamBatchSettings } from './stream-batches.ts';
 
 export interface StreamEventSourceSettings extends StreamBatchSettings {
   readonly region: string;
@@ -16,6 +15,8 @@ export interface StreamEventSourceSettings extends StreamBatchSettings {
   readonly startingPosition: 'TRIM_HORIZON' | 'LATEST';
   readonly filterPatterns: readonly string[];
   readonly checkpoints: Checkpoints;
+  /** Pause between two reads of a shard that has no more, ms. @default 250, as Lambda's */
+  readonly pollIntervalMs?: number;
 }
 
 interface Shard {
@@ -53,7 +54,7 @@ export class StreamEventSource {
   readonly #finished = new Set<string>();
   #discovery: Promise<void> | undefined;
 
-  constructor(client: AwsCaller, lambda: LambdaHost, settings: StreamEventSourceSettings) {
+  constructor(client: AwsCaller, lambda: Invoked, settings: StreamEventSourceSettings) {
     this.#client = client;
     this.#batches = new StreamBatches(lambda, settings, this.#stopping.signal);
     this.#settings = settings;
@@ -123,7 +124,7 @@ export class StreamEventSource {
   }
 
   async #readShard(shardId: string): Promise<void> {
-    const { batchSize, checkpoints } = this.#settings;
+    const { batchSize, checkpoints, pollIntervalMs = POLL_INTERVAL_MS } = this.#settings;
     let iterator = await this.#iteratorAt(shardId);
     while (!this.#stopped) {
       if (iterator === undefined) {
@@ -140,7 +141,7 @@ export class StreamEventSource {
         const last = records.at(-1);
         if (last !== undefined) checkpoints.set(shardId, last.dynamodb.SequenceNumber);
         iterator = answer.NextShardIterator;
-        if (records.length < batchSize) await this.#pause(POLL_INTERVAL_MS);
+        if (records.length < batchSize) await this.#pause(pollIntervalMs);
       } catch (error) {
         if (this.#stopped) return;
         if (wasTrimmed(error) && checkpoints.get(shardId) === undefined) {

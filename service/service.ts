@@ -1,6 +1,7 @@
 /** This project's own stack on the local runtime: every part of its template must run. */
 import { randomBytes } from 'node:crypto';
 import { type LocalRuntime, type RuntimeOptions, startRuntime } from '../local/runtime.ts';
+import { LocalPage } from './local-page.ts';
 import { APP_COMMAND, LOCAL_DIRECTORY, PROJECT_DIRECTORY } from './project.ts';
 import { type ServiceFile, serviceAnnouncement } from './runtime-file.ts';
 
@@ -9,6 +10,8 @@ export interface OwnRuntimeOptions extends Omit<RuntimeOptions, 'app' | 'announc
   readonly cronToken?: string | undefined;
   /** What webhooks are signed with, with or without `whsec_`. @default - made up, see `webhookSecret` */
   readonly webhookSecret?: string | undefined;
+  /** Whether the page is served at the API's address, as if the app had been given `page=true`. @default false */
+  readonly page?: boolean;
   /** Whether to write `.local/runtime.json`, or the file that RUNTIME_FILE names. @default false */
   readonly announce?: boolean;
 }
@@ -16,6 +19,8 @@ export interface OwnRuntimeOptions extends Omit<RuntimeOptions, 'app' | 'announc
 export interface OwnRuntime extends LocalRuntime {
   /** What the cron webhook wants as its bearer token. */
   readonly cronToken: string;
+  /** Where the page is; undefined where it is not served. */
+  readonly pageUrl?: string | undefined;
   /** What webhooks are signed with at first, in the form that receivers use. Undefined where none are sent. */
   readonly webhookSecret?: string | undefined;
 }
@@ -28,7 +33,15 @@ const SECRET_PREFIX = 'whsec_';
  *
  * @throws what `startRuntime` throws
  */
-export const startOwnRuntime = async ({ announce, ...options }: OwnRuntimeOptions = {}): Promise<OwnRuntime> => {
+export const startOwnRuntime = async ({
+  announce,
+  page: servesPage = false,
+  ...given
+}: OwnRuntimeOptions = {}): Promise<OwnRuntime> => {
+  const { page: setting, webhookUrl } = given.context ?? {};
+  const isWanted = servesPage && String(setting) !== 'false';
+  const page = isWanted ? new LocalPage({ webhookUrl: text(webhookUrl), onProblem: given.onProblem }) : undefined;
+  const options = page ? withPage(given, page) : given;
   const cronToken = options.cronToken || randomBytes(24).toString('base64url');
   const webhookSecret = (options.webhookSecret || randomBytes(32).toString('base64')).replace(SECRET_PREFIX, '');
   const runtime = await startRuntime({
@@ -40,9 +53,33 @@ export const startOwnRuntime = async ({ announce, ...options }: OwnRuntimeOption
     secretValueOf: (logicalId) => ({ CronTokenSecret: cronToken, WebhookSecret: webhookSecret })[logicalId],
     announce: announce ? { ...serviceAnnouncement(), also: ownParts } : undefined,
   });
+  page?.start(runtime, cronToken);
   const sendsWebhooks = runtime.outputs.WebhookSecretArn !== undefined;
-  return { ...runtime, cronToken, ...(sendsWebhooks && { webhookSecret: SECRET_PREFIX + webhookSecret }) };
+  const stop = async (): Promise<void> => {
+    await page?.stop();
+    await runtime.stop();
+  };
+  return {
+    ...runtime,
+    stop,
+    cronToken,
+    ...(page && { pageUrl: runtime.outputs.ApiUrl }),
+    ...(sendsWebhooks && { webhookSecret: SECRET_PREFIX + webhookSecret }),
+  };
 };
+
+const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+
+const withPage = (options: OwnRuntimeOptions, page: LocalPage): OwnRuntimeOptions => ({
+  ...options,
+  context: { page: 'true', ...options.context },
+  alsoServe: (request, response) => page.serve(request, response),
+  isLost: (message) => page.isLost(message),
+  onLogLine: (logicalId, line) => {
+    page.takeLogLine(logicalId, line);
+    options.onLogLine?.(logicalId, line);
+  },
+});
 
 const ownParts = ({
   outputs,

@@ -80,11 +80,13 @@ const greet = (runtime: OwnRuntime, dataDir: string | undefined, webhookUrl: str
   const engines = enginesInWords(dataDir);
   const webhooks =
     runtime.webhookSecret === undefined ? '' : `\n  Webhooks   ${webhookUrl}   secret ${runtime.webhookSecret}`;
+  const page =
+    runtime.pageUrl === undefined ? '' : `  Page       ${runtime.pageUrl}   in a browser: every hold, live\n`;
   const variable = process.env.RUNTIME_FILE ? `RUNTIME_FILE=${shownServiceFile()} ` : '';
   console.log(`
 booking-expiry is running; ${engines}${engines.includes('in memory') ? ' (DATA_DIR=… keeps what is in it)' : ''}
 
-  HTTP API   ${outputs.ApiUrl}   cron token ${runtime.cronToken}
+${page}  HTTP API   ${outputs.ApiUrl}   cron token ${runtime.cronToken}
   DynamoDB   ${dynamodbEndpoint}   table ${outputs.BookingsTableName}
   SQS        ${sqsEndpoint}   timers in ${outputs.TimerQueueUrl}
   Events     ${runtime.eventsUrl}   (curl -N: each as it is published)${webhooks}
@@ -129,7 +131,7 @@ const run = async (): Promise<void> => {
     return;
   }
   console.log('Synthesizing the CDK app and starting the engines…');
-  const runtime = await startOwnRuntime({ ...options, ...PRINTED, onLogLine: openLogs(), announce: true });
+  const runtime = await startOwnRuntime({ ...options, ...PRINTED, onLogLine: openLogs(), announce: true, page: true });
   greet(runtime, options.dataDir, options.context.webhookUrl);
   if (process.stdin.isTTY) {
     createInterface({ input: process.stdin }).on('line', (line) => {

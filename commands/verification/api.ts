@@ -1,6 +1,5 @@
 /** Calls the HTTP API of a deployment as one of its callers: signed, with a JWT, or as nobody. */
-import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto';
-import { SignatureV4 } from '@smithy/signature-v4';
+import { type Caller, signed } from '../signing.ts';
 import type { Ledger } from './ledger.ts';
 
 /** How a request says who it is from. The caller's way is a signature, or the JWT that was given. */
@@ -14,11 +13,6 @@ export interface ApiAnswer {
 
 /** An answer for a message, cut. */
 export const saidBy = ({ status, body }: ApiAnswer): string => `${status} ${JSON.stringify(body).slice(0, 300)}`;
-
-type Credentials = ConstructorParameters<typeof SignatureV4>[0]['credentials'];
-
-/** Who the caller is; absent locally, where the API is open to programs on this machine. */
-export type Caller = { readonly token: string } | { readonly region: string; readonly credentials: Credentials };
 
 /** API Gateway gives up after 30 seconds. */
 const PATIENCE_MS = 35_000;
@@ -67,20 +61,7 @@ export class Api {
     as: Identity,
   ): Promise<Record<string, string>> {
     if (typeof as === 'object') return { ...headers, authorization: `Bearer ${as.bearer}` };
-    if (as === 'nobody' || this.#caller === undefined) return headers;
-    if ('token' in this.#caller) return { ...headers, authorization: `Bearer ${this.#caller.token}` };
-    const signer = new SignatureV4({ service: 'execute-api', sha256: Sha256, ...this.#caller });
-    const signed = await signer.sign({
-      method,
-      protocol: url.protocol,
-      hostname: url.hostname,
-      path: url.pathname,
-      query: Object.fromEntries(url.searchParams),
-      headers: { ...headers, host: url.host },
-      body,
-    });
-    const { host: _, ...others } = signed.headers;
-    return others;
+    return as === 'nobody' ? headers : signed(this.#caller, { method, url, headers, body });
   }
 }
 
@@ -91,35 +72,4 @@ const jsonOf = (text: string): Record<string, unknown> => {
   } catch {
     return { text };
   }
-};
-
-/** SHA-256 as the signer requires it: plain, or keyed. */
-class Sha256 {
-  readonly #start: () => Hash | Hmac;
-  #hash: Hash | Hmac;
-
-  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
-    const key = secret === undefined ? undefined : bytesOf(secret);
-    this.#start = () => (key === undefined ? createHash('sha256') : createHmac('sha256', key));
-    this.#hash = this.#start();
-  }
-
-  update(data: string | ArrayBuffer | ArrayBufferView): void {
-    this.#hash.update(bytesOf(data));
-  }
-
-  async digest(): Promise<Uint8Array> {
-    return this.#hash.digest();
-  }
-
-  reset(): void {
-    this.#hash = this.#start();
-  }
-}
-
-const bytesOf = (data: string | ArrayBuffer | ArrayBufferView): Uint8Array => {
-  if (typeof data === 'string') return Buffer.from(data, 'utf8');
-  return ArrayBuffer.isView(data)
-    ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-    : new Uint8Array(data);
 };

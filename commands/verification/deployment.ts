@@ -4,7 +4,7 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/account.ts';
 import { readServiceFile, shownServiceFile } from '../../service/runtime-file.ts';
 import { type Connection, connect, reasonOf } from '../connect.ts';
-import type { Caller } from './api.ts';
+import type { Caller } from '../signing.ts';
 import type { Ledger } from './ledger.ts';
 
 /** Outputs of the stack that the steps read. */

@@ -36,5 +36,8 @@ export const ROUTES = {
 
 export type RouteName = keyof typeof ROUTES;
 
+/** Where the page is, in deployments that have one: behind the same authorization as the bookings, in no document. */
+export const PAGE_PATH = '/page';
+
 /** The routes with their names, in the order in which the document lists them. */
 export const routes = (): [name: RouteName, route: Route][] => Object.entries(ROUTES) as [RouteName, Route][];

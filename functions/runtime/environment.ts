@@ -44,6 +44,8 @@ export const timerSettingsFromEnvironment = (): TimerSettings => ({
   sweepIntervalMs: wholeNumber(ENV.sweepIntervalMinutes) * MINUTE_MS,
   ...(process.env[ENV.noticeBeforeSeconds] && { noticeBeforeMs: wholeNumber(ENV.noticeBeforeSeconds) * SECOND_MS }),
 });
+/** Whether the API's Lambda serves the page too. */
+export const servesPageFromEnvironment = (): boolean => process.env[ENV.page] === 'true';
 /** What the gateway asks of callers: a JWT of an issuer with a scope, else a signed request. */
 export const authorizationFromEnvironment = () => {
   const { [ENV.jwtIssuer]: issuer, [ENV.jwtScope]: scope } = process.env;

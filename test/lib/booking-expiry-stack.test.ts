@@ -301,6 +301,23 @@ describe('the HTTP API', () => {
     expect(routesOf(template)).toMatchObject({ [key]: openBecause === undefined ? 'AWS_IAM' : 'NONE' });
   });
 
+  test('serves the page where it is wanted, with the same authorization as the bookings, and one variable more', () => {
+    expect(routesOf(synth({ page: true }))).toMatchObject({ 'ANY /page': 'AWS_IAM', 'ANY /page/{proxy+}': 'AWS_IAM' });
+    const jwt = { jwtIssuer: 'https://login.example.com/', jwtAudience: 'web', jwtScope: 'bookings/manage' };
+    const withJwt = synth({ page: true, ...jwt });
+    for (const key of ['ANY /page', 'ANY /page/{proxy+}'])
+      withJwt.hasResourceProperties('AWS::ApiGatewayV2::Route', {
+        RouteKey: key,
+        AuthorizationType: 'JWT',
+        AuthorizationScopes: ['bookings/manage'],
+      });
+    const variables = (from: Template) =>
+      from.toJSON().Resources.BookingsApiFunction.Properties.Environment.Variables as Record<string, unknown>;
+    expect(variables(synth({ page: true })).PAGE).toBe('true');
+    expect(variables(template).PAGE).toBeUndefined();
+    expect(grantsOf(synth({ page: true }), 'BookingsApiFunction')).toEqual(grantsOf(template, 'BookingsApiFunction'));
+  });
+
   test('takes JWTs with a scope when an issuer, an audience and that scope are given', () => {
     const withJwt = synth({
       jwtIssuer: 'https://login.example.com/',

@@ -23,7 +23,7 @@ import { PROJECT_DIRECTORY } from '../../service/project.ts';
 const temporary = (): string => mkdtempSync(join(tmpdir(), 'bundles-'));
 const contentsOf = (directory: string): Record<string, string> =>
   Object.fromEntries(
-    globSync('*/*', { cwd: directory })
+    globSync('*/**/*.*', { cwd: directory })
       .toSorted()
       .map((file) => [file, readFileSync(join(directory, file), 'utf8')]),
   );
@@ -35,12 +35,15 @@ beforeAll(() => {
 });
 
 describe('bundles', () => {
-  test('are made of every Lambda, each with its source map', () => {
+  test('are made of every Lambda, each with its source map; the page is beside the one that serves it', () => {
     const entries = globSync('functions/*.lambda.ts', { cwd: PROJECT_DIRECTORY }).map((file) =>
       basename(file, '.lambda.ts'),
     );
     expect(Object.keys(contentsOf(built))).toEqual(
-      entries.toSorted().flatMap((entry) => [`${entry}/index.js`, `${entry}/index.js.map`]),
+      entries
+        .flatMap((entry) => [`${entry}/index.js`, `${entry}/index.js.map`])
+        .concat(['icon.svg', 'index.html', 'page.css', 'page.js'].map((name) => `bookings-api/page/${name}`))
+        .toSorted(),
     );
   });
 

@@ -36,6 +36,7 @@ describe('a setting', () => {
     ['retentionDays', 1.5, 'got 1.5'],
     ['retentionDays', 'never', 'got "never"'],
     ['listSettled', 'all', 'listSettled must be true or false, got "all"'],
+    ['page', 'yes', 'page must be true or false, got "yes"'],
     ['dashboard', '1', 'dashboard must be true or false, got "1"'],
     ['kmsKeyArn', 'alias/mine', 'kmsKeyArn must be the ARN of a KMS key, got "alias/mine"'],
     ['alarmEmail', 'nobody', 'alarmEmail must be an e-mail address, got "nobody"'],
@@ -83,7 +84,7 @@ describe('a setting', () => {
   test('with a name that does not exist fails, with the names that do', () => {
     const app = new App({ context: { sweepInterval: '5' } });
     expect(() => settingsFromContext(app)).toThrow(
-      '-c must set one of stage, sweepIntervalMinutes, timerLeadMs, shardCount, timerPollersMin, timerPollersMax, removalPolicy, publishSettled, listSettled, retentionDays, maxHoldSeconds, webhookUrl, noticeBeforeSeconds, dashboard, alarmEmail, kmsKeyArn, jwtIssuer, jwtAudience, jwtScope, got "sweepInterval"',
+      '-c must set one of stage, sweepIntervalMinutes, timerLeadMs, shardCount, timerPollersMin, timerPollersMax, removalPolicy, publishSettled, listSettled, retentionDays, maxHoldSeconds, webhookUrl, noticeBeforeSeconds, dashboard, page, alarmEmail, kmsKeyArn, jwtIssuer, jwtAudience, jwtScope, got "sweepInterval"',
     );
   });
 
@@ -98,6 +99,7 @@ describe('a setting', () => {
       publishSettled: false,
       listSettled: false,
       dashboard: false,
+      page: false,
     });
   });
 });

@@ -158,3 +158,23 @@ test('a batch in flight finishes and is deleted when the source is stopped', asy
   await source.stop();
   expect(await inQueue()).toBe(0);
 });
+
+test('a message that is to get lost is gone, and the Lambda never sees it', async () => {
+  const seen: string[] = [];
+  const asked: string[] = [];
+  await send('kept', 'lost');
+  start(
+    scriptedLambda((event: SQSEvent) => {
+      seen.push(...event.Records.map(({ body }) => body));
+    }),
+    {
+      isLost: ({ queueUrl, body }) => {
+        asked.push(queueUrl);
+        return body === 'lost';
+      },
+    },
+  );
+  await eventually(inQueue, (count) => count === 0);
+  expect(seen).toEqual(['kept']);
+  expect(new Set(asked)).toEqual(new Set([engines.timerQueueUrl]));
+});

@@ -45,6 +45,9 @@ export const MAY_IMPORT = {
     'functions/table/write-of-move.ts',
   ],
 
+  // What a browser runs. It knows the rest by the API, and by no import.
+  page: [],
+
   // What is deployed: it shares names, routes, the shape of a table and the arithmetic of delays with what runs, and nothing else.
   lib: [
     'functions/contract.ts',
@@ -63,7 +66,7 @@ export const MAY_IMPORT = {
   package: ['lib/build-bundles.ts', 'local/engines.ts'],
 
   // Our own app on it, and what its commands must know of that.
-  service: ['local', 'terminal'],
+  service: ['functions', 'local', 'terminal'],
 
   // What people type and watch.
   measure: ['functions/contract.ts', 'functions/core'],
@@ -73,6 +76,8 @@ export const MAY_IMPORT = {
     'functions',
     'lib/limits.ts',
     'local/account.ts',
+    'local/loopback.ts',
+    'local/page-guard.ts',
     'service/runtime-file.ts',
     'measure',
     'bench/simulation',

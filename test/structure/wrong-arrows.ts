@@ -9,6 +9,9 @@ export interface Arrow {
   readonly to: string;
 }
 
+/** What TypeScript reads as programs of their own, for a browser. */
+const BROWSERS = ['page/*.ts', 'test/page/*.ts'];
+
 /** What is checked: everything that TypeScript is told to read. */
 export const sourceFiles = (projectDirectory: string): string[] => {
   const { include, exclude } = JSON.parse(readFileSync(join(projectDirectory, 'tsconfig.json'), 'utf8'));
@@ -22,6 +25,7 @@ export const sourceFiles = (projectDirectory: string): string[] => {
       // Tools that some tests bring with them are nobody's source.
       .filter((file) => !file.split(sep).includes('node_modules'))
       .filter((file) => !(exclude as string[]).some((each) => file.startsWith(`${each}/`)))
+      .concat(globSync(BROWSERS, { cwd: projectDirectory }))
   );
 };
 
