@@ -10,6 +10,7 @@ export {
 } from '../functions/table/shape.ts';
 export type { DeleteOfTable, PutOfTable, TransactInput, TransactItem, UpdateOfTable } from './document-writes.ts';
 export { type HoldLength, InvalidMoveError, type OwnChanges, type Seen } from './input.ts';
+export type { LapsedSlot } from './lapsed-slots.ts';
 export type { HoldState } from './reading.ts';
 export { MoveRefusedError, type Refusal, type RefusalOptions } from './refusal.ts';
 export type { SlotState } from './slot-reading.ts';
@@ -19,9 +20,10 @@ export type {
   CancelBooking,
   LoseSlots,
   NewBookingWithSlots,
+  ReviveBooking,
   SlotsClientOptions,
 } from './slots-client-input.ts';
-export type { SlotsRefusal, TakenSlot } from './slots-refusal.ts';
+export { type LapsedHold, type SlotsRefusal, SlotsTakenError, type TakenSlot } from './slots-refusal.ts';
 export {
   type Extend,
   type Hold,

@@ -1,4 +1,5 @@
 /** A booking with slots as an application has read it: what a move takes from it, and what its conditions compare with. */
+import type { AsStored, SeenHold } from '../functions/core/moves.ts';
 import { readShard } from '../functions/core/pending-shard.ts';
 import { MAX_SLOTS } from '../functions/core/slots.ts';
 import { BOOKINGS_SHAPE, OWN_ATTRIBUTES } from '../functions/table/shape.ts';
@@ -23,14 +24,33 @@ export const idOf = (move: string, seen: Attributes): string => {
   throw new InvalidMoveError(`${move}: seen must be the booking as it was read, got ${shown(seen)}`);
 };
 
+/** The slots of a booking, and its hold, exactly as they were seen. */
+interface SeenSlotsOf {
+  readonly slotIds: readonly string[];
+  readonly seenSlots: AsStored;
+  readonly seenHold: SeenHold;
+}
+
 /** @throws InvalidMoveError for a booking without slots */
-export const slotsSeen = (
-  move: string,
-  seen: Attributes,
-): { readonly slotIds: readonly string[]; readonly seenSlots: { readonly stored: object } } => {
+export const slotsSeen = (move: string, seen: Attributes): SeenSlotsOf => {
   idOf(move, seen);
   const slotIds = slotIdsIn(seen);
-  if (slotIds) return { slotIds, seenSlots: seenValue([...slotIds]) };
+  if (slotIds) {
+    const slots = seenValue([...slotIds]);
+    const { deadline, attributes } = BOOKINGS_SHAPE;
+    return {
+      slotIds,
+      seenSlots: slots,
+      // Only what compares with them needs the others.
+      get seenHold() {
+        return {
+          deadline: asSeen(move, seen, deadline.attribute),
+          holdStartedAtMs: asSeen(move, seen, attributes.holdStartedAtMs),
+          slots,
+        };
+      },
+    };
+  }
   throw new InvalidMoveError(
     `${move}: seen.slotIds must be 1 to ${MAX_SLOTS} slots, each of them once, got ${shown(seen[OWN_ATTRIBUTES.slotIds])}: ` +
       'a booking without slots is moved by tableClient, in one write',

@@ -1,5 +1,6 @@
 /** What items of the slots table say, to whoever reads them. */
-import { type EffectiveSlotState, effectiveSlotState, type Slot } from '../functions/core/slots.ts';
+import type { Booking } from '../functions/core/booking-status.ts';
+import { type EffectiveSlotState, effectiveSlotState, type Slot, slotByOwner } from '../functions/core/slots.ts';
 import { SLOT_ATTRIBUTES } from '../functions/table/shape.ts';
 import { readSlot } from '../functions/table/slot-items.ts';
 import { type Attributes, storedIn } from './values.ts';
@@ -22,9 +23,19 @@ export const slotFrom = (slotId: string, item: Attributes | undefined): Slot => 
   return readSlot(slotId, Object.fromEntries(stored));
 };
 
-export const readSlots = (slotIds: readonly string[], items: readonly Attributes[], nowMs: number): SlotState[] => {
+export const readSlots = (
+  slotIds: readonly string[],
+  items: readonly Attributes[],
+  owners: readonly Booking[],
+  nowMs: number,
+): SlotState[] => {
   const byId = new Map(items.map((item) => [storedIn(item, SLOT_ATTRIBUTES.slotId)?.S, item]));
-  return slotIds.map((slotId) => slotStateOf(slotFrom(slotId, byId.get(slotId)), nowMs));
+  return slotIds.map((slotId) => {
+    const slot = slotFrom(slotId, byId.get(slotId));
+    const hasLapsed = slot.state === 'HELD' && effectiveSlotState(slot, nowMs) === 'FREE';
+    const owner = owners.find(({ bookingId }) => bookingId === slot.bookingId);
+    return slotStateOf(hasLapsed ? slotByOwner(slot, owner, nowMs) : slot, nowMs);
+  });
 };
 
 const slotStateOf = (slot: Slot, nowMs: number): SlotState => {

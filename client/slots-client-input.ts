@@ -2,6 +2,7 @@
 import { MAX_HOLD_MS, readTimeMs, SECOND_MS } from '../functions/core/hold-time.ts';
 import { OWN_ATTRIBUTES, type TableShape } from '../functions/table/shape.ts';
 import { expectOwn, expectShardCount, type HoldLength, InvalidMoveError } from './input.ts';
+import type { LapsedSlot } from './lapsed-slots.ts';
 import { type Attributes, shown, storedIn } from './values.ts';
 
 /** Where the service's tables are, and how it was deployed. */
@@ -32,6 +33,8 @@ export type NewBookingWithSlots = HoldLength & {
   readonly customerId?: string;
   /** Attributes of the application's own. `details` is a map that events carry. */
   readonly attributes?: Attributes;
+  /** Slots among them whose hold by another booking has lapsed. @default - none is known */
+  readonly lapsed?: readonly LapsedSlot[];
 };
 
 /** What every move takes. */
@@ -40,6 +43,11 @@ export interface BookingMove {
   readonly seen: Attributes;
   /** Attributes of the application's own that get a value with the move. */
   readonly set?: Attributes;
+}
+
+export interface ReviveBooking extends BookingMove {
+  /** Slots of it that another booking held since, and whose hold has lapsed. @default - none is known */
+  readonly lapsed?: readonly LapsedSlot[];
 }
 
 export interface CancelBooking extends BookingMove {

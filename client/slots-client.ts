@@ -24,10 +24,9 @@ import { shardOf } from '../functions/core/pending-shard.ts';
 import { MAX_LOOKUP, MAX_SLOTS } from '../functions/core/slots.ts';
 import { bookingsTable, OWN_ATTRIBUTES, type TableShape, tableShape } from '../functions/table/shape.ts';
 import {
-  claimSlot,
   freeSlot,
   holdSlot,
-  retakeSlot,
+  isOwn,
   type SlotDeletion,
   type SlotPut,
   slotKey,
@@ -43,10 +42,11 @@ import {
   updateOf,
 } from './document-writes.ts';
 import { askedDeadline, type HoldLength, InvalidMoveError, wholeNow } from './input.ts';
+import { claimConditions, isLapsed, ownerFrom } from './lapsed-slots.ts';
 import { statusOf } from './reading.ts';
 import { asSeen, idOf, keyOf, shardSeen, slotsAmong, slotsSeen } from './seen-booking.ts';
 import { lostSlotIdsIn, slotIdsGiven, slotIdsIn } from './slot-ids.ts';
-import { readSlots, type SlotState } from './slot-reading.ts';
+import { readSlots, type SlotState, slotFrom } from './slot-reading.ts';
 import {
   type BookingMove,
   type CancelBooking,
@@ -55,6 +55,7 @@ import {
   type LoseSlots,
   type NewBookingWithSlots,
   optionsOf,
+  type ReviveBooking,
   type SlotsClientOptions,
 } from './slots-client-input.ts';
 import { type SlotsRefusal, slotsRefusalIn } from './slots-refusal.ts';
@@ -89,7 +90,8 @@ export class SlotsClient {
   }
 
   /**
-   * A new booking that is held together with its slots. A slot may be claimed that nobody has, or whose hold has lapsed.
+   * A new booking that is held together with its slots. A slot may be claimed that nobody has, and one of
+   * `lapsed`. Without `lapsed`, one whose hold has lapsed is refused as `slots-lapsed`.
    *
    * @throws InvalidMoveError
    */
@@ -119,7 +121,10 @@ export class SlotsClient {
       [OWN_ATTRIBUTES.slotIds]: [...slotIds],
     };
     const { bookingsTable, slotsTable } = this.#options;
-    const claims = slotIds.map((slotId) => slotItemOf(claimSlot(slotsTable, slotId, bookingId, expiresAtMs, now)));
+    const conditionOf = claimConditions('create', slotIds, bookingId, given.lapsed ?? [], now);
+    const claims = slotIds.map((slotId) =>
+      slotItemOf(holdSlot(slotsTable, slotId, bookingId, expiresAtMs, conditionOf(slotId))),
+    );
     return { TransactItems: [{ Put: putOfNew(bookingsTable, item, this.#shape.key.partition.name) }, ...claims] };
   }
 
@@ -131,23 +136,27 @@ export class SlotsClient {
    */
   confirm(given: BookingMove, nowMs: number = Date.now()): TransactInput {
     const now = wholeNow(nowMs);
-    const { slotIds, seenSlots } = slotsSeen('confirm', given.seen);
-    return this.#transaction('confirm', given, confirmMove(now, seenSlots), slotIds, takeSlot);
+    const { slotIds, seenHold } = slotsSeen('confirm', given.seen);
+    return this.#transaction('confirm', given, confirmMove(now, seenHold), slotIds, (table, slotId, owner) =>
+      takeSlot(table, slotId, owner, isOwn(owner)),
+    );
   }
 
   /**
-   * EXPIRED → CONFIRMED: it was paid after its deadline, and each of its slots is free or still its own. A booking that has lapsed
+   * EXPIRED → CONFIRMED: it was paid after its deadline, and each of its slots is free or still its own; those
+   * whose other hold has lapsed are given as `lapsed`. A booking that has lapsed
    * and is not marked yet is marked first: `expire`.
    *
    * @throws InvalidMoveError
    */
-  revive(given: BookingMove, nowMs: number = Date.now()): TransactInput {
+  revive(given: ReviveBooking, nowMs: number = Date.now()): TransactInput {
     const now = wholeNow(nowMs);
     const { slotIds, seenSlots } = slotsSeen('revive', given.seen);
+    const conditionOf = claimConditions('revive', slotIds, idOf('revive', given.seen), given.lapsed ?? [], now);
     const seenExpiredAtMs = asSeen('revive', given.seen, this.#shape.attributes.expiredAtMs);
     const move = reviveMove(now, seenSlots, seenExpiredAtMs);
     return this.#transaction('revive', given, move, slotIds, (table, slotId, owner) =>
-      retakeSlot(table, slotId, owner, now),
+      takeSlot(table, slotId, owner, conditionOf(slotId)),
     );
   }
 
@@ -159,12 +168,12 @@ export class SlotsClient {
   cancel(given: CancelBooking, nowMs: number = Date.now()): TransactInput {
     const now = wholeNow(nowMs);
     const { seen, except = [] } = given;
-    const { slotIds, seenSlots } = slotsSeen('cancel', seen);
+    const { slotIds, seenSlots, seenHold } = slotsSeen('cancel', seen);
     const left = new Set(except.length === 0 ? [] : slotsAmong('cancel: except', except, slotIds));
     const isPaid = statusOf(this.#shape, seen) === 'CONFIRMED';
     const move = isPaid
       ? cancelConfirmedMove(now, asSeen('cancel', seen, OWN_ATTRIBUTES.confirmedAtMs), seenSlots)
-      : cancelMove(now, seenSlots);
+      : cancelMove(now, seenHold);
     const givenBack = slotIds.filter((slotId) => !left.has(slotId));
     return this.#transaction('cancel', given, move, givenBack, freeSlot);
   }
@@ -177,21 +186,15 @@ export class SlotsClient {
   extend(given: BookingMove & HoldLength, nowMs: number = Date.now()): TransactInput {
     const now = wholeNow(nowMs);
     const { seen } = given;
-    const { slotIds, seenSlots } = slotsSeen('extend', seen);
+    const { slotIds, seenHold } = slotsSeen('extend', seen);
     const expiresAtMs = Math.ceil(askedDeadline('extend', given, now));
     expectWithin(this.#options.maxHoldSeconds, this.#shape, seen, expiresAtMs, now);
-    const { deadline, attributes } = this.#shape;
     const { shardCount } = this.#options;
     const bookingId = idOf('extend', seen);
     const shard = shardCount === undefined ? shardSeen(seen) : shardOf(bookingId, shardCount);
-    const hold = {
-      deadline: asSeen('extend', seen, deadline.attribute),
-      holdStartedAtMs: asSeen('extend', seen, attributes.holdStartedAtMs),
-      slots: seenSlots,
-    };
-    const move = extendMove(expiresAtMs, shard, hold, now);
+    const move = extendMove(expiresAtMs, shard, seenHold, now);
     return this.#transaction('extend', given, move, slotIds, (table, slotId, owner) =>
-      holdSlot(table, slotId, owner, expiresAtMs),
+      holdSlot(table, slotId, owner, expiresAtMs, isOwn(owner)),
     );
   }
 
@@ -233,12 +236,34 @@ export class SlotsClient {
   }
 
   /**
+   * The bookings whose holds of slots have lapsed: they are read, because they have the last word.
+   *
+   * @param items what was found of slots, in any order: `Responses[slotsTable]`
+   */
+  ownersOfLapsed(items: readonly Attributes[], nowMs: number = Date.now()): string[] {
+    const now = wholeNow(nowMs);
+    const lapsed = items.map((item) => slotFrom('', item)).filter((slot) => isLapsed(slot, now));
+    return [...new Set(lapsed.flatMap(({ bookingId }) => bookingId ?? []))];
+  }
+
+  /**
    * What slots are, in the order in which they are named.
    *
    * @param items what was found of them, in any order: `Responses[slotsTable]`
+   * @param owners those of `ownersOfLapsed`, as they were read; the others are taken to be gone
    */
-  slotsIn(slotIds: readonly string[], items: readonly Attributes[], nowMs: number = Date.now()): SlotState[] {
-    return readSlots(slotIds, items, wholeNow(nowMs));
+  slotsIn(
+    slotIds: readonly string[],
+    items: readonly Attributes[],
+    owners: readonly Attributes[],
+    nowMs: number = Date.now(),
+  ): SlotState[] {
+    return readSlots(
+      slotIds,
+      items,
+      owners.flatMap((owner) => ownerFrom(owner) ?? []),
+      wholeNow(nowMs),
+    );
   }
 
   /** The slots that a booking claims; undefined if it claims none: then it is moved by `tableClient`, in one write. */

@@ -1,6 +1,7 @@
 /** Bookings with slots, moved by an application itself: on a real engine, next to the service's HTTP API. */
 import {
   BatchGetCommand,
+  DeleteCommand,
   GetCommand,
   PutCommand,
   TransactWriteCommand,
@@ -9,7 +10,15 @@ import {
   type UpdateCommandInput,
 } from '@aws-sdk/lib-dynamodb';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { type Attributes, type SlotsClient, type SlotsRefusal, slotsClient } from '../../client/index.ts';
+import {
+  type Attributes,
+  type LapsedSlot,
+  type SlotsClient,
+  type SlotsRefusal,
+  slotsClient,
+  type TransactInput,
+  type UpdateOfTable,
+} from '../../client/index.ts';
 import { iso } from '../../functions/runtime/clock.ts';
 import { useBookingsApi } from '../support/bookings-api.ts';
 import { SHARD_COUNT } from '../support/engines.ts';
@@ -106,13 +115,13 @@ describe('a confirmation', () => {
 
   test('whose slot is another’s by now is refused, and refused for good once that is noted', async () => {
     await create('slow', ['1', '2']);
-    // Whoever claims it has a clock that is a minute ahead.
-    await create('fast', ['2'], {}, api.nowMs() + MINUTE);
+    await deleteByHand('2');
+    await create('fast', ['2']);
     const seen = await read(id('slow'));
     const refused = await refusal(() => transact(client.confirm({ seen }, api.nowMs())));
     expect(refused).toEqual({
       kind: 'slots-taken',
-      slots: [{ slotId: slot('2'), bookingId: id('fast'), heldUntilMs: api.nowMs() + 2 * MINUTE }],
+      slots: [{ slotId: slot('2'), bookingId: id('fast'), heldUntilMs: api.nowMs() + MINUTE }],
     });
     await update(client.loseSlots({ seen, slotIds: [slot('2')] }, api.nowMs()));
     await cancel('fast');
@@ -165,7 +174,8 @@ describe('a cancellation', () => {
 
   test('leaves slots alone that are another’s', async () => {
     await create('slow', ['1', '2']);
-    await create('fast', ['2'], {}, api.nowMs() + MINUTE);
+    await deleteByHand('2');
+    await create('fast', ['2']);
     const seen = await read(id('slow'));
     const refused = await refusal(() => transact(client.cancel({ seen }, api.nowMs())));
     expect(refused).toMatchObject({ kind: 'slots-taken', slots: [{ slotId: slot('2') }] });
@@ -211,26 +221,26 @@ describe('a revival', () => {
   test('confirms what was paid late, while its slots are free or its own', async () => {
     await create('late', ['1', '2']);
     api.moveBy(MINUTE);
-    await create('other', ['2'], { holdMs: 30_000 });
-    api.moveBy(30_000);
     expect(await refusal(() => revive('late'))).toMatchObject({ kind: 'lapsed' });
     await update(client.expire({ seen: await read(id('late')) }, api.nowMs()));
+    await create('other', ['2'], { holdMs: 30_000 });
+    api.moveBy(30_000);
     await revive('late');
     expect((await http('GET', 'late')).body).toMatchObject({
       status: 'CONFIRMED',
       revivedAt: iso(api.nowMs()),
-      expiredAt: iso(api.nowMs()),
+      expiredAt: iso(api.nowMs() - 30_000),
     });
     expect(await states('1', '2')).toEqual(['TAKEN', 'TAKEN']);
-    expect(await refusal(() => revive('other'))).toMatchObject({ kind: 'lapsed' });
+    expect(await refusal(() => revive('other'))).toMatchObject({ kind: 'slots-taken' });
   });
 
   test('is refused while a slot is another’s', async () => {
     await create('late', ['1', '2']);
     api.moveBy(MINUTE);
-    await create('other', ['2']);
     const lapsed = await read(id('late'));
     await update(client.expire({ seen: lapsed }, api.nowMs()));
+    await create('other', ['2']);
     expect(await refusal(() => update(client.expire({ seen: lapsed }, api.nowMs())))).toMatchObject({ kind: 'done' });
     expect(await refusal(() => revive('late'))).toMatchObject({ kind: 'slots-taken', slots: [{ slotId: slot('2') }] });
     expect(await states('1')).toEqual(['FREE']);
@@ -367,14 +377,54 @@ const create = (
   slots: readonly string[],
   { holdMs = MINUTE, ...given }: { holdMs?: number; customerId?: string; attributes?: Attributes } = {},
   nowMs = api.nowMs(),
-) => transact(client.create({ bookingId: id(name), slotIds: slots.map(slot), holdMs, ...given }, nowMs));
+) =>
+  claim(
+    (lapsed) => client.create({ bookingId: id(name), slotIds: slots.map(slot), holdMs, lapsed, ...given }, nowMs),
+    nowMs,
+  );
+
+/** Asks the bookings whose holds have lapsed, as the text of the refusal says, and then claims their slots. */
+const claim = async (make: (lapsed: LapsedSlot[]) => TransactInput, nowMs: number): Promise<void> => {
+  let lapsed: LapsedSlot[] = [];
+  for (let tries = 0; tries < 10; tries += 1) {
+    try {
+      await transact(make(lapsed), nowMs);
+      return;
+    } catch (error) {
+      const refused = error instanceof Refused ? error.refusal : client.refusalOf(error, { TransactItems: [] }, nowMs);
+      if (refused === undefined) throw error;
+      if (refused.kind !== 'slots-lapsed') throw new Refused(refused);
+      lapsed = await Promise.all(
+        refused.slots.map(async ({ bookingId = '', slot }) => ({ slot, owner: await marked(bookingId, nowMs) })),
+      );
+    }
+  }
+  throw new Error('others had it each time');
+};
+
+/** A booking that has been marked, if it has lapsed. */
+const marked = async (bookingId: string, nowMs: number): Promise<Attributes | undefined> => {
+  const seen = await read(bookingId);
+  if (seen?.status === 'PENDING') await made(() => update(client.expire({ seen }, nowMs), nowMs));
+  return read(bookingId);
+};
+
+/** A slot that is held is free then, and its booking does not know. */
+const deleteByHand = async (name: string): Promise<void> => {
+  const { documents, slotsTable } = api.engines();
+  await documents.send(new DeleteCommand({ TableName: slotsTable, Key: { slotId: slot(name) } }));
+};
+
 const confirm = async (name: string) => transact(client.confirm({ seen: await read(id(name)) }, api.nowMs()));
 const cancel = async (name: string) => transact(client.cancel({ seen: await read(id(name)) }, api.nowMs()));
-const revive = async (name: string) => transact(client.revive({ seen: await read(id(name)) }, api.nowMs()));
+const revive = async (name: string) => {
+  const seen = await read(id(name));
+  await claim((lapsed) => client.revive({ seen, lapsed }, api.nowMs()), api.nowMs());
+};
 const extend = async (name: string, holdMs: number) =>
   transact(client.extend({ seen: await read(id(name)), holdMs }, api.nowMs()));
 
-/** What was sent last: refusals are read from it. */
+/** Thrown by what is not made, with the reason. */
 class Refused extends Error {
   readonly refusal: SlotsRefusal;
   constructor(refusal: SlotsRefusal) {
@@ -383,13 +433,17 @@ class Refused extends Error {
   }
 }
 
-const send = async (input: Parameters<SlotsClient['refusalOf']>[1], request: () => Promise<unknown>): Promise<void> => {
+const send = async (
+  input: TransactInput | UpdateOfTable,
+  request: () => Promise<unknown>,
+  nowMs: number,
+): Promise<void> => {
   for (let tries = 0; ; tries += 1) {
     try {
       await request();
       return;
     } catch (error) {
-      const refusal = client.refusalOf(error, input, api.nowMs());
+      const refusal = client.refusalOf(error, input, nowMs);
       if (refusal === undefined) throw error;
       if (refusal.kind !== 'busy' || tries === 50) throw new Refused(refusal);
       await new Promise((resolve) => setTimeout(resolve, 20 * Math.random()));
@@ -397,10 +451,14 @@ const send = async (input: Parameters<SlotsClient['refusalOf']>[1], request: () 
   }
 };
 
-const transact = (input: ReturnType<SlotsClient['confirm']>): Promise<void> =>
-  send(input, () => api.engines().documents.send(new TransactWriteCommand(input satisfies TransactWriteCommandInput)));
-const update = (input: ReturnType<SlotsClient['expire']>): Promise<void> =>
-  send(input, () => api.engines().documents.send(new UpdateCommand(input satisfies UpdateCommandInput)));
+const transact = (input: TransactInput, nowMs = api.nowMs()): Promise<void> => {
+  const command = () => new TransactWriteCommand(input satisfies TransactWriteCommandInput);
+  return send(input, () => api.engines().documents.send(command()), nowMs);
+};
+const update = (input: UpdateOfTable, nowMs = api.nowMs()): Promise<void> => {
+  const command = () => new UpdateCommand(input satisfies UpdateCommandInput);
+  return send(input, () => api.engines().documents.send(command()), nowMs);
+};
 
 /** Why a move is not made. */
 const refusal = async (move: () => Promise<void>): Promise<SlotsRefusal> => {
@@ -439,8 +497,11 @@ const slotItems = async (...names: string[]): Promise<Attributes[]> => {
   return wanted.flatMap((slotId) => items.filter((item) => item.slotId === slotId));
 };
 
-const states = async (...names: string[]): Promise<string[]> =>
-  client.slotsIn(names.map(slot), await slotItems(...names), api.nowMs()).map(({ state }) => state);
+const states = async (...names: string[]): Promise<string[]> => {
+  const items = await slotItems(...names);
+  const owners = await Promise.all(client.ownersOfLapsed(items, api.nowMs()).map(read));
+  return client.slotsIn(names.map(slot), items, owners.filter(Boolean), api.nowMs()).map(({ state }) => state);
+};
 
 const http = (method: string, name: string, path = '', body?: object) =>
   api.call(method, `/bookings/${encodeURIComponent(id(name))}${path}`, body);

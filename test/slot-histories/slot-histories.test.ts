@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
+import type { AnyOf } from '../../functions/table/conditional-write.ts';
 import type { Item } from '../../functions/table/item.ts';
-import type { AnyOf, TransactedWrite } from '../../functions/table/transaction.ts';
+import type { TransactedWrite } from '../../functions/table/transaction.ts';
 import type { Backend } from './backend.ts';
 import { memoryBackend } from './memory-backend.ts';
 import { Play } from './play.ts';

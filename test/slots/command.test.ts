@@ -29,7 +29,7 @@ const bookings = (...args: string[]) =>
       RUNTIME_FILE: '.local/no-such-runtime.json',
     },
   ).ended;
-const stateOf = async (slotId: string) => (await engines.slots.lookUp([slotId]))[0]?.state;
+const stateOf = async (slotId: string) => (await engines.slots.lookUp([slotId], Date.now()))[0]?.state;
 
 /** Does something while the table has other tags. */
 const withTags = async (tags: Record<string, string | undefined>, act: () => Promise<void>): Promise<void> => {

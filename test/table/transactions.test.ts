@@ -4,9 +4,9 @@
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { isPermanent } from '../../functions/adapters/permanent-error.ts';
-import type { Clause, ConditionalWrite } from '../../functions/table/conditional-write.ts';
+import type { AnyOf, Clause, ConditionalWrite } from '../../functions/table/conditional-write.ts';
 import type { Item } from '../../functions/table/item.ts';
-import type { AnyOf, TransactedWrite } from '../../functions/table/transaction.ts';
+import type { TransactedWrite } from '../../functions/table/transaction.ts';
 import { MAX_ITEM_BYTES } from '../memory/item-size.ts';
 import { ENGINES, MEMORY, type OpenTable } from './implementations.ts';
 import { keyOf, N, S } from './items.ts';
