@@ -55,7 +55,9 @@ const machine = {
 };
 say(`${cpus().length} cores, ${cpus()[0]?.model}; Node ${process.version}; commit ${commit}; permissions are checked`);
 const assemblyDirectory = join(PROJECT_DIRECTORY, '.local', 'bench-assembly');
-await synthesize(assemblyDirectory, { stage: 'bench', shardCount: '10', removalPolicy: 'destroy' });
+// The simulation alone needs none.
+if ([...options.sections].some((section) => section !== 'simulation'))
+  await synthesize(assemblyDirectory, { stage: 'bench', shardCount: '10', removalPolicy: 'destroy' });
 
 const figures: Record<string, unknown> = { machine };
 const failures: Record<string, string[]> = {};

@@ -1,10 +1,11 @@
 /** Lag under loads of many rates and shapes, up to the highest rate that this machine sustains. */
 import { DAY_MS } from '../../functions/core/hold-time.ts';
+import { distribution } from '../../measure/distribution.ts';
 import { lagHistogram, percentilesOf } from '../../measure/lag-report.ts';
 import { measureFar } from '../far-lag.ts';
 import { loadOf, measureFresh } from '../fresh-load.ts';
 import { type LagResult, lagFigures } from '../load-lag.ts';
-import { distribution, type Series } from '../report.ts';
+import type { Series } from '../report.ts';
 import type { SectionWork } from '../section.ts';
 import type { Load } from '../writer.ts';
 

@@ -16,16 +16,21 @@ import { createHandler } from '../../functions/expire-booking.ts';
 import { seenBooking } from '../../functions/table/item.ts';
 import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
 import type { Assumptions } from './assumptions.ts';
-import { Kernel, seededChance } from './kernel.ts';
-import { SimulatedBookings, SimulatedTable } from './table.ts';
+import { Allowance, Kernel, seededChance } from './kernel.ts';
+import { OrdinaryPolling, type Pollers, type Polling, ProvisionedPolling } from './polling.ts';
+import { type Received, SimulatedQueue } from './queue.ts';
+import { SimulatedBookings, SimulatedTable, type TableCounts } from './table.ts';
 
-const MAX_RECEIVES = 10;
+/** How long messages wait before Lambda takes more of them at once, ms. */
+const SCALING_PERIOD_MS = 1_000;
 
 export interface WorldSettings {
   readonly seed: number;
   readonly shardCount: number;
   readonly settings: TimerSettings;
   readonly assumptions: Assumptions;
+  /** Provisioned pollers of the timer queue. @default - none */
+  readonly pollers?: Pollers | undefined;
   /** The shard that every booking claims, instead of its hash. */
   readonly hotShard?: number | undefined;
   /** When no timer is delivered, epoch ms. */
@@ -34,24 +39,17 @@ export interface WorldSettings {
   readonly sweepsDown?: { readonly fromMs: number; readonly untilMs: number } | undefined;
 }
 
-export interface Outcome {
+export interface Outcome extends TableCounts {
   readonly bookings: number;
-  readonly lagsMs: number[];
-  readonly early: number;
   readonly left: number;
-  readonly bySweep: number;
   readonly deadLetters: number;
-  readonly throttled: number;
   /** Most batches at once. */
   readonly peakConcurrency: number;
   readonly invocations: number;
+  /** Timers that were sent, again after they came too early among them. */
+  readonly sent: number;
   readonly billedMs: number;
   readonly unfinishedSweeps: number;
-}
-
-interface Message {
-  readonly body: string;
-  receives: number;
 }
 
 export class SimulatedWorld {
@@ -59,26 +57,27 @@ export class SimulatedWorld {
   readonly chance: () => number;
   readonly #options: WorldSettings;
   readonly #bookings: SimulatedBookings;
-  readonly #visible: Message[] = [];
-  #visibleHead = 0;
-  readonly #inFlight = new Map<string, Message>();
-  #concurrency: number;
+  readonly #queue: SimulatedQueue;
+  readonly #polling: Polling;
+  readonly #newEnvironments: Allowance;
   #running = 0;
-  #warm = 0;
-  #receipts = 0;
-  #lastScaledMs = 0;
+  #environments = 0;
+  #lastScaledMs: number;
+  #nextPollMs: number | undefined;
   #scheduledThroughMs = 0;
-  readonly #counts = { deadLetters: 0, peakConcurrency: 0, invocations: 0, billedMs: 0, unfinishedSweeps: 0 };
+  readonly #counts = { peakConcurrency: 0, invocations: 0, sent: 0, billedMs: 0, unfinishedSweeps: 0, buried: 0 };
   readonly #expire: ReturnType<typeof createHandler>;
   readonly #sweepTable: SimulatedTable;
 
   constructor(startMs: number, options: WorldSettings) {
-    const { shardCount, assumptions, seed, settings } = options;
+    const { shardCount, assumptions, seed, settings, pollers } = options;
     this.kernel = new Kernel(startMs);
     this.#options = options;
     this.chance = seededChance(seed);
     this.#bookings = new SimulatedBookings(this.kernel, shardCount, assumptions);
-    this.#concurrency = assumptions.concurrencyAtFirst;
+    this.#queue = new SimulatedQueue(this.kernel, () => this.#poll());
+    this.#polling = pollers ? new ProvisionedPolling(assumptions, pollers, startMs) : new OrdinaryPolling(assumptions);
+    this.#newEnvironments = new Allowance(assumptions.environmentsAtOnce, assumptions.environmentsPerSecond, startMs);
     this.#lastScaledMs = startMs;
     const tableOf = (memoryMb: number) =>
       new SimulatedTable(this.kernel, this.#bookings, memoryMb, assumptions, this.chance);
@@ -91,12 +90,12 @@ export class SimulatedWorld {
           return [];
         },
         retryIn: async (retries) => {
-          for (const { receiptHandle, seconds } of retries) this.#return(receiptHandle, seconds * 1_000);
+          for (const { receiptHandle, seconds } of retries) this.#queue.return(receiptHandle, seconds * 1_000);
         },
       },
       deadLetters: {
         put: async (letters) => {
-          this.#counts.deadLetters += letters.length;
+          this.#counts.buried += letters.length;
           return [];
         },
       },
@@ -120,6 +119,11 @@ export class SimulatedWorld {
     });
   }
 
+  /** A customer pays now. */
+  confirm(bookingId: string): void {
+    this.#bookings.confirm(bookingId);
+  }
+
   /** Fires the schedule at its rate until a time. */
   scheduleSweeps(untilMs: number): void {
     const { sweepIntervalMs } = this.#options.settings;
@@ -133,7 +137,15 @@ export class SimulatedWorld {
   }
 
   outcome(): Outcome {
-    return { bookings: this.#bookings.size, left: this.#bookings.left(), ...this.#bookings.counts, ...this.#counts };
+    const { buried, ...counts } = this.#counts;
+    const deadLetters = this.#queue.deadLetters + buried;
+    return {
+      bookings: this.#bookings.size,
+      left: this.#bookings.left(),
+      deadLetters,
+      ...this.#bookings.counts,
+      ...counts,
+    };
   }
 
   async #sweep(): Promise<void> {
@@ -173,80 +185,71 @@ export class SimulatedWorld {
   #send({ timer, delaySeconds }: ScheduledTimer): void {
     const { deliveryJitterMs } = this.#options.assumptions;
     const jitterMs = -Math.log(1 - this.chance()) * deliveryJitterMs;
-    const message = { body: encodeTimer(timer), receives: 0 };
-    this.#appear(message, this.kernel.now() + delaySeconds * 1_000 + jitterMs);
+    this.#counts.sent += 1;
+    this.#queue.send({ body: encodeTimer(timer), receives: 0 }, this.kernel.now() + delaySeconds * 1_000 + jitterMs);
   }
 
-  #appear(message: Message, atMs: number): void {
+  /** Takes batches while there are messages and room for them, and asks for more of it while messages wait. */
+  #poll(): void {
+    const { pollerDown } = this.#options;
+    const nowMs = this.kernel.now();
+    if (pollerDown && nowMs >= pollerDown.fromMs && nowMs < pollerDown.untilMs) {
+      this.#pollAt(pollerDown.untilMs);
+      return;
+    }
+    while (this.#queue.visible > 0 && this.#mayInvoke(nowMs) && this.#polling.mayPoll(nowMs, this.#running)) {
+      this.#polling.polled(nowMs);
+      void this.#invoke(this.#queue.receive(this.#options.assumptions.timersPerPoll));
+    }
+    if (this.#queue.visible === 0) return;
+    if (nowMs - this.#lastScaledMs >= SCALING_PERIOD_MS) {
+      this.#lastScaledMs = nowMs;
+      this.#polling.grow(SCALING_PERIOD_MS, nowMs);
+      this.#poll();
+      return;
+    }
+    const roomAtMs = this.#mayInvoke(nowMs) ? this.#polling.nextPollAtMs(nowMs) : this.#newEnvironments.nextAtMs(nowMs);
+    const scaledAtMs = this.#lastScaledMs + SCALING_PERIOD_MS;
+    // What ends meanwhile makes room too, and polls.
+    this.#pollAt(roomAtMs > nowMs ? Math.min(roomAtMs, scaledAtMs) : scaledAtMs);
+  }
+
+  /** Whether one more batch finds an environment, or one can be made for it, and the queue gives it out. */
+  #mayInvoke(nowMs: number): boolean {
+    const { maxInFlight, timersPerPoll } = this.#options.assumptions;
+    const free = this.#environments - this.#running + this.#newEnvironments.left(nowMs);
+    return free > 0 && this.#queue.inFlight + timersPerPoll <= maxInFlight;
+  }
+
+  #pollAt(timeMs: number): void {
+    const atMs = Math.ceil(timeMs);
+    if (this.#nextPollMs !== undefined && this.#nextPollMs <= atMs) return;
+    this.#nextPollMs = atMs;
     this.kernel.at(atMs, () => {
-      this.#visible.push(message);
+      if (this.#nextPollMs !== atMs) return;
+      this.#nextPollMs = undefined;
       this.#poll();
     });
   }
 
-  #return(receiptHandle: string, afterMs: number): void {
-    const message = this.#inFlight.get(receiptHandle);
-    if (message === undefined) return;
-    this.#inFlight.delete(receiptHandle);
-    this.#appear(message, this.kernel.now() + afterMs);
-  }
-
-  /** Hands visible messages to free slots, ten at a time, and asks for more concurrency while messages wait. */
-  #poll(): void {
-    const { assumptions, pollerDown } = this.#options;
-    const nowMs = this.kernel.now();
-    if (pollerDown && nowMs >= pollerDown.fromMs && nowMs < pollerDown.untilMs) {
-      this.kernel.at(pollerDown.untilMs, () => this.#poll());
-      return;
-    }
-    while (this.#visible.length > this.#visibleHead && this.#running < Math.floor(this.#concurrency)) {
-      const messages = this.#visible.slice(this.#visibleHead, this.#visibleHead + 10);
-      this.#visibleHead += messages.length;
-      if (this.#visibleHead > 10_000) {
-        this.#visible.splice(0, this.#visibleHead);
-        this.#visibleHead = 0;
-      }
-      void this.#invoke(messages);
-    }
-    if (this.#visible.length > this.#visibleHead && nowMs - this.#lastScaledMs >= 1_000) {
-      this.#lastScaledMs = nowMs;
-      this.#concurrency = Math.min(assumptions.maxConcurrency, this.#concurrency + assumptions.concurrencyPerSecond);
-      this.kernel.at(nowMs + 1_000, () => this.#poll());
-      this.#poll();
-    }
-  }
-
-  async #invoke(messages: readonly Message[]): Promise<void> {
+  async #invoke(received: readonly Received[]): Promise<void> {
     const { kernel } = this;
     const { coldStartMs, roundTripMs } = this.#options.assumptions;
     this.#running += 1;
     this.#counts.peakConcurrency = Math.max(this.#counts.peakConcurrency, this.#running);
-    await kernel.sleep(roundTripMs * (1 + this.chance()));
-    if (this.#running > this.#warm) {
-      this.#warm += 1;
-      await kernel.sleep(coldStartMs);
+    const isCold = this.#running > this.#environments;
+    if (isCold) {
+      this.#environments += 1;
+      this.#newEnvironments.take(kernel.now());
     }
-    const received = new Map<string, Message>();
-    const Records = messages.flatMap((message) => {
-      message.receives += 1;
-      if (message.receives > MAX_RECEIVES) {
-        this.#counts.deadLetters += 1;
-        return [];
-      }
-      this.#receipts += 1;
-      const receiptHandle = String(this.#receipts);
-      received.set(receiptHandle, message);
-      this.#inFlight.set(receiptHandle, message);
-      return [recordOf(receiptHandle, message)];
-    });
+    await kernel.sleep(roundTripMs * (1 + this.chance()) + (isCold ? coldStartMs : 0));
     const startedAtMs = kernel.now();
+    const Records = received.map(([receiptHandle, message]) => recordOf(receiptHandle, message));
     const { batchItemFailures } = await this.#expire({ Records });
     this.#counts.invocations += 1;
     this.#counts.billedMs += Math.ceil(kernel.now() - startedAtMs);
     const failed = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
-    for (const receiptHandle of received.keys()) {
-      if (!failed.has(receiptHandle)) this.#inFlight.delete(receiptHandle);
-    }
+    for (const [receiptHandle] of received) if (!failed.has(receiptHandle)) this.#queue.delete(receiptHandle);
     this.#running -= 1;
     this.#poll();
   }
@@ -254,7 +257,7 @@ export class SimulatedWorld {
 
 const SILENT = { count: () => {}, lag: () => {}, info: () => {}, warn: () => {}, error: () => {}, flush: () => {} };
 
-const recordOf = (receiptHandle: string, { body, receives }: Message): SQSRecord =>
+const recordOf = (receiptHandle: string, { body, receives }: Received[1]): SQSRecord =>
   ({
     messageId: receiptHandle,
     receiptHandle,

@@ -3,13 +3,12 @@
  * service's own writes, whose conditions it reads as they are; only expiries are in this world.
  */
 
-import { shardOf } from '../../functions/core/pending-shard.ts';
 import { MAX_WRITES_AT_ONCE } from '../../functions/core/ports.ts';
 import type { ConditionalWrite } from '../../functions/table/conditional-write.ts';
 import type { Item } from '../../functions/table/item.ts';
 import type { BatchedWriteAnswer, IndexPage, IndexQuery, KeyedWrite, Table } from '../../functions/table/table.ts';
 import type { Assumptions } from './assumptions.ts';
-import type { Kernel } from './kernel.ts';
+import { Allowance, type Kernel, seededChance } from './kernel.ts';
 
 const CORE_MB = 1_769;
 /** Pause before the first retry of a throttled request; doubles, and a random part of it is taken (AWS SDK, standard mode). */
@@ -21,31 +20,11 @@ interface SimulatedBooking {
   readonly expiresAtMs: number;
   readonly holdStartedAtMs: number;
   readonly shard: number;
-  readonly tablePartition: number;
+  readonly indexPartition: Allowance;
+  readonly tablePartition: Allowance;
+  /** Undefined while it is PENDING. */
+  ended: 'EXPIRED' | 'CONFIRMED' | undefined;
   expiredAtMs: number | undefined;
-}
-
-/** Spends a second's worth of units at most, refilled as time goes. */
-class Partition {
-  readonly #perSecond: number;
-  #units: number;
-  #refilledAtMs: number;
-
-  constructor(perSecond: number, nowMs: number) {
-    this.#perSecond = perSecond;
-    this.#units = perSecond;
-    this.#refilledAtMs = nowMs;
-  }
-
-  has(nowMs: number): boolean {
-    this.#units = Math.min(this.#perSecond, this.#units + ((nowMs - this.#refilledAtMs) * this.#perSecond) / 1_000);
-    this.#refilledAtMs = nowMs;
-    return this.#units >= 1;
-  }
-
-  spend(): void {
-    this.#units -= 1;
-  }
 }
 
 /** How many bookings were expired how, and how late. */
@@ -53,6 +32,14 @@ export interface TableCounts {
   early: number;
   bySweep: number;
   throttled: number;
+  /** Writes of the application itself that found a partition full: here they are made all the same, on AWS they are tried again. */
+  crowded: number;
+  /** Bookings that were paid in time. */
+  confirmed: number;
+  /** Write units of the table that expiries took, refused ones among them; the index took one more for each that was made. */
+  tableWrites: number;
+  /** Bookings that were read while their timers waited: a read unit each. */
+  reads: number;
   /** When each was committed less its deadline, in ms: throttling comes between the clock that was read and the commit. */
   readonly lagsMs: number[];
 }
@@ -61,20 +48,39 @@ type Attempt = 'made' | 'throttled' | { readonly found: Item | undefined };
 
 /** Bookings and their index, shared by all who work on them. */
 export class SimulatedBookings {
-  readonly counts: TableCounts = { early: 0, bySweep: 0, throttled: 0, lagsMs: [] };
+  readonly counts: TableCounts = {
+    early: 0,
+    bySweep: 0,
+    throttled: 0,
+    crowded: 0,
+    confirmed: 0,
+    tableWrites: 0,
+    reads: 0,
+    lagsMs: [],
+  };
   readonly #kernel: Kernel;
   readonly #bookings = new Map<string, SimulatedBooking>();
   readonly #index: SimulatedBooking[][];
   readonly #unsorted = new Set<SimulatedBooking[]>();
-  readonly #indexPartitions: Partition[];
-  readonly #tablePartitions: Partition[];
+  readonly #indexPartitions: Allowance[];
+  readonly #tablePartitions: Allowance[];
 
-  constructor(kernel: Kernel, shardCount: number, { partitionWritesPerSecond, tablePartitions }: Assumptions) {
+  constructor(kernel: Kernel, shardCount: number, assumptions: Assumptions) {
+    const { partitionWritesPerSecond, tablePartitions, indexPartitions } = assumptions;
     this.#kernel = kernel;
     this.#index = Array.from({ length: shardCount }, () => []);
-    const partition = () => new Partition(partitionWritesPerSecond, kernel.now());
-    this.#indexPartitions = Array.from({ length: shardCount }, partition);
-    this.#tablePartitions = Array.from({ length: tablePartitions }, partition);
+    // A partition has a second's worth of units at most.
+    const partitions = (count: number) =>
+      Array.from(
+        { length: count },
+        () => new Allowance(partitionWritesPerSecond, partitionWritesPerSecond, kernel.now()),
+      );
+    const ofIndex = partitions(indexPartitions ?? shardCount);
+    this.#indexPartitions = Array.from(
+      { length: shardCount },
+      (_, shard) => ofIndex[indexPartitions === null ? shard : scattered(shard, ofIndex.length)] as Allowance,
+    );
+    this.#tablePartitions = partitions(tablePartitions);
   }
 
   get size(): number {
@@ -82,18 +88,51 @@ export class SimulatedBookings {
   }
 
   left(): number {
-    return [...this.#bookings.values()].filter(({ expiredAtMs }) => expiredAtMs === undefined).length;
+    let left = 0;
+    for (const { ended } of this.#bookings.values()) if (ended === undefined) left += 1;
+    return left;
   }
 
+  /** The application writes a booking. What it takes of the partitions is missing for expiries. */
   add(bookingId: string, expiresAtMs: number, shard: number): Item {
-    const holdStartedAtMs = this.#kernel.now();
-    const tablePartition = shardOf(bookingId, this.#tablePartitions.length);
-    const booking = { bookingId, expiresAtMs, holdStartedAtMs, shard, tablePartition, expiredAtMs: undefined };
+    const nowMs = this.#kernel.now();
+    const indexPartition = this.#indexPartitions[shard] as Allowance;
+    const tablePartition = this.#tablePartitions[
+      scattered(this.#bookings.size, this.#tablePartitions.length)
+    ] as Allowance;
+    const booking: SimulatedBooking = {
+      bookingId,
+      expiresAtMs,
+      holdStartedAtMs: nowMs,
+      shard,
+      indexPartition,
+      tablePartition,
+      ended: undefined,
+      expiredAtMs: undefined,
+    };
     this.#bookings.set(bookingId, booking);
     const entries = this.#index[shard] as SimulatedBooking[];
     if (expiresAtMs < (entries.at(-1)?.expiresAtMs ?? 0)) this.#unsorted.add(entries);
     entries.push(booking);
+    this.#writtenByApplication(booking);
     return itemOf(booking);
+  }
+
+  /** The application confirms a booking, if its hold has not lapsed. */
+  confirm(bookingId: string): void {
+    const nowMs = this.#kernel.now();
+    const booking = this.#bookings.get(bookingId);
+    if (booking === undefined || booking.ended !== undefined || booking.expiresAtMs <= nowMs) return;
+    booking.ended = 'CONFIRMED';
+    this.counts.confirmed += 1;
+    this.#writtenByApplication(booking);
+  }
+
+  #writtenByApplication({ tablePartition, indexPartition }: SimulatedBooking): void {
+    const nowMs = this.#kernel.now();
+    if (tablePartition.left(nowMs) < 1 || indexPartition.left(nowMs) < 1) this.counts.crowded += 1;
+    tablePartition.take(nowMs);
+    indexPartition.take(nowMs);
   }
 
   get(bookingId: string): Item | undefined {
@@ -106,16 +145,17 @@ export class SimulatedBookings {
     const nowMs = Number(write.set.expiredAtMs);
     const booking = this.#bookings.get(bookingId);
     if (booking === undefined) return { found: undefined };
-    const index = this.#indexPartitions[booking.shard] as Partition;
-    const table = this.#tablePartitions[booking.tablePartition] as Partition;
+    const { indexPartition, tablePartition } = booking;
     const atMs = this.#kernel.now();
-    if (!index.has(atMs) || !table.has(atMs)) {
+    if (indexPartition.left(atMs) < 1 || tablePartition.left(atMs) < 1) {
       this.counts.throttled += 1;
       return 'throttled';
     }
-    table.spend();
-    if (booking.expiredAtMs !== undefined || booking.expiresAtMs > nowMs) return { found: itemOf(booking) };
-    index.spend();
+    tablePartition.take(atMs);
+    this.counts.tableWrites += 1;
+    if (booking.ended !== undefined || booking.expiresAtMs > nowMs) return { found: itemOf(booking) };
+    indexPartition.take(atMs);
+    booking.ended = 'EXPIRED';
     booking.expiredAtMs = nowMs;
     if (nowMs < booking.expiresAtMs) this.counts.early += 1;
     if (write.set.expiredBy === 'sweep') this.counts.bySweep += 1;
@@ -131,7 +171,7 @@ export class SimulatedBookings {
     for (; place < entries.length && items.length < limit; place += 1) {
       const entry = entries[place] as SimulatedBooking;
       if (entry.expiresAtMs > through) break;
-      if (entry.expiredAtMs === undefined) items.push(itemOf(entry));
+      if (entry.ended === undefined) items.push(itemOf(entry));
     }
     return { items, ...(items.length === limit && { cursor: { place: { N: String(place) } } }) };
   }
@@ -166,29 +206,33 @@ export class SimulatedTable implements Table {
   }
 
   async writeMany(writes: readonly KeyedWrite[]): Promise<BatchedWriteAnswer[]> {
-    const answers: Promise<BatchedWriteAnswer>[] = [];
+    const answers: (BatchedWriteAnswer | Promise<BatchedWriteAnswer>)[] = [];
     for (let start = 0; start < writes.length; start += MAX_WRITES_AT_ONCE) {
       const together = writes.slice(start, start + MAX_WRITES_AT_ONCE);
       await this.#kernel.sleep(this.roundTripMs());
-      answers.push(...together.map(({ key, write }) => this.#answer(key.bookingId?.S ?? '', write)));
+      for (const { key, write } of together) {
+        const bookingId = key.bookingId?.S ?? '';
+        const attempted = this.#bookings.expire(bookingId, write);
+        answers.push(attempted === 'throttled' ? this.#again(bookingId, write) : answerOf(attempted));
+      }
     }
     return Promise.all(answers);
   }
 
   /** A throttled statement is tried again as an update of its own, with the SDK's retries. */
-  async #answer(bookingId: string, write: ConditionalWrite): Promise<BatchedWriteAnswer> {
-    for (let attempt = 0; ; attempt += 1) {
-      const attempted = this.#bookings.expire(bookingId, write);
-      if (attempted === 'made') return { kind: 'made', item: undefined };
-      if (attempted !== 'throttled') return { kind: 'refused', found: attempted.found };
-      if (attempt >= SDK_ATTEMPTS) return { kind: 'failed', error: new Error('throttled') };
+  async #again(bookingId: string, write: ConditionalWrite): Promise<BatchedWriteAnswer> {
+    for (let attempt = 0; attempt < SDK_ATTEMPTS; attempt += 1) {
       const pauseMs = attempt === 0 ? 0 : this.#chance() * THROTTLED_PAUSE_MS * 2 ** (attempt - 1);
       await this.#kernel.sleep(pauseMs + this.roundTripMs());
+      const attempted = this.#bookings.expire(bookingId, write);
+      if (attempted !== 'throttled') return answerOf(attempted);
     }
+    return { kind: 'failed', error: THROTTLED };
   }
 
   async getMany(keys: readonly Item[]): Promise<Item[]> {
     await this.#kernel.sleep(this.roundTripMs());
+    this.#bookings.counts.reads += keys.length;
     return keys.map((key) => this.#bookings.get(key.bookingId?.S ?? '')).filter((item) => item !== undefined);
   }
 
@@ -209,12 +253,22 @@ const notSimulated = (): never => {
   throw new Error('this request is not simulated');
 };
 
-const itemOf = ({ bookingId, expiresAtMs, holdStartedAtMs, shard, expiredAtMs }: SimulatedBooking): Item => ({
+/** One for all: a trace of each would take most of the time. */
+const THROTTLED = new Error('throttled');
+
+const answerOf = (attempted: Exclude<Attempt, 'throttled'>): BatchedWriteAnswer =>
+  attempted === 'made' ? { kind: 'made', item: undefined } : { kind: 'refused', found: attempted.found };
+
+/** A place that looks random and is the same for the same number: as a hash puts keys on partitions, some get more than others. */
+const scattered = (number: number, places: number): number => Math.floor(seededChance(number)() * places);
+
+const itemOf = ({ bookingId, expiresAtMs, holdStartedAtMs, shard, ended, expiredAtMs }: SimulatedBooking): Item => ({
   bookingId: { S: bookingId },
-  status: { S: expiredAtMs === undefined ? 'PENDING' : 'EXPIRED' },
+  status: { S: ended ?? 'PENDING' },
   expiresAtMs: { N: String(expiresAtMs) },
   holdStartedAtMs: { N: String(holdStartedAtMs) },
-  ...(expiredAtMs === undefined ? { pendingShard: { N: String(shard) } } : { expiredAtMs: { N: String(expiredAtMs) } }),
+  ...(ended === undefined && { pendingShard: { N: String(shard) } }),
+  ...(expiredAtMs !== undefined && { expiredAtMs: { N: String(expiredAtMs) } }),
 });
 
 /** Place of the first entry with a deadline from some time on. */

@@ -58,3 +58,14 @@ describe('a timer', () => {
     );
   });
 });
+
+test.each([
+  ['a', 2_048],
+  ['é', 1_024],
+  ['€', 682],
+])('an id of %s is at most 2,048 bytes long, however many letters that are', (letter, most) => {
+  const bodyOf = (letters: number) =>
+    JSON.stringify({ v: 1, bookingId: letter.repeat(letters), expiresAtMs: 1_800_000_000_000 });
+  expect(decodeTimer(bodyOf(most)).bookingId).toHaveLength(most);
+  expect(() => decodeTimer(bodyOf(most + 1))).toThrow('timer bookingId must be a string of 1 to 2048 bytes');
+});
