@@ -22,7 +22,7 @@ export const STEPS: Readonly<Record<string, readonly string[]>> = {
     'test/flow/other-engines.test.ts',
     'test/flow/readme.test.ts',
   ),
-  histories: tests('test/histories'),
+  histories: tests('test/histories', 'test/slot-histories'),
   demo: ['demo/main.ts'],
   outages: tests('test/flow/outages.test.ts'),
   commands: tests('test/flow/commands.test.ts'),
