@@ -178,6 +178,7 @@ const slottedBookings = (
         transactions: new DynamoDbTransactions(client),
         slots: new DynamoDbTable(client, slotsTable),
         slotsTable,
+        bookings: new DynamoDbTable(client, bookingsTable),
         bookingsTable,
         shape,
       });

@@ -47,6 +47,7 @@ const slots = new SlottedBookings({
   transactions: new DynamoDbTransactions(client),
   slots: new DynamoDbTable(client, slotsTable),
   slotsTable,
+  bookings,
   bookingsTable: bookings.name,
   shape,
 });

@@ -11,10 +11,6 @@ import type { Ledger } from './ledger.ts';
 export const OUTPUTS_READ = [
   'BookingsTableName',
   'TimerQueueUrl',
-  'TimerDeadLetterQueueUrl',
-  'ScheduleExpiryDeadLetterQueueUrl',
-  'SweepDeadLetterQueueUrl',
-  'PublishEventsDeadLetterQueueUrl',
   'EventBusName',
   'AlarmTopicArn',
   'ApiUrl',

@@ -34,7 +34,7 @@ import {
   seenHold,
 } from '../table/item.ts';
 import { BOOKINGS_SHAPE, OWN_ATTRIBUTES, type TableShape } from '../table/shape.ts';
-import { freeSlot, holdSlot, retakeSlot, takeSlot } from '../table/slot-items.ts';
+import { freeSlot, holdSlot, isOwn, takeSlot } from '../table/slot-items.ts';
 import type { Table, WriteAnswer } from '../table/table.ts';
 import { writeOfMove } from '../table/write-of-move.ts';
 import { isPermanent } from './permanent-error.ts';
@@ -80,18 +80,14 @@ export class BookingStore implements CustomerBookings {
     const answer: SlottedAnswer =
       slotIds.length === 0
         ? { ...(await this.#table.create(item, KEY_ATTRIBUTE)), atMs: nowMs }
-        : await this.#slotted.create(item, slotIds, expiresAtMs, nowMs);
+        : await this.#slotted.create(item, slotIds, expiresAtMs, this, nowMs);
     switch (answer.kind) {
       case 'made':
         return { kind: 'created', booking: bookingOf(item) as Booking };
       case 'refused':
         return { kind: 'exists', booking: bookingOf(await this.#madeTrue(bookingId, answer.found, answer.atMs)) };
-      case 'slots-taken': {
-        // Its slots may be another booking's because it has lapsed, or its own because it was paid.
-        const found = answer.wereLookedAt && (await this.#table.get(keyOf(bookingId)));
-        if (found) return { kind: 'exists', booking: bookingOf(await this.#madeTrue(bookingId, found, answer.atMs)) };
+      case 'slots-taken':
         return { kind: 'slots-taken', slots: answer.slots };
-      }
     }
   }
 
@@ -117,7 +113,7 @@ export class BookingStore implements CustomerBookings {
   }
 
   async confirm(bookingId: string, nowMs: number, options: ConfirmOptions = {}): Promise<MoveOutcome> {
-    const answer = await this.#settle(bookingId, confirmMove, takeSlot, nowMs);
+    const answer = await this.#settle(bookingId, confirmMove, take, nowMs);
     const { atMs } = answer;
     if (answer.kind === 'slots-taken') return this.#loseSlots(bookingId, answer, atMs, options);
     const found = answer.kind === 'refused' ? bookingOf(answer.found) : undefined;
@@ -144,7 +140,7 @@ export class BookingStore implements CustomerBookings {
       const seenSlots = asStored(item, OWN_ATTRIBUTES.slotIds);
       const seenExpiredAtMs = asStored(item, this.#shape.attributes.expiredAtMs);
       const revive = (atMs: number) => reviveMove(atMs, seenSlots, seenExpiredAtMs);
-      const answer = await this.#slotted.move(item, booking.slotIds, revive, retakeSlot, triedAtMs);
+      const answer = await this.#slotted.revive(item, booking.slotIds, revive, this, triedAtMs);
       triedAtMs = answer.atMs;
       if (answer.kind === 'slots-taken') {
         return this.#loseSlots(bookingId, { ...answer, item }, answer.atMs, { ifLapsed: 'revive' });
@@ -238,7 +234,7 @@ export class BookingStore implements CustomerBookings {
     const { isAsSeen, firstTriedAtMs = nowMs } = onlyIf;
     const expiresAtMs = deadlineOf(holdMs, nowMs);
     const shard = shardOf(bookingId, this.#shardCount);
-    const hold: SlotWrite = (table, slotId, owner) => holdSlot(table, slotId, owner, expiresAtMs);
+    const hold: SlotWrite = (table, slotId, owner) => holdSlot(table, slotId, owner, expiresAtMs, isOwn(owner));
     let answer: SettleAnswer = { kind: 'refused', found: await this.#table.get(keyOf(bookingId)), atMs: nowMs };
     let lastSeen: string | undefined;
     for (let looks = 0; looks < LOOKS && answer.kind === 'refused'; looks += 1) {
@@ -320,6 +316,8 @@ const lostSlots = (booking: Booking): MoveOutcome => ({
   booking,
   slots: (booking.lostSlotIds ?? []).map((slotId) => ({ slotId })),
 });
+
+const take: SlotWrite = (table, slotId, owner) => takeSlot(table, slotId, owner, isOwn(owner));
 
 const newItem = (
   { bookingId, requestHash, customerId, details, slotIds = [] }: NewBooking,

@@ -67,8 +67,13 @@ export interface CustomerBookings {
 
 /** The slots, for looking on. */
 export interface SlotLookup {
-  /** Slots as they are stored, read consistently, in the order in which they were asked for: at most `MAX_LOOKUP`. */
-  lookUp(slotIds: readonly string[]): Promise<Slot[]>;
+  /**
+   * Slots, read consistently, in the order in which they were asked for. It writes nothing.
+   *
+   * @param slotIds at most `MAX_LOOKUP`, each once
+   * @param nowMs the clock by which holds are judged
+   */
+  lookUp(slotIds: readonly string[], nowMs: number): Promise<Slot[]>;
 }
 
 /** refused: it is held. missing: there is no such booking. */

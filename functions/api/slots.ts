@@ -16,15 +16,15 @@ interface SlotPorts {
 
 export const getSlot = async (context: ApiContext, { slots, clock }: SlotPorts): Promise<Response> => {
   const slotId = slotIdOf(context);
-  const [slot] = await slots.lookUp([slotId]);
-  return context.json(slotJson(slot ?? { slotId }, clock()));
+  const nowMs = clock();
+  const [slot] = await slots.lookUp([slotId], nowMs);
+  return context.json(slotJson(slot ?? { slotId }, nowMs));
 };
 
-/** The clock is read after the slots: what is said of a hold is as of a time at which it was looked at already. */
 export const lookUpSlots = async (context: ApiContext, { slots, clock }: SlotPorts): Promise<Response> => {
   const { slotIds } = parse(slotLookupRequest, await readJson(context));
-  const found = await slots.lookUp(slotIds);
   const nowMs = clock();
+  const found = await slots.lookUp(slotIds, nowMs);
   return context.json({ asOf: iso(nowMs), slots: found.map((slot) => slotJson(slot, nowMs)) });
 };
 

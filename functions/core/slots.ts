@@ -2,8 +2,10 @@
  * Slots: what can be booked once at a time, such as a seat at one performance. A slot has one owner, the booking that claims
  * it, and every move of that booking is conditional on it. So no two bookings have a slot at once, by whatever clocks.
  *
- * Nothing marks a slot when its hold lapses: it is free from that millisecond on because everybody reads it so.
+ * Nothing marks a slot when its hold lapses: it is free from that millisecond on because everybody reads it so. Where that
+ * has come, its booking has the last word: another program may have extended or settled it, and left its slots as they were.
  */
+import { type Booking, effectiveStatus } from './booking-status.ts';
 
 /** Most slots of one booking. One transaction writes them and the booking. */
 export const MAX_SLOTS = 50;
@@ -33,4 +35,24 @@ export interface Slot {
 export const effectiveSlotState = ({ state, heldUntilMs }: Slot, nowMs: number): EffectiveSlotState => {
   if (state === undefined) return 'FREE';
   return state === 'HELD' && heldUntilMs !== undefined && heldUntilMs <= nowMs ? 'FREE' : state;
+};
+
+/**
+ * A slot whose hold has lapsed, as the booking that it was of has it.
+ *
+ * @param owner the booking as it is now; undefined if there is none
+ */
+export const slotByOwner = (slot: Slot, owner: Booking | undefined, nowMs: number): Slot => {
+  const { slotId, bookingId } = slot;
+  const free = { slotId };
+  if (bookingId === undefined || !owner?.slotIds?.includes(slotId)) return free;
+  const status = effectiveStatus(owner, nowMs);
+  if (status === 'EXPIRED' || status === 'CANCELLED') return free;
+  if (status !== 'PENDING') return { slotId, bookingId, state: 'TAKEN' };
+  return {
+    slotId,
+    bookingId,
+    state: 'HELD',
+    ...(owner.expiresAtMs !== undefined && { heldUntilMs: owner.expiresAtMs }),
+  };
 };

@@ -1,6 +1,6 @@
-/** What the service's two tables are made of, for a table in memory. */
+/** What the service's tables are made of, for a table in memory. */
 import { SWEEP_STATE_ATTRIBUTES } from '../../functions/contract.ts';
-import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
+import { BOOKINGS_SHAPE, SLOT_ATTRIBUTES } from '../../functions/table/shape.ts';
 import type { TableSchema } from './table-state.ts';
 
 const { key, indexName, attributes } = BOOKINGS_SHAPE;
@@ -18,3 +18,6 @@ export const BOOKINGS_SCHEMA: TableSchema = {
 
 /** The sweep's own state. */
 export const SWEEP_STATE_SCHEMA: TableSchema = { key: SWEEP_STATE_ATTRIBUTES.stateId };
+
+/** The slots. */
+export const SLOTS_SCHEMA: TableSchema = { key: SLOT_ATTRIBUTES.slotId };

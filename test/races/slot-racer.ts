@@ -44,14 +44,16 @@ input.close();
 const orders = JSON.parse(line) as SlotOrders;
 const { dynamodb, bookingsTable, slotsTable, shardCount } = orders;
 const client = patientClient(dynamodb);
+const bookings = new DynamoDbTable(client, bookingsTable);
 const slotted = new SlottedBookings({
   transactions: new DynamoDbTransactions(client),
   slots: new DynamoDbTable(client, slotsTable),
   slotsTable,
+  bookings,
   bookingsTable,
   shape: BOOKINGS_SHAPE,
 });
-const store = new BookingStore(new DynamoDbTable(client, bookingsTable), shardCount, { slotted });
+const store = new BookingStore(bookings, shardCount, { slotted });
 const http = httpCaller(orders.api);
 /** The same for all processes of a machine, ms. */
 const clock = () => Number(process.hrtime.bigint()) / 1e6;
@@ -87,7 +89,7 @@ const byStore = async (act: Act, nowMs: number): Promise<Told> => {
     case 'extend':
       return tellMoved(await store.extend(act.id, act.expiresAtMs - nowMs, nowMs));
     case 'look-up':
-      return tellSlot(await slotted.lookUp([act.slotId]), nowMs);
+      return tellSlot(await slotted.lookUp([act.slotId], nowMs), nowMs);
     default: {
       const booking = await store.read(act.id, nowMs);
       return booking ? tellBooking('found', booking, nowMs) : { kind: 'missing' };

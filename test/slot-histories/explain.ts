@@ -3,7 +3,7 @@
  * take any call that no other call had been answered before, and go on).
  */
 import { isDeepStrictEqual } from 'node:util';
-import { type Act, done, mark, type State, type Told } from './truth.ts';
+import { type Act, done, lapsedOwners, mark, type State, type Told } from './truth.ts';
 
 /** What somebody was told, as far as it was said: what is absent was not. */
 export interface Heard {
@@ -102,8 +102,9 @@ const nextOf = (
       }
     }
     // What has lapsed may be marked a moment before the rest.
-    if (id !== undefined && booking && mark(state, id, nowMs).bookings[id]?.status !== booking.status) {
-      nexts.push([mark(state, id, nowMs), 'open']);
+    for (const each of [...(id === undefined ? [] : [id]), ...lapsedOwners(state, act, nowMs)]) {
+      const next = mark(state, each, nowMs);
+      if (next.bookings[each]?.status !== state.bookings[each]?.status) nexts.push([next, 'open']);
     }
   }
   if (told !== undefined) return nexts;

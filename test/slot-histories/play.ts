@@ -69,9 +69,9 @@ export class Play {
     const before = this.#state;
     const calls: Promise<Call>[] = doings.map((doing) => this.#call(doing));
     await this.#turns.run(turns, () => (this.#backend.isInstant ? this.#check() : Promise.resolve()));
-    const made = (await Promise.all(calls)).flatMap((call, index) =>
-      doings[index]?.fault?.kind === 'busy' ? lookedAt(call) : [call],
-    );
+    // Alone, it sees all slots as they are at one moment.
+    const isAlone = doings.every(({ fault }) => fault?.kind !== 'busy') && doings.length === 1;
+    const made = (await Promise.all(calls)).flatMap((call) => (isAlone ? [call] : lookedAt(call)));
     await this.#check();
     if (!isExplained(before, made, { after: this.#state })) throw unexplained(before, made, this.#state);
   }

@@ -58,6 +58,7 @@ export const startProcess = (backend: Backend, turns: Turns, clock: ProcessClock
     transactions: { transact: (writes) => send(() => transact(() => backend.transactions.transact(writes))) },
     slots: { getMany: (keys, options) => send(() => backend.slots.getMany(keys, options)) },
     slotsTable: backend.slotsTable,
+    bookings,
     bookingsTable: backend.bookingsTable,
     shape: BOOKINGS_SHAPE,
     patience: {
@@ -74,7 +75,7 @@ export const startProcess = (backend: Backend, turns: Turns, clock: ProcessClock
   /** Does it, by the process's clock. @throws whatever kept it from being answered */
   return async (act: Act): Promise<Told | undefined> => {
     const nowMs = clock.nowMs();
-    if (act.do === 'look-up') return tellSlot(await slotted.lookUp([act.slotId]), nowMs);
+    if (act.do === 'look-up') return tellSlot(await slotted.lookUp([act.slotId], nowMs), nowMs);
     const { id } = act;
     switch (act.do) {
       case 'create': {

@@ -80,9 +80,33 @@ export const mark = (state: State, id: string, nowMs: number): State => {
   return booking === undefined ? state : withBooking(state, id, marked(booking, nowMs));
 };
 
+/** Whether an act comes to look at slots: a booking that is there already needs none, nor does one that is paid in time. */
+const isWanting = (state: State, act: Act, nowMs: number): boolean => {
+  if (act.do === 'create') return true;
+  const booking = act.do === 'confirm' && act.revives ? state.bookings[act.id] : undefined;
+  return booking !== undefined && booking.lost === undefined && marked(booking, nowMs).status === 'EXPIRED';
+};
+
+/** Bookings whose holds of slots have lapsed that an act wants: each is marked before its slot goes to another. */
+export const lapsedOwners = (state: State, act: Act, nowMs: number): string[] => {
+  const wanted =
+    act.do === 'create'
+      ? act.slotIds
+      : act.do === 'confirm' && act.revives
+        ? state.bookings[act.id]?.slotIds
+        : undefined;
+  const owners = (wanted ?? []).flatMap((slotId) => {
+    const slot = state.slots[slotId];
+    return slot && heldSlot(slot, nowMs) === undefined ? [slot.owner] : [];
+  });
+  return [...new Set(owners)];
+};
+
 /** What is answered to an act, and what there is after it. */
-export const done = (state: State, act: Act, nowMs: number): readonly [Told, State] => {
-  if (act.do === 'look-up') return [seen(heldSlot(state.slots[act.slotId], nowMs)), state];
+export const done = (before: State, act: Act, nowMs: number): readonly [Told, State] => {
+  if (act.do === 'look-up') return [seen(heldSlot(before.slots[act.slotId], nowMs)), before];
+  const owners = isWanting(before, act, nowMs) ? lapsedOwners(before, act, nowMs) : [];
+  const state = owners.reduce((marking, owner) => mark(marking, owner, nowMs), before);
   const { id } = act;
   const found = state.bookings[id];
   const isOwn = (slotId: string): boolean => (state.slots[slotId]?.owner ?? id) === id;

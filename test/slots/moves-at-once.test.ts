@@ -209,7 +209,7 @@ const givenBooking = async () => {
   const storeOver = (transactions: Transactions, table: MemoryTable) => {
     const ports = { slotsTable: 'slots', bookingsTable: 'bookings', shape: BOOKINGS_SHAPE, patience };
     return new BookingStore(table, 1, {
-      slotted: new SlottedBookings({ transactions, slots: new MemoryTable(slots), ...ports }),
+      slotted: new SlottedBookings({ transactions, slots: new MemoryTable(slots), bookings: table, ...ports }),
     });
   };
   const other = storeOver(memory, new MemoryTable(bookings));
@@ -233,8 +233,11 @@ const givenBooking = async () => {
     /** The last transaction of the store arrives. */
     arriveLate: () => memory.transact(last),
     erase: async (bookingId: string) => bookings.delete({ bookingId: { S: bookingId } }),
-    /** Another booking has the slot, by a clock that is far ahead. */
-    steal: () => other.create({ bookingId: 'bob', holdMs: MINUTE_MS, slotIds: ['seat'] }, NOW + 60 * MINUTE_MS),
+    /** Somebody deletes the item of the slot, against the rules, and another booking claims it. */
+    steal: async () => {
+      slots.delete({ slotId: { S: 'seat' } });
+      await other.create({ bookingId: 'bob', holdMs: 60 * MINUTE_MS, slotIds: ['seat'] }, NOW);
+    },
     stateOf: async (slotId: string) => slots.get({ slotId: { S: slotId } })?.state?.S,
     /** Slots that have an item. */
     slotIds: async () => [...slots.items].map(({ slotId }) => slotId?.S),

@@ -1,5 +1,5 @@
 /** Bookings with slots over the HTTP API, on real engines. */
-import { PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { DeleteItemCommand, PutItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { describe, expect, test } from 'vitest';
 import { iso } from '../../functions/runtime/clock.ts';
 import { useBookingsApi } from '../support/bookings-api.ts';
@@ -137,6 +137,67 @@ describe('a booking with slots', () => {
   });
 });
 
+describe('a booking that another program moves by itself, and leaves its slots as they were', () => {
+  /** As any program may that knows the rules of bookings, and nothing of slots. */
+  const byItself = (name: string, update: string, values: Record<string, { N: string } | { S: string }>) => {
+    const { rawClient, table } = api.engines();
+    return rawClient.send(
+      new UpdateItemCommand({
+        TableName: table,
+        Key: { bookingId: { S: id(name) } },
+        UpdateExpression: update,
+        ConditionExpression: '#status = :pending AND expiresAtMs > :now',
+        ExpressionAttributeNames: { '#status': 'status' },
+        ExpressionAttributeValues: { ':pending': { S: 'PENDING' }, ':now': { N: String(api.nowMs()) }, ...values },
+      }),
+    );
+  };
+
+  test.each(['CONFIRMED', 'paid by voucher'])('keeps its slots when it becomes %s', async (word) => {
+    await hold('direct', ['1', '2']);
+    await byItself('direct', 'SET #status = :word REMOVE pendingShard', { ':word': { S: word } });
+    api.moveBy(60_000);
+    expect(await stateOf('1')).toBe('TAKEN');
+    expect((await hold('next', ['1'])).body.slots).toEqual([{ slotId: slot('1') }]);
+    await hold('late', ['3']);
+    api.moveBy(60_000);
+    expect((await api.call('POST', '/slots/lookup', { slotIds: ['2', '3'].map(slot) })).body.slots).toMatchObject([
+      { state: 'TAKEN', bookingId: id('direct') },
+      { state: 'FREE' },
+    ]);
+  });
+
+  test('keeps its slots for as long as it is extended', async () => {
+    await hold('direct', ['1']);
+    const untilMs = api.nowMs() + 120_000;
+    await byItself('direct', 'SET expiresAtMs = :until', { ':until': { N: String(untilMs) } });
+    api.moveBy(119_999);
+    expect((await hold('next', ['1'])).body.slots).toEqual([{ slotId: slot('1'), heldUntil: iso(untilMs) }]);
+    expect(await stateOf('1')).toBe('HELD');
+    api.moveBy(1);
+    expect((await hold('next', ['1'])).status).toBe(201);
+  });
+
+  test('is marked before its slot goes to another: no payment that is on its way can land any more', async () => {
+    await hold('first', ['1']);
+    api.moveBy(60_000);
+    await hold('next', ['1']);
+    const stored = await api.engines().store.get(id('first'));
+    expect(stored).toMatchObject({ status: 'EXPIRED', expiredBy: 'read', expiredAtMs: api.nowMs() });
+  });
+
+  test('keeps a slot no longer when it is gone, or another booking with its id has other slots', async () => {
+    const { rawClient, table } = api.engines();
+    for (const name of ['gone', 'other']) await hold(name, [name]);
+    await rawClient.send(new DeleteItemCommand({ TableName: table, Key: { bookingId: { S: id('gone') } } }));
+    await rawClient.send(new DeleteItemCommand({ TableName: table, Key: { bookingId: { S: id('other') } } }));
+    await hold('other', ['elsewhere'], 600);
+    api.moveBy(60_000);
+    expect([await stateOf('gone'), await stateOf('other')]).toEqual(['FREE', 'FREE']);
+    expect((await hold('next', ['gone', 'other'])).status).toBe(201);
+  });
+});
+
 describe('a revival', () => {
   test('confirms a booking that was paid late, while its slots are free or its own', async () => {
     await hold('late', ['1', '2']);
@@ -148,7 +209,8 @@ describe('a revival', () => {
       200,
       { status: 'CONFIRMED', revivedAt: iso(api.nowMs()), confirmedAt: iso(api.nowMs()) },
     ]);
-    expect(body.expiredAt).toBe(iso(api.nowMs()));
+    // It was marked when its slot went to the other.
+    expect(body.expiredAt).toBe(iso(api.nowMs() - 30_000));
     expect([await stateOf('1'), await stateOf('2')]).toEqual(['TAKEN', 'TAKEN']);
     expect((await revive('late')).body).toEqual(body);
     expect((await confirm('late')).body).toEqual(body);

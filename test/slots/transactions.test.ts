@@ -1,7 +1,7 @@
 /** What DynamoDB answers to a transaction, and what is made of it. The faults are those that the embedded engine cannot make. */
 import {
+  ConditionalCheckFailedException,
   DynamoDBClient,
-  GetItemCommand,
   TransactionCanceledException,
   TransactionConflictException,
   TransactionInProgressException,
@@ -52,6 +52,7 @@ const impatientStore = (slots: readonly Slot[] = []) => {
         })),
     },
     slotsTable: 'slots',
+    bookings: { getMany: async () => [] },
     bookingsTable: 'bookings',
     shape: BOOKINGS_SHAPE,
     patience,
@@ -83,20 +84,17 @@ describe('a booking whose slots others are at', () => {
     expect(tries()).toHaveLength(3);
   });
 
-  test('needs no further try when one of them has been taken', async () => {
-    aws.on(TransactWriteItemsCommand).rejects(cancelled('None', 'TransactionConflict'));
-    // A look at the slots says nothing of the booking, which may be there: it is not.
-    aws.on(GetItemCommand).resolves({});
+  test('needs no transaction when one of them has been taken', async () => {
     const winner = { slotId: '1', bookingId: 'seat-2', state: 'HELD' as const, heldUntilMs: NOW + 1_000 };
     const outcome = await impatientStore([winner]).store.create(claim, NOW);
     expect(outcome).toEqual({ kind: 'slots-taken', slots: [{ slotId: '1', heldUntilMs: NOW + 1_000 }] });
-    expect(tries()).toHaveLength(1);
+    expect(tries()).toHaveLength(0);
   });
 
-  test('goes on trying while the hold that is in its way lapses', async () => {
-    aws.on(TransactWriteItemsCommand).rejectsOnce(cancelled('None', 'TransactionConflict')).resolves({});
-    const lapsed = { slotId: '1', bookingId: 'seat-2', state: 'HELD' as const, heldUntilMs: NOW };
-    expect((await impatientStore([lapsed]).store.create(claim, NOW)).kind).toBe('created');
+  test('is tried again when one of them went to another since it was looked at', async () => {
+    aws.on(TransactWriteItemsCommand).rejectsOnce(cancelled('None', 'ConditionalCheckFailed')).resolves({});
+    expect((await impatientStore().store.create(claim, NOW)).kind).toBe('created');
+    expect(tries()).toHaveLength(2);
   });
 
   test('is given up after four seconds, with nothing made', async () => {
@@ -117,8 +115,9 @@ describe('a booking whose slots others are at', () => {
 
 describe('a transaction', () => {
   test('that a condition refused is an answer, whatever else was in the way', async () => {
-    aws.on(TransactWriteItemsCommand).rejects(cancelled('TransactionConflict', 'ConditionalCheckFailed'));
-    expect(await impatientStore().store.create(claim, NOW)).toEqual({ kind: 'slots-taken', slots: [{ slotId: '1' }] });
+    aws.on(TransactWriteItemsCommand).rejects(cancelled('ConditionalCheckFailed', 'TransactionConflict'));
+    expect(await impatientStore().store.create(claim, NOW)).toEqual({ kind: 'exists', booking: undefined });
+    expect(tries()).toHaveLength(1);
   });
 
   test('that had been made before, and whose answer was lost, is recognized by what the items say', async () => {
@@ -141,6 +140,28 @@ describe('a transaction', () => {
   test('that fails otherwise is an error', async () => {
     aws.on(TransactWriteItemsCommand).rejects(new Error('no route to host'));
     await expect(impatientStore().store.create(claim, NOW)).rejects.toThrow('no route to host');
+  });
+});
+
+test('a payment that is in time when it comes, and too late when others are out of its way, is told that it was too late', async () => {
+  const held = {
+    bookingId: { S: 'seat-1' },
+    status: { S: 'PENDING' },
+    expiresAtMs: { N: String(NOW + 10) },
+    slotIds: { L: [{ S: '1' }] },
+  };
+  const refusal = cancelled('ConditionalCheckFailed', 'None');
+  Object.assign(refusal.CancellationReasons?.[0] ?? {}, { Item: held });
+  aws.on(TransactWriteItemsCommand).rejectsOnce(cancelled('TransactionConflict', 'None')).rejects(refusal);
+  const noPlainWrite = new ConditionalCheckFailedException({ message: '', $metadata: {}, Item: held });
+  aws
+    .on(UpdateItemCommand)
+    .rejectsOnce(noPlainWrite)
+    .resolves({ Attributes: { ...held, status: { S: 'EXPIRED' } } });
+  expect(await impatientStore().store.confirm('seat-1', NOW)).toMatchObject({
+    kind: 'refused',
+    found: 'EXPIRED',
+    judgedAtMs: NOW + 20,
   });
 });
 

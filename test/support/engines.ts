@@ -40,6 +40,7 @@ export const startEngines = async (assembly = TEST_ASSEMBLY) => {
     transactions: new DynamoDbTransactions(rawClient),
     slots: new DynamoDbTable(rawClient, slotsTable),
     slotsTable,
+    bookings: bookings,
     bookingsTable: table,
     shape: BOOKINGS_SHAPE,
   });

@@ -46,7 +46,7 @@ const (
 	// A payment that is refused for good sees whose the slots are, and notes it a moment later.
 	sees
 	notes
-	// A revival may mark its booking as expired a moment before it looks at the slots.
+	// Whoever wants slots may mark what has lapsed a moment before.
 	marks
 )
 
@@ -68,7 +68,7 @@ func operationsOf(calls []call) []porcupine.Operation {
 		if each.Act.Do == "confirm" && (each.Told == nil || each.Told.Kind == "slots-taken") {
 			phases = []phase{sees, notes}
 		}
-		if each.Act.Do == "confirm" && each.Act.Revives {
+		if each.Act.Do == "create" || each.Act.Do == "confirm" && each.Act.Revives {
 			phases = append(phases, marks)
 		}
 		for _, part := range phases {

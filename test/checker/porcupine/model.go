@@ -125,11 +125,7 @@ func steps(s *state, in input) []*state {
 		return noted(s, in)
 	}
 	if in.phase == marks {
-		next = append(next, s)
-		if found, isThere := s.Bookings[in.call.Act.ID]; isThere && found.at(in.call.ByMs).Status != found.Status {
-			next = append(next, s.with(in.call.Act.ID, found.at(in.call.ByMs)))
-		}
-		return next
+		return someMarked(s, in.call)
 	}
 	told := in.call.Told
 	if told == nil {
@@ -154,6 +150,19 @@ func steps(s *state, in input) []*state {
 			continue
 		}
 		next = append(next, overAt(after, in))
+	}
+	return next
+}
+
+// What a call marks as expired a moment before the rest of it: none, some or all of what has lapsed.
+func someMarked(s *state, c call) []*state {
+	next := []*state{s}
+	for _, id := range append(s.lapsedOwners(c.Act, c.ByMs), c.Act.ID) {
+		for _, each := range next {
+			if marked := each.marked(id, c.ByMs); marked != each {
+				next = append(next, marked)
+			}
+		}
 	}
 	return next
 }

@@ -46,6 +46,48 @@ func (s *state) isOwn(slotID, id string) bool {
 	return !isThere || found.Owner == id
 }
 
+// Slots that an act wants from whoever had them.
+func (s *state) wanted(a act) []string {
+	switch {
+	case a.Do == "create":
+		return a.SlotIDs
+	case a.Do == "confirm" && a.Revives:
+		return s.Bookings[a.ID].SlotIDs
+	}
+	return nil
+}
+
+// Bookings whose holds of wanted slots have lapsed: each is marked before its slot goes to another.
+func (s *state) lapsedOwners(a act, nowMs int64) []string {
+	owners := []string{}
+	for _, each := range s.wanted(a) {
+		if of, isThere := s.Slots[each]; isThere && s.isFree(each, nowMs) && !slices.Contains(owners, of.Owner) {
+			owners = append(owners, of.Owner)
+		}
+	}
+	return owners
+}
+
+func (s *state) marked(id string, nowMs int64) *state {
+	found, isThere := s.Bookings[id]
+	if !isThere || found.at(nowMs).Status == found.Status {
+		return s
+	}
+	return s.with(id, found.at(nowMs))
+}
+
+func (s *state) ownersMarked(a act, nowMs int64) *state {
+	own := s.Bookings[a.ID]
+	// A revival looks at the slots of what has lapsed, and was not refused before.
+	if a.Do == "confirm" && (own.at(nowMs).Status != "EXPIRED" || own.Lost != nil) {
+		return s
+	}
+	for _, each := range s.lapsedOwners(a, nowMs) {
+		s = s.marked(each, nowMs)
+	}
+	return s
+}
+
 func without(slotIDs []string, isRight func(string) bool) []string {
 	wrong := []string{}
 	for _, each := range slotIDs {
@@ -73,6 +115,7 @@ func apply(s *state, a act, nowMs int64) (answer, *state) {
 			return answer{kind: "slot", state: "HELD", owner: found.Owner, untilMs: found.UntilMs}, s
 		}
 	}
+	s = s.ownersMarked(a, nowMs)
 	found, isThere := s.Bookings[a.ID]
 	if a.Do == "create" {
 		return create(s, a, found, isThere, nowMs)
