@@ -23,7 +23,7 @@ export const STEPS: Readonly<Record<string, readonly string[]>> = {
     'test/flow/readme.test.ts',
     'test/payments/example.test.ts',
   ),
-  histories: tests('test/histories'),
+  histories: tests('test/histories', 'test/slot-histories'),
   demo: ['demo/main.ts'],
   outages: tests('test/flow/outages.test.ts'),
   commands: tests('test/flow/commands.test.ts'),

@@ -23,6 +23,11 @@ describe.each([
     'test:django',
     'python3 (3.10 or later, with venv) is not in the PATH; to install it: apt-get install python3 python3-venv, or https://www.python.org',
   ],
+  [
+    'test/checker/run.ts',
+    'test:checker',
+    'go (1.24 or later, with github.com/anishathalye/porcupine from its module proxy or cache) is not in the PATH; to install it: https://go.dev/doc/install; then, with the network there, npm run test:checker',
+  ],
 ])('%s', (script, name, missing) => {
   test('without its tool says what to install, and fails', () => {
     const { status, stderr } = run(script, []);

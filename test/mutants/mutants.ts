@@ -81,7 +81,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'A3: an extension does not mind which hold it extends',
     file: 'functions/core/moves.ts',
-    find: "    { is: 'as-seen', what: 'deadline', seen: seen.deadline },\n    { is: 'as-seen', what: 'holdStartedAtMs', seen: seen.holdStartedAtMs },\n",
+    find: '    ...holdAsSeen(seen),\n',
     replace: '',
   },
   {

@@ -5,18 +5,21 @@
 import { spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { PROJECT_DIRECTORY, synthesize } from '../../service/project.ts';
 import { endIfUsage, parseOptions, UsageError } from '../../terminal/usage.ts';
 import { TEST_ASSEMBLY } from '../support/synthesize.ts';
 import { EXPLORER_MUTANTS } from './explorer-mutants.ts';
 import { type ExplorerMutant, MUTANTS, type Mutant, type Replacement } from './mutants.ts';
+import { SLOT_MUTANTS } from './slot-mutants.ts';
 import { TABLE_MUTANTS } from './table-mutants.ts';
 
 const USAGE = `Usage: npm run test:mutants -- [options]
 
-  --by <who>      histories or explorer: the mutants of one only (default: both)
+  --by <who>      histories, explorer or slots: the mutants of one only (default: all)
   --only <text>   mutants whose name holds this text (default: all)
-  --runs <n>      histories that each must be found within (default 500)
+  --runs <n>      histories that each must be found within (default 500; those in memory, which are a hundred times as
+                  fast, within twenty times as many)
   --seed <n>      the seed to start from (default: the time)
   -h, --help      this text`;
 
@@ -24,15 +27,15 @@ const readOptions = () => {
   try {
     const { values } = parseOptions({
       options: {
-        by: { type: 'string', default: 'both' },
+        by: { type: 'string', default: 'all' },
         only: { type: 'string', default: '' },
         runs: { type: 'string', default: '500' },
         seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
         help: { type: 'boolean', short: 'h', default: false },
       },
     });
-    if (!['both', 'histories', 'explorer'].includes(values.by)) {
-      throw new UsageError(`--by must be both, histories or explorer, got ${values.by}`);
+    if (!['all', 'histories', 'explorer', 'slots'].includes(values.by)) {
+      throw new UsageError(`--by must be all, histories, explorer or slots, got ${values.by}`);
     }
     return values;
   } catch (error) {
@@ -58,7 +61,11 @@ const COPIED = [
   'test',
   'package.json',
   'cdk.json',
+  'vitest.config.ts',
 ];
+
+/** How many more histories are played in memory than on an engine. */
+const IN_MEMORY = 20;
 
 const makeCopy = (replacements: readonly Replacement[]): string => {
   const directory = join(PROJECT_DIRECTORY, '.local', 'mutant');
@@ -90,7 +97,12 @@ const run = (
 ): Promise<{ readonly isFound: boolean; readonly printed: string }> =>
   new Promise((resolve) => {
     const path = join(directory, script);
-    const child = spawn(process.execPath, [path, ...given], { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [path, ...given], {
+      cwd: directory,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // It was synthesized before.
+      env: { ...process.env, TEST_ASSEMBLY: 'ready' },
+    });
     let printed = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (chunk: Buffer) => {
@@ -105,16 +117,27 @@ const run = (
 /** Plays histories on a mutant until one breaks a promise. @returns what is to be said of it, and whether one did */
 const findByHistories = async (mutant: Mutant): Promise<[string, boolean]> => {
   const { table = 'bookings' } = mutant;
-  const given = ['--table', table, '--runs', options.runs, '--seed', options.seed, '--steps', '25'];
+  const runs = String(Number(options.runs) * (table === 'slots' ? IN_MEMORY : 1));
+  const given = ['--table', table, '--runs', runs, '--seed', options.seed, '--steps', '25'];
   const { isFound, printed } = await run(makeCopy([mutant]), 'test/histories/run.ts', [
     ...given,
     '--unshrunk',
     '--synthesized',
   ]);
-  const [, histories = '?'] = /Property failed after (\d+) tests/.exec(printed) ?? [];
+  const [, ofLastThousand = '?'] = /Property failed after (\d+) tests/.exec(printed) ?? [];
+  const histories = String(Number(ofLastThousand) + 1_000 * (printed.match(/every promise held/g) ?? []).length);
   const [, reason = ''] = /a promise was broken, table \S+, seed \d+: (.*)/.exec(printed) ?? [];
   if (isFound) return [`found after ${histories.padStart(3)} histories of ${table}  ${mutant.name}: ${reason}`, true];
-  return [`NOT FOUND within ${options.runs} of ${table}  ${mutant.name}\n${printed.slice(-2_000)}`, false];
+  return [`NOT FOUND within ${runs} of ${table}  ${mutant.name}\n${printed.slice(-2_000)}`, false];
+};
+
+/** Runs tests on a mutant. @returns what is to be said of it, and whether one of them failed */
+const findByTests = async ({ name, ...mutant }: Mutant & { readonly tests: string }): Promise<[string, boolean]> => {
+  const directory = makeCopy([mutant]);
+  const { printed } = await run(directory, 'node_modules/vitest/vitest.mjs', ['run', mutant.tests]);
+  const [, failed = '0'] = /Tests\s+(\d+) failed/.exec(stripVTControlCharacters(printed)) ?? [];
+  if (failed !== '0') return [`found by ${failed} test(s) of ${mutant.tests}  ${name}`, true];
+  return [`NOT FOUND by ${mutant.tests}  ${name}\n${printed.slice(-2_000)}`, false];
 };
 
 /** Searches a mutant's small worlds. @returns what is to be said of it, and whether it broke a promise */
@@ -128,9 +151,11 @@ const findByExplorer = async (mutant: ExplorerMutant): Promise<[string, boolean]
 };
 
 const isChosen = ({ name }: Mutant): boolean => name.includes(options.only);
-const forHistories = options.by === 'explorer' ? [] : [...MUTANTS, ...TABLE_MUTANTS].filter(isChosen);
-const forExplorer = options.by === 'histories' ? [] : EXPLORER_MUTANTS.filter(isChosen);
-if (forHistories.length > 0) await synthesize(TEST_ASSEMBLY);
+const isWanted = (by: string): boolean => ['all', by].includes(options.by);
+const forHistories = isWanted('histories') ? [...MUTANTS, ...TABLE_MUTANTS].filter(isChosen) : [];
+const forExplorer = isWanted('explorer') ? EXPLORER_MUTANTS.filter(isChosen) : [];
+const forSlots = isWanted('slots') ? SLOT_MUTANTS.filter(isChosen) : [];
+if (forHistories.length + forSlots.length > 0) await synthesize(TEST_ASSEMBLY);
 let found = 0;
 const tell = ([text, isFound]: [string, boolean]): void => {
   console.log(text);
@@ -138,6 +163,9 @@ const tell = ([text, isFound]: [string, boolean]): void => {
 };
 for (const mutant of forHistories) tell(await findByHistories(mutant));
 for (const mutant of forExplorer) tell(await findByExplorer(mutant));
-const chosen = forHistories.length + forExplorer.length;
-console.log(`${found} of ${chosen} mutants found${forHistories.length > 0 ? `, seed ${options.seed}` : ''}`);
+for (const mutant of forSlots) tell(await ('tests' in mutant ? findByTests(mutant) : findByHistories(mutant)));
+const chosen = forHistories.length + forExplorer.length + forSlots.length;
+console.log(
+  `${found} of ${chosen} mutants found${forHistories.length + forSlots.length > 0 ? `, seed ${options.seed}` : ''}`,
+);
 process.exit(found === chosen ? 0 : 1);

@@ -5,13 +5,27 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Act, done, lapsedOwners, mark, type State, type Told } from './truth.ts';
 
+/** What somebody was told, as far as it was said: what is absent was not. */
+export interface Heard {
+  /** settled: moved or unchanged. HTTP does not say which. */
+  readonly kind: Told['kind'] | 'settled';
+  readonly status?: string;
+  readonly expiresAtMs?: number;
+  /** All slots that refused it, or one of them. */
+  readonly slotIds?: readonly string[];
+  readonly slotId?: string;
+  readonly state?: string;
+  readonly owner?: string;
+  readonly untilMs?: number;
+}
+
 export interface Call {
   readonly act: Act;
   /** The clock of whoever does it, when it began and when it ended, epoch ms. */
   readonly fromMs: number;
   readonly byMs: number;
   /** Undefined where nobody heard an answer: then it took effect, or half of it, or nothing. */
-  readonly told: Told | undefined;
+  readonly told: Heard | undefined;
   /** When it was called and answered, in the order of one clock for all. Infinity for an answer that never came. */
   readonly calledAt: number;
   readonly answeredAt: number;
@@ -103,11 +117,28 @@ const nextOf = (
   return nexts;
 };
 
-const isAnswer = (told: Told, answer: Told, mayTakeForOwn: boolean): boolean => {
-  const own = { exists: 'created', unchanged: 'moved' } as const;
-  const taken =
-    answer.kind === 'exists' || answer.kind === 'unchanged' ? { ...answer, kind: own[answer.kind] } : answer;
-  return isDeepStrictEqual(told, answer) || (mayTakeForOwn && isDeepStrictEqual(told, taken));
+const OWN = { exists: 'created', unchanged: 'moved' } as const;
+
+const isAnswer = (told: Heard, answer: Told, mayTakeForOwn: boolean): boolean => {
+  const { kind, slotId, ...said } = told;
+  const own = answer.kind === 'exists' || answer.kind === 'unchanged' ? OWN[answer.kind] : answer.kind;
+  const isKind = kind === answer.kind || (mayTakeForOwn && kind === own) || (kind === 'settled' && own === 'moved');
+  const isOneOf = slotId === undefined || (answer.kind === 'slots-taken' && answer.slotIds.includes(slotId));
+  return (
+    isKind &&
+    isOneOf &&
+    Object.entries(said).every(([name, value]) => isDeepStrictEqual(value, Reflect.get(answer, name)))
+  );
+};
+
+/**
+ * A creation that others were in the way of looks at its slots, one after the other: each that refused it did so at a moment
+ * of its own.
+ */
+export const lookedAt = (call: Call): readonly Call[] => {
+  const { act, told } = call;
+  if (act.do !== 'create' || told?.kind !== 'slots-taken' || told.slotIds === undefined) return [call];
+  return told.slotIds.map((slotId) => ({ ...call, told: { kind: 'slots-taken', slotId } }));
 };
 
 const noted = (state: State, id: string, booking: State['bookings'][string]): State => ({

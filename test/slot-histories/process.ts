@@ -3,14 +3,12 @@ import { BookingErasure } from '../../functions/adapters/booking-erasure.ts';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { HeldItems } from '../../functions/adapters/held-items.ts';
 import { SlottedBookings } from '../../functions/adapters/slotted-bookings.ts';
-import type { CreateOutcome, DeleteOutcome } from '../../functions/api/ports.ts';
-import { type Booking, effectiveStatus, type MoveOutcome } from '../../functions/core/booking-status.ts';
-import { effectiveSlotState, type Slot } from '../../functions/core/slots.ts';
 import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
 import type { DeletingTable } from '../../functions/table/table.ts';
 import type { TransactionAnswer } from '../../functions/table/transaction.ts';
 import type { Backend } from './backend.ts';
 import type { Fault } from './steps.ts';
+import { tellBooking, tellCreated, tellDeleted, tellMoved, tellSlot } from './telling.ts';
 import type { Act, Told } from './truth.ts';
 import type { Turns } from './turns.ts';
 
@@ -114,46 +112,3 @@ const overRequests = (table: DeletingTable, send: <T>(carryOut: () => Promise<T>
   scan: (...given) => table.scan(...given),
   count: (...given) => table.count(...given),
 });
-
-type OfBooking = Extract<Told, { status: string }>['kind'];
-
-const tellBooking = (kind: OfBooking, booking: Booking, nowMs: number): Told => ({
-  kind,
-  status: effectiveStatus(booking, nowMs),
-  expiresAtMs: booking.expiresAtMs ?? 0,
-});
-
-const tellCreated = (outcome: CreateOutcome, nowMs: number): Told => {
-  if (outcome.kind === 'slots-taken') return tellTaken(outcome.slots);
-  if (outcome.booking === undefined) throw new Error('an item of another kind');
-  return tellBooking(outcome.kind, outcome.booking, nowMs);
-};
-
-const tellMoved = (outcome: MoveOutcome): Told => {
-  switch (outcome.kind) {
-    case 'missing':
-      return { kind: 'missing' };
-    case 'slots-taken':
-      return tellTaken(outcome.slots);
-    case 'refused':
-      return { kind: 'refused', status: outcome.found, expiresAtMs: outcome.booking.expiresAtMs ?? 0 };
-    case 'too-long':
-      throw new Error('there is no longest hold');
-    default:
-      return tellBooking(outcome.kind, outcome.booking, Number.NEGATIVE_INFINITY);
-  }
-};
-
-const tellTaken = (slots: readonly { readonly slotId: string }[]): Told => ({
-  kind: 'slots-taken',
-  slotIds: slots.map(({ slotId }) => slotId),
-});
-
-const tellDeleted = (outcome: DeleteOutcome, nowMs: number): Told =>
-  outcome.kind === 'refused' ? tellBooking('refused', outcome.booking, nowMs) : { kind: outcome.kind };
-
-const tellSlot = ([slot]: readonly Slot[], nowMs: number): Told => {
-  if (slot === undefined || effectiveSlotState(slot, nowMs) === 'FREE') return { kind: 'slot' };
-  const { bookingId = '', heldUntilMs } = slot;
-  return { kind: 'slot', owner: bookingId, ...(heldUntilMs !== undefined && { untilMs: heldUntilMs }) };
-};

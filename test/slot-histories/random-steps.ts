@@ -123,10 +123,31 @@ const sceneOf = (offMs: fc.Arbitrary<number>): fc.Arbitrary<Step[]> => {
     );
 };
 
-const historiesBy = (maxParts: number, offMs: fc.Arbitrary<number>): fc.Arbitrary<Step[]> =>
+/** A slot that a clock ahead takes from whoever holds it, and gives back when that one has been told. */
+const theftScene: fc.Arbitrary<Step[]> = fc
+  .record({ first: id, next: id, slotIds, holdMs, revives: fc.boolean() })
+  .map(({ first, next, revives, ...claim }) => {
+    const by = (deed: Deed, offMs = 0) => alone({ deed, fault: undefined, offMs });
+    return [
+      by({ do: 'create', id: first, ...claim }),
+      by({ do: 'create', id: next, ...claim }, 5 * HOUR_MS),
+      by({ do: 'confirm', id: first, revives }),
+      by({ do: 'cancel', id: next }),
+      by({ do: 'confirm', id: first, revives }),
+    ];
+  });
+
+const historiesBy = (
+  maxParts: number,
+  offMs: fc.Arbitrary<number>,
+  ...scenes: readonly fc.Arbitrary<Step[]>[]
+): fc.Arbitrary<Step[]> =>
   fc
     .array(
-      fc.oneof({ weight: 8, arbitrary: stepOf(offMs).map((step) => [step]) }, { weight: 1, arbitrary: sceneOf(offMs) }),
+      fc.oneof(
+        { weight: 8, arbitrary: stepOf(offMs).map((step) => [step]) },
+        { weight: 1, arbitrary: fc.oneof(sceneOf(offMs), ...scenes) },
+      ),
       { minLength: 1, maxLength: maxParts, size: 'max' },
     )
     .map((parts) => parts.flat());
@@ -139,4 +160,6 @@ const told = (step: Step): Step => Object.assign({ ...step }, { [fc.toStringMeth
  * @param maxParts steps or scenes of one history at the most
  */
 export const slotHistories = (maxParts: number): fc.Arbitrary<Step[]> =>
-  fc.oneof(historiesBy(maxParts, fc.constant(0)), historiesBy(maxParts, wrongMs)).map((steps) => steps.map(told));
+  fc
+    .oneof(historiesBy(maxParts, fc.constant(0)), historiesBy(maxParts, wrongMs, theftScene))
+    .map((steps) => steps.map(told));

@@ -43,11 +43,16 @@ export type Told =
     }
   | { readonly kind: 'missing' | 'deleted' | 'expired' }
   | { readonly kind: 'slots-taken'; readonly slotIds: readonly string[] }
-  | { readonly kind: 'slot'; readonly owner?: string; readonly untilMs?: number };
+  | { readonly kind: 'slot'; readonly state: string; readonly owner?: string; readonly untilMs?: number };
 
 /** A slot as anybody sees it by a clock: undefined from the millisecond on at which its hold lapses. */
 const heldSlot = (slot: OwnedSlot | undefined, nowMs: number): OwnedSlot | undefined =>
   slot?.untilMs !== undefined && slot.untilMs <= nowMs ? undefined : slot;
+
+const seen = (slot: OwnedSlot | undefined): Told => {
+  if (slot === undefined) return { kind: 'slot', state: 'FREE' };
+  return { kind: 'slot', state: slot.untilMs === undefined ? 'TAKEN' : 'HELD', ...slot };
+};
 
 const isRunning = ({ status, expiresAtMs }: HeldBooking, nowMs: number): boolean =>
   status === 'PENDING' && expiresAtMs > nowMs;
@@ -99,9 +104,9 @@ export const lapsedOwners = (state: State, act: Act, nowMs: number): string[] =>
 
 /** What is answered to an act, and what there is after it. */
 export const done = (before: State, act: Act, nowMs: number): readonly [Told, State] => {
+  if (act.do === 'look-up') return [seen(heldSlot(before.slots[act.slotId], nowMs)), before];
   const owners = isWanting(before, act, nowMs) ? lapsedOwners(before, act, nowMs) : [];
   const state = owners.reduce((marking, owner) => mark(marking, owner, nowMs), before);
-  if (act.do === 'look-up') return [{ kind: 'slot', ...heldSlot(state.slots[act.slotId], nowMs) }, state];
   const { id } = act;
   const found = state.bookings[id];
   const isOwn = (slotId: string): boolean => (state.slots[slotId]?.owner ?? id) === id;

@@ -165,6 +165,19 @@ test('an answer has the start of the hold that was there by then', async () => {
   expect(outcome).toMatchObject({ kind: 'moved', booking: { holdStartedAtMs: NOW + 7 } });
 });
 
+test.each(['confirm', 'extend'] as const)(
+  '%s takes no slot that is another booking’s since it looked',
+  async (move) => {
+    const given = await givenBooking();
+    given.before(() => given.steal());
+    const outcome = await (move === 'confirm'
+      ? given.store.confirm('ann', NOW)
+      : given.store.extend('ann', 5_000, NOW));
+    expect(outcome).toMatchObject({ kind: 'slots-taken', slots: [{ slotId: 'seat' }] });
+    expect(await given.other.confirm('bob', NOW)).toMatchObject({ kind: 'moved' });
+  },
+);
+
 test('each try is judged by the clock of that try', async () => {
   const given = await givenBooking();
   given.before(...Array.from({ length: 3 }, () => async () => BUSY));

@@ -11,11 +11,13 @@ export interface OutsideTool {
   readonly name?: string;
   /** Arguments with which it says its version, and fails if it is not good enough. @default - --version */
   readonly probe?: readonly string[];
+  /** How long it may take to say so, ms. @default - as long as it takes */
+  readonly timeoutMs?: number;
 }
 
 /** What the tool says of its version; undefined if it is not there. */
-const versionOf = ({ command, probe = ['--version'] }: OutsideTool): string | undefined => {
-  const { error, status, stdout, stderr } = spawnSync(command, probe, { encoding: 'utf8' });
+const versionOf = ({ command, probe = ['--version'], timeoutMs }: OutsideTool): string | undefined => {
+  const { error, status, stdout, stderr } = spawnSync(command, probe, { encoding: 'utf8', timeout: timeoutMs });
   return error === undefined && status === 0 ? (stdout || stderr).trim() : undefined;
 };
 
