@@ -16,6 +16,7 @@ import { lagSection } from './sections/lag.ts';
 import { peersSection } from './sections/peers.ts';
 import { permissionsSection } from './sections/permissions.ts';
 import { simulationSection } from './sections/simulation.ts';
+import { slotsSection } from './sections/slots.ts';
 import { sweepSection } from './sections/sweep.ts';
 import { tuningSection } from './sections/tuning.ts';
 import { webhooksSection } from './sections/webhooks.ts';
@@ -29,6 +30,7 @@ const RUN: Record<Section, RunSection> = {
   permissions: permissionsSection,
   simulation: simulationSection,
   webhooks: webhooksSection,
+  slots: slotsSection,
   peers: peersSection,
 };
 

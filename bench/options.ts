@@ -12,6 +12,7 @@ export const SECTIONS = [
   'permissions',
   'simulation',
   'webhooks',
+  'slots',
   'peers',
 ] as const;
 export type Section = (typeof SECTIONS)[number];

@@ -1,0 +1,72 @@
+/** A sale: many more buyers than slots, most of whom do not pay. Then what slots cost, and what AWS would let through. */
+import { startWarmService } from '../load-lag.ts';
+import type { Sale } from '../sale/crowd.ts';
+import {
+  ANSWERED_HEADER,
+  answeredRow,
+  saleFigures,
+  TIMES_HEADER,
+  timesRows,
+  USE_HEADER,
+  useRow,
+  WRONG_HEADER,
+  wrongRow,
+} from '../sale/report.ts';
+import { holdSale } from '../sale/sale.ts';
+import { measureUnits } from '../sale/units.ts';
+import type { SectionWork } from '../section.ts';
+import { startService } from '../service.ts';
+import { simulateHotSlots } from '../simulation/hot-slots.ts';
+
+/** The holds are as short as they are for slots to go round several times within the minute. */
+const SALE = { buyers: 20_000, slots: 1_000, seconds: 60, holdMs: 5_000, unpaidShare: 0.7 };
+/** The same shape, and as far as the API of one machine goes: each of its requests is an invocation of a Lambda. */
+const TENTH = { ...SALE, buyers: 2_000, slots: 100 };
+const SALES: readonly (readonly [name: string, sale: Omit<Sale, 'prefix'>, through: 'store' | 'http'])[] = [
+  ['20,000 buyers, 1,000 slots, through the store', SALE, 'store'],
+  ['2,000 buyers, 100 slots, through the store', TENTH, 'store'],
+  ['2,000 buyers, 100 slots, over the HTTP API', TENTH, 'http'],
+];
+/** The holds that lapse last, and the audit. */
+const AFTERWARDS_SECONDS = 60;
+const SLOT_COUNTS = [0, 1, 10];
+const BOOKINGS_METERED = 100;
+
+export const slotsSection = async (work: SectionWork): Promise<void> => {
+  const { figures, assemblyDirectory, options, progress, say, table } = work;
+  const wrong = table(WRONG_HEADER, 'What must not be');
+  const answered = table(ANSWERED_HEADER, 'What the buyers were answered');
+  const times = table(TIMES_HEADER, 'Times');
+  const use = table(USE_HEADER, 'What it took');
+  for (const [name, sale, through] of SALES) {
+    const service = await startWarmService({ assemblyDirectory }, 50);
+    try {
+      const result = await progress(name, sale.seconds + AFTERWARDS_SECONDS, () => holdSale(service, sale, through));
+      const found = saleFigures(sale, result);
+      figures[name] = found;
+      wrong.push(wrongRow(name, found));
+      answered.push(answeredRow(name, found));
+      times.push(...timesRows(name, found));
+      use.push(useRow(name, found));
+    } finally {
+      await service.stop();
+    }
+  }
+
+  const metered = await startService({ assemblyDirectory, metered: true });
+  try {
+    const units = await progress('units of each move', 60, () => measureUnits(metered, SLOT_COUNTS, BOOKINGS_METERED));
+    figures.units = units;
+    const header = ['move', 'slots', 'transactions', 'other requests', 'write units', 'read units'];
+    const rows = table(header, 'Per booking');
+    for (const { move, slots, transactions, otherRequests, writeUnits, readUnits } of units) {
+      rows.push([move, slots, transactions, otherRequests, writeUnits, readUnits]);
+    }
+  } finally {
+    await metered.stop();
+  }
+
+  const simulated = await progress('hot slots on AWS, simulated', 60, () => simulateHotSlots(options.seed));
+  figures.simulated = simulated.figures;
+  work.atEnd(() => say(`\n${simulated.text}`));
+};
