@@ -33,7 +33,7 @@ export interface CrowdResult {
   readonly soldOut: number;
   /** Answers that said 503. Their buyers asked again. */
   readonly busy: number;
-  /** Buyers who heard nothing but 503 and got no hold. */
+  /** Buyers who heard nothing but 503, or who would have to wait for more than a minute in all. */
   readonly gaveUp: number;
   /** Buyers who were refused at first and waited. */
   readonly waited: number;
@@ -45,6 +45,8 @@ export interface CrowdResult {
 /** What the API says with 503 (functions/api/problem.ts). */
 const RETRY_AFTER_MS = 1_000;
 const MAX_TRIES = 10;
+/** Nobody waits for longer. It ends the sale on a machine that does not keep up with it. */
+const LONGEST_WAIT_MS = 60_000;
 
 export const waitOf = (slotId: string, untilMs: number): string => `${untilMs} ${slotId}`;
 export const slotIdOf = ({ prefix }: Pick<Sale, 'prefix'>, number: number): string => `${prefix}slot/${number}`;
@@ -85,6 +87,7 @@ export const playCrowd = async (sale: Sale, counter: Counter): Promise<CrowdResu
   const buy = async (number: number): Promise<void> => {
     const bookingId = `${sale.prefix}${number}`;
     const slotId = slotIdOf(sale, Math.floor(Math.random() * sale.slots));
+    const cameAt = performance.now();
     for (let isFirst = true; ; isFirst = false) {
       let askedAtMs = Number.NaN;
       const startedAt = performance.now();
@@ -110,6 +113,11 @@ export const playCrowd = async (sale: Sale, counter: Counter): Promise<CrowdResu
         return;
       }
       if (isFirst) sums.waited += 1;
+      const waitMs = Math.max(0, answer.untilMs - Date.now());
+      if (performance.now() - cameAt + waitMs > LONGEST_WAIT_MS) {
+        sums.gaveUp += 1;
+        return;
+      }
       waits.add(waitOf(slotId, answer.untilMs));
       await untilTime(answer.untilMs);
     }

@@ -69,6 +69,11 @@ describe('a buyer', () => {
     expect(asked[2]).toBeGreaterThanOrEqual(untilMs);
   });
 
+  test('does not wait for more than a minute', async () => {
+    const hold = async () => ({ kind: 'refused' as const, untilMs: Date.now() + 61_000 });
+    expect(await playCrowd(sale, { hold, pay: async () => 'confirmed' })).toMatchObject({ gaveUp: 1, holds: [] });
+  });
+
   test('goes away when the slot is sold, and does not pay for what it does not have', async () => {
     const counter: Counter = {
       hold: async () => ({ kind: 'refused', untilMs: undefined }),
