@@ -19,6 +19,7 @@ import { peersSection } from './sections/peers.ts';
 import { permissionsSection } from './sections/permissions.ts';
 import { quickSection } from './sections/quick.ts';
 import { simulationSection } from './sections/simulation.ts';
+import { slotsSection } from './sections/slots.ts';
 import { sweepSection } from './sections/sweep.ts';
 import { tuningSection } from './sections/tuning.ts';
 import { waitingSection } from './sections/waiting.ts';
@@ -36,6 +37,7 @@ const RUN: Record<Section, RunSection> = {
   permissions: permissionsSection,
   simulation: simulationSection,
   webhooks: webhooksSection,
+  slots: slotsSection,
   peers: peersSection,
   quick: quickSection,
 };

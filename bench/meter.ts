@@ -25,7 +25,7 @@ export interface Meter {
 }
 
 const READS = new Set(['GetItem', 'Query', 'BatchGetItem', 'Scan']);
-const WRITES = new Set(['PutItem', 'UpdateItem', 'DeleteItem', 'BatchExecuteStatement']);
+const WRITES = new Set(['PutItem', 'UpdateItem', 'DeleteItem', 'BatchExecuteStatement', 'TransactWriteItems']);
 
 /** Called with each charged request that was answered with success. */
 export type OnAnswer = (operation: string, request: string, answer: string) => void;

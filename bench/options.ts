@@ -16,6 +16,7 @@ export const SECTIONS = [
   'permissions',
   'simulation',
   'webhooks',
+  'slots',
   'peers',
   'quick',
 ] as const;

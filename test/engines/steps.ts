@@ -55,6 +55,8 @@ export const LEFT_OUT: Readonly<Record<string, string>> = {
   'test/flow/webhooks.test.ts': 'what it adds to the flow is a bus and a receiver, which are no engines',
   'test/flow/notices.test.ts': 'what it adds to the flow is a bus, which is no engine',
   'test/flow/five-tables.test.ts': 'the store’s and the histories’ steps take tables of all makes to the other engines',
+  'test/bench/sale.test.ts':
+    'it is about a measurement on the embedded engines; the functions’ step takes slots to the other engines',
   'test/package': 'it is about what is packed, and what it runs is run by the flow’s steps',
   'test/flow/restart.test.ts': 'DATA_DIR is where the embedded engines keep their data',
   'test/flow/second-runtime.test.ts': 'each of its runtimes starts engines of its own',
@@ -74,6 +76,7 @@ export const LEFT_OUT: Readonly<Record<string, string>> = {
 
 /** Tests that need no engine. */
 export const NO_ENGINE: readonly string[] = [
+  'test/bench/hot-slots.test.ts',
   'test/bench/run-sections.test.ts',
   'test/bench/simulation.test.ts',
   'test/commands',
