@@ -17,8 +17,8 @@ export interface MoveUse {
 const SECONDS_MS = 1_000;
 const LONG_HOLD_MS = 3_600 * SECONDS_MS;
 const SHORT_HOLD_MS = 2 * SECONDS_MS;
-/** The timers of the short holds are answered, and their messages deleted. */
-const AFTERWARDS_MS = 3 * SECONDS_MS;
+/** How long the service may take to mark the short holds. */
+const PATIENCE_MS = 30 * SECONDS_MS;
 /** Reading a table's stream from Lambda is free. */
 const FREE = ['GetRecords', 'DescribeStream', 'GetShardIterator', 'other'];
 
@@ -55,14 +55,14 @@ export const measureUnits = async (
       made: string,
       make: (number: number) => Promise<string>,
       meter = meters.application,
-      waitMs = 0,
+      whenMade = async (): Promise<void> => {},
     ): Promise<void> => {
       meter.reset();
       for (let number = 0; number < bookings; number += 1) {
         const kind = await make(number);
         if (kind !== made) throw new Error(`${move} with ${slots} slots was answered ${kind} instead of ${made}`);
       }
-      if (waitMs > 0) await sleep(waitMs);
+      await whenMade();
       found.push(useOf(move, slots, meter.usage(), bookings));
     };
     await measure('create', 'created', (number) => create('paid', number, LONG_HOLD_MS));
@@ -81,10 +81,21 @@ export const measureUnits = async (
       'created',
       (number) => create('lapsing', number, SHORT_HOLD_MS),
       meters.dynamodb,
-      SHORT_HOLD_MS + AFTERWARDS_MS,
+      () =>
+        untilMarked(
+          service,
+          Array.from({ length: bookings }, (_, number) => id('lapsing', number)),
+        ),
     );
   }
   return found;
+};
+
+const untilMarked = async (service: Service, bookingIds: readonly string[]): Promise<void> => {
+  const isMarked = (bookingId: string) =>
+    service.batches.some(({ outcomes }) => outcomes.some((timer) => timer.bookingId === bookingId));
+  for (const deadline = Date.now() + PATIENCE_MS; !bookingIds.every(isMarked) && Date.now() < deadline; )
+    await sleep(100);
 };
 
 const useOf = (move: string, slots: number, usage: Usage, bookings: number): MoveUse => {

@@ -57,6 +57,7 @@ export const LEFT_OUT: Readonly<Record<string, string>> = {
   'test/flow/five-tables.test.ts': 'the store’s and the histories’ steps take tables of all makes to the other engines',
   'test/bench/sale.test.ts':
     'it is about a measurement on the embedded engines; the functions’ step takes slots to the other engines',
+  'test/bench/units.test.ts': 'it is about units, which each engine counts by rules of its own',
   'test/package': 'it is about what is packed, and what it runs is run by the flow’s steps',
   'test/flow/restart.test.ts': 'DATA_DIR is where the embedded engines keep their data',
   'test/flow/second-runtime.test.ts': 'each of its runtimes starts engines of its own',
