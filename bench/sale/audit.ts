@@ -37,7 +37,8 @@ export const auditSale = async (
   const slotIds = Array.from({ length: sale.slots }, (_, number) => slotIdOf(sale, number));
   const found = new Map<string, Slot>();
   for (let start = 0; start < slotIds.length; start += MAX_LOOKUP) {
-    for (const slot of await slots.lookUp(slotIds.slice(start, start + MAX_LOOKUP))) found.set(slot.slotId, slot);
+    for (const slot of await slots.lookUp(slotIds.slice(start, start + MAX_LOOKUP), Date.now()))
+      found.set(slot.slotId, slot);
   }
   const confirmed = [...stored.values()].filter(({ status }) => status === 'CONFIRMED');
   const buyersOf = Map.groupBy(

@@ -66,14 +66,16 @@ export const openStore = ({ dynamodbEndpoint, table, slotsTable, shardCount }: T
       return answer;
     },
   };
+  const bookings = new DynamoDbTable(client, table);
   const slots = new SlottedBookings({
     transactions,
     slots: new DynamoDbTable(client, slotsTable),
     slotsTable,
+    bookings,
     bookingsTable: table,
     shape: BOOKINGS_SHAPE,
   });
-  return { store: new BookingStore(new DynamoDbTable(client, table), shardCount, { slotted: slots }), slots, counts };
+  return { store: new BookingStore(bookings, shardCount, { slotted: slots }), slots, counts };
 };
 
 export const storeCounter = (store: BookingStore): Counter => ({

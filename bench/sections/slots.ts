@@ -1,5 +1,6 @@
 /** A sale: many more buyers than slots, most of whom do not pay. Then what slots cost, and what AWS would let through. */
 import { startWarmService } from '../load-lag.ts';
+import { textTable } from '../report.ts';
 import type { Sale } from '../sale/crowd.ts';
 import {
   ANSWERED_HEADER,
@@ -39,7 +40,7 @@ export const slotsSection = async (work: SectionWork): Promise<void> => {
   const { options, figures, progress, say } = work;
   const simulated = await progress('hot slots on AWS, simulated', 60, () => simulateHotSlots(options.seed));
   figures.simulated = simulated.figures;
-  work.atEnd(() => say(`\n${simulated.text}`));
+  work.atEnd(() => say(`\n${textTable(simulated.header, simulated.rows)}`));
   for (const each of SALES) await measureSale(work, sales, ...each);
 };
 

@@ -9,11 +9,12 @@ import { ContentionError } from '../../functions/api/ports.ts';
 import { MINUTE_MS, SECOND_MS } from '../../functions/core/hold-time.ts';
 import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
 import { percentilesOf } from '../../measure/lag-report.ts';
-import { textTable } from '../report.ts';
 import { Kernel, seededChance } from './kernel.ts';
 import { SimulatedTransactions, SLOT_ASSUMPTIONS, ThrottledError } from './simulated-transactions.ts';
 
 const START_MS = 1_800_000_000_000;
+/** No hold lapses here, so that no booking is asked for its slot. */
+const NO_OWNERS = { read: async () => undefined };
 const BOOKINGS = 'bookings';
 const SLOTS = 'slots';
 
@@ -54,6 +55,7 @@ export const playHotCrowd = async (crowd: Crowd, seed: number): Promise<CrowdOut
     transactions,
     slots: transactions.tableOf(SLOTS),
     slotsTable: SLOTS,
+    bookings: transactions.tableOf(BOOKINGS),
     bookingsTable: BOOKINGS,
     shape: BOOKINGS_SHAPE,
     patience: { ...USUAL_PATIENCE, pause: (ms) => kernel.sleep(ms), elapsed: kernel.now, random: chance },
@@ -70,7 +72,7 @@ export const playHotCrowd = async (crowd: Crowd, seed: number): Promise<CrowdOut
     sums.peakAtOnce = Math.max(sums.peakAtOnce, atOnce);
     const item = { [BOOKINGS_SHAPE.key.partition.name]: { S: `booking-${number}` } };
     try {
-      const { kind } = await slotted.create(item, slotIds, askedAtMs + MINUTE_MS, askedAtMs);
+      const { kind } = await slotted.create(item, slotIds, askedAtMs + MINUTE_MS, NO_OWNERS, askedAtMs);
       sums[kind === 'made' ? 'given' : 'refused'] += 1;
       if (kind === 'made') for (const slotId of slotIds) ownersOf.set(slotId, (ownersOf.get(slotId) ?? 0) + 1);
     } catch (error) {
@@ -150,5 +152,5 @@ export const simulateHotSlots = async (seed: number) => {
     rows.push([name, given, refused, busy, p50, p99, max, throttledTries, conflicts, peakAtOnce]);
     figures[name] = { crowd, ...counts, p50, p99, max };
   }
-  return { text: textTable(HEADER, rows), figures };
+  return { header: HEADER, rows, figures };
 };

@@ -1,12 +1,11 @@
 /** Transactions of DynamoDB in simulated time: what partitions take in a second, and who is in whose way. */
 
 import { shardOf } from '../../functions/core/pending-shard.ts';
-import type { Clause } from '../../functions/table/conditional-write.ts';
+import type { AnyOf, Clause } from '../../functions/table/conditional-write.ts';
 import { attributeOf, type Item } from '../../functions/table/item.ts';
 import { BOOKINGS_SHAPE, SLOT_ATTRIBUTES } from '../../functions/table/shape.ts';
 import type { Table } from '../../functions/table/table.ts';
 import type {
-  AnyOf,
   FoundByWrite,
   TransactedWrite,
   TransactionAnswer,

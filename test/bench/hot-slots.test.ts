@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { type Crowd, playHotCrowd } from '../../bench/simulation/hot-slots.ts';
 import { Kernel, seededChance } from '../../bench/simulation/kernel.ts';
 import { SimulatedTransactions } from '../../bench/simulation/simulated-transactions.ts';
-import { claimSlot } from '../../functions/table/slot-items.ts';
+import type { Item } from '../../functions/table/item.ts';
+import { holdSlot, isAsSeenFree } from '../../functions/table/slot-items.ts';
 
 const START_MS = 1_800_000_000_000;
 const crowd = (changes: Partial<Crowd>): Crowd => ({
@@ -55,8 +56,8 @@ describe('simulated transactions', () => {
   const open = () => {
     const kernel = new Kernel(START_MS);
     const transactions = new SimulatedTransactions(kernel, seededChance(1), 1);
-    const claim = (owner: string, nowMs: number) =>
-      transactions.transact([claimSlot('slots', 'seat', owner, nowMs + 1_000, nowMs)]);
+    const claim = (owner: string, nowMs: number, seen?: Item) =>
+      transactions.transact([holdSlot('slots', 'seat', owner, nowMs + 1_000, isAsSeenFree(seen))]);
     return { kernel, transactions, claim };
   };
 
@@ -68,16 +69,22 @@ describe('simulated transactions', () => {
     expect(transactions.counts.conflicts).toBe(1);
   });
 
-  test('are refused before the millisecond of the lapse and made at that one', async () => {
+  test('are refused where the slot is not as it was seen any more, and made where it is', async () => {
     const { kernel, claim } = open();
+    const held = (owner: string) => ({
+      bookingId: { S: owner },
+      state: { S: 'HELD' },
+      heldUntilMs: { N: String(START_MS + 1_000) },
+    });
     const story = (async () => {
       const kinds = [(await claim('a', START_MS)).kind];
-      kinds.push((await claim('b', START_MS + 999)).kind);
       kinds.push((await claim('b', START_MS + 1_000)).kind);
+      kinds.push((await claim('b', START_MS + 1_000, held('c'))).kind);
+      kinds.push((await claim('b', START_MS + 1_000, held('a'))).kind);
       return kinds;
     })();
     await kernel.run(START_MS + 100);
-    expect(await story).toEqual(['made', 'refused', 'made']);
+    expect(await story).toEqual(['made', 'refused', 'refused', 'made']);
   });
 
   test('show readers only what is committed', async () => {
