@@ -170,6 +170,61 @@ describe('maxHoldSeconds', () => {
   });
 });
 
+describe('slots whose hold has lapsed', () => {
+  const slot = { slotId: 'a', bookingId: 'before', state: 'HELD', heldUntilMs: NOW };
+  const owner = { bookingId: 'before', status: 'EXPIRED', expiresAtMs: NOW, slotIds: ['a'] };
+  const make = (lapsed: unknown, nowMs = NOW) =>
+    client.create({ bookingId: 'one', slotIds: ['a'], holdMs: MINUTE, lapsed: lapsed as never }, nowMs);
+
+  test('are claimed as they were seen once their booking is over, gone, or has other slots', () => {
+    for (const over of [
+      owner,
+      undefined,
+      { ...owner, status: 'CANCELLED' },
+      { ...owner, status: 'CONFIRMED', slotIds: ['b'] },
+    ]) {
+      const [, claim] = make([{ slot, owner: over }]).TransactItems;
+      expect(claim).toMatchObject({
+        Put: {
+          ConditionExpression: '(#n0 = :v0 AND #n1 = :v1 AND #n2 = :v2)',
+          ExpressionAttributeValues: { ':v0': 'before', ':v1': 'HELD', ':v2': NOW },
+        },
+      });
+    }
+  });
+
+  test.each([
+    ['is confirmed', { ...owner, status: 'CONFIRMED' }, {}],
+    ['was extended', { ...owner, status: 'PENDING', expiresAtMs: NOW + 1 }, { heldUntilMs: NOW + 1 }],
+  ])('are refused while their booking %s', (_, still, until) => {
+    let error: unknown;
+    try {
+      make([{ slot, owner: still }]);
+    } catch (thrown) {
+      error = thrown;
+    }
+    const slots = [{ slotId: 'a', bookingId: 'before', ...until }];
+    expect(client.refusalOf(error, { TransactItems: [] }, NOW)).toEqual({ kind: 'slots-taken', slots });
+  });
+
+  test('are refused one millisecond before', () => {
+    expect(() => make([{ slot, owner }], NOW - 1)).toThrow('create is refused: slots of another booking: a');
+  });
+
+  test.each<[unknown, string]>([
+    ['all', 'create: lapsed must be a list, got "all"'],
+    [[{}], 'create: lapsed[0].slot must be the item of a slot that is wanted (a), got nothing'],
+    [[{ slot: { ...slot, slotId: 'b' } }], 'create: lapsed[0].slot must be the item of a slot that is wanted (a), got'],
+    [[{ slot, owner: { ...owner, bookingId: 'x' } }], 'create: lapsed[0].owner must be the booking "before", got'],
+    [
+      [{ slot, owner: { ...owner, status: 'PENDING' } }],
+      'create: lapsed[0].owner must be marked as EXPIRED first, by expire, got PENDING',
+    ],
+  ])('%j are refused with the reason', (lapsed, message) => {
+    refusedWith(() => make(lapsed), message);
+  });
+});
+
 describe('an error', () => {
   const input = client.confirm({ seen }, NOW);
   const cancelled = (...codes: (string | undefined)[]) => ({

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import { DeleteItemCommand } from '@aws-sdk/client-dynamodb';
+import { DeleteItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PROJECT_DIRECTORY } from '../../service/project.ts';
 import type { OwnRuntime } from '../../service/service.ts';
@@ -136,6 +136,26 @@ describe.each([
     const theirs = `theirs-${language}`;
     await call('POST', '/bookings', { bookingId: theirs, holdSeconds: 60, slotIds: [id('4')] });
     expect(await paid(theirs)).toBe('confirmed');
+    // A hold that lapsed is given to the next, and one that was settled without its slots is not.
+    for (const [name, status] of [
+      ['over', 'PENDING'],
+      ['paid', 'CONFIRMED'],
+    ]) {
+      const raw = patientClient(runtime.dynamodbEndpoint);
+      const [booking, slotId] = [{ S: `${language}-${name}` }, { S: id(`of ${name}`) }];
+      const until = { N: String(Date.now() - 1_000) };
+      await raw.send(
+        new PutItemCommand({
+          TableName: tables().BOOKINGS_TABLE,
+          Item: { bookingId: booking, status: { S: status ?? '' }, expiresAtMs: until, slotIds: { L: [slotId] } },
+        }),
+      );
+      const Item = { slotId, bookingId: booking, state: { S: 'HELD' }, heldUntilMs: until };
+      await raw.send(new PutItemCommand({ TableName: tables().SLOTS_TABLE, Item }));
+    }
+    expect(await hold(id('next'), [id('of over')])).toBe('held');
+    expect((await call('GET', `/bookings/${language}-over`)).body.status).toBe('EXPIRED');
+    expect(await hold(id('next but one'), [id('of paid')])).toBe('taken');
     await hold(id('carl'), [id('5')]);
     expect((await call('POST', `/bookings/${encodeURIComponent(id('carl'))}/confirm`)).body.status).toBe('CONFIRMED');
   });

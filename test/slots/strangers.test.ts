@@ -151,14 +151,18 @@ describe('a booking that names slots which it has not claimed', () => {
   });
 });
 
-test('a booking with slots that is confirmed by a plain update is what the rules warn of: its slot is free at the old deadline', async () => {
+test('a booking with slots that is confirmed by a plain update keeps them as long as everybody asks it, and their items are there', async () => {
   await hold('first', ['1']);
   const { documents, table } = api.engines();
   const Item = { bookingId: id('first'), status: 'CONFIRMED', slotIds: [id('1')] };
   await documents.send(new PutCommand({ TableName: table, Item }));
   expect(await stateOf('1')).toBe('HELD');
   api.moveBy(MINUTE);
-  expect(await stateOf('1')).toBe('FREE');
+  expect(await stateOf('1')).toBe('TAKEN');
+  expect((await hold('next', ['1'])).status).toBe(409);
+  // As the table's time to live does after a week.
+  await giveBackByHand('1', 'first');
+  expect((await hold('next', ['1'])).status).toBe(201);
 });
 
 test('an item of a slot is kept for a week after its deadline, and one that is TAKEN for ever', async () => {
