@@ -72,12 +72,20 @@ export const LEFT_OUT: Readonly<Record<string, string>> = {
   'test/local/stacks.test.ts': 'it is about templates, and not about engines',
   'test/local/users-app.test.ts':
     'what is in its templates is made by the same code as the tables and queues of others',
+  'test/local/database-place.test.ts': 'it is about where the embedded engine keeps its file',
+  'test/local/delayed-messages.test.ts': 'it is about a store of the embedded engine',
+  'test/local/provisioned-pollers.test.ts': 'it is about templates, and not about engines',
+  'test/local/stream-records.test.ts': 'it is about the file of the embedded engine',
+  'test/flow/local-page.test.ts': 'what it adds to the flow is a page and an event stream, which are no engines',
+  'test/bench/section.test.ts': 'it is about what a benchmark prints',
   'test/local/template.test.ts': 'of engines, it is about the ports of the embedded ones only',
 };
 
 /** Tests that need no engine. */
 export const NO_ENGINE: readonly string[] = [
+  'test/bench/assumptions.test.ts',
   'test/bench/hot-slots.test.ts',
+  'test/bench/options.test.ts',
   'test/bench/run-sections.test.ts',
   'test/bench/simulation.test.ts',
   'test/commands',
@@ -95,6 +103,7 @@ export const NO_ENGINE: readonly string[] = [
   'test/mutants',
   'test/payments',
   'test/permissions',
+  'test/service',
   'test/structure',
   'test/webhooks',
 ];
