@@ -56,13 +56,12 @@ const printing = new Printing(settings.printed, (printed) => tell({ kind: 'print
 const tellFailure = (thrown: unknown): void => {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
   const [errorType, errorMessage, stack] = [error.name, error.message, error.stack ?? ''];
-  tell({ kind: 'failed', printed: printing.end(), errorType, errorMessage, stack });
+  tell({ kind: 'failed', printed: printing.take(), errorType, errorMessage, stack });
 };
 
 const serve = (handler: (event: unknown, context: unknown) => unknown): void => {
   parentPort?.on('message', async ({ requestId, event, timeoutMs }: Invocation) => {
     const startedAtMs = performance.now();
-    printing.begin();
     const context = {
       awsRequestId: requestId,
       functionName: settings.functionName,
@@ -73,7 +72,7 @@ const serve = (handler: (event: unknown, context: unknown) => unknown): void => 
     };
     try {
       const result = JSON.stringify(await handler(JSON.parse(event), context));
-      tell({ kind: 'done', printed: printing.end(), result });
+      tell({ kind: 'done', printed: printing.take(), result });
     } catch (thrown) {
       tellFailure(thrown);
     }

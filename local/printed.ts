@@ -24,7 +24,7 @@ const COPY_BYTES = 32_768;
 const LENGTH_BYTES = 4;
 /** Most that one UTF-16 unit takes in UTF-8. */
 const MOST_BYTES_A_UNIT = 3;
-/** What a long invocation prints is sent after so long at the latest: who looks on sees what it does. */
+/** What is printed is sent after so long without an answer: who looks on sees what a long invocation does. */
 const KEPT_BACK_MS = 100;
 
 export const sharedCopy = (): SharedCopy => ({
@@ -43,7 +43,6 @@ export class Printing {
   readonly #copy: SharedCopy;
   readonly #send: (printed: Printed) => void;
   #kept: { stdout: string; stderr: string } = { stdout: '', stderr: '' };
-  #answersSoon = false;
   #timer: NodeJS.Timeout | undefined;
 
   /** @param send sends what is not to wait for an answer */
@@ -52,24 +51,9 @@ export class Printing {
     this.#send = send;
   }
 
-  /** Called when an invocation begins, whose answer will ask for what was printed. */
-  begin(): void {
-    this.#answersSoon = true;
-  }
-
-  /** What was printed since, to be sent with the answer. */
-  end(): Printed {
-    this.#answersSoon = false;
-    return this.#take();
-  }
-
   print(stream: StreamName, text: string): void {
-    if (!this.#answersSoon) {
-      this.#send({ [stream]: text });
-      return;
-    }
     if (!this.#keep(stream, text)) {
-      this.#send(this.#take());
+      this.#send(this.take());
       if (!this.#keep(stream, text)) this.#send({ [stream]: text });
     }
   }
@@ -83,11 +67,12 @@ export class Printing {
     const written = Buffer.from(shared, LENGTH_BYTES).write(text, used, 'utf8');
     Atomics.store(length, 0, used + written);
     this.#kept[stream] += text;
-    this.#timer ??= setTimeout(() => this.#send(this.#take()), KEPT_BACK_MS).unref();
+    this.#timer ??= setTimeout(() => this.#send(this.take()), KEPT_BACK_MS).unref();
     return true;
   }
 
-  #take(): Printed {
+  /** What was printed and not sent: an answer takes it along. */
+  take(): Printed {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     const kept = this.#kept;

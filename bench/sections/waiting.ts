@@ -1,11 +1,10 @@
 /** What timers cost while they wait: a service that has so many of them in its queue, idle and under load. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs';
 import pMap from 'p-map';
 import { encodeTimer } from '../../functions/core/expiry-timer.ts';
 import { MAX_SQS_DELAY_SECONDS, MINUTE_MS } from '../../functions/core/hold-time.ts';
-import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
+import { AwsClient } from '../../local/aws-client.ts';
 import { percentilesOf } from '../../measure/lag-report.ts';
 import { cpuPerBooking, cpuUse } from '../cpu-use.ts';
 import { measureLag, startWarmService } from '../load-lag.ts';
@@ -68,7 +67,7 @@ const sendTimers = async (
   onProgress: (share: number) => void,
 ): Promise<void> => {
   const { sqsEndpoint, outputs } = service.runtime;
-  const client = new SQSClient({ region: REGION, credentials: LOCAL_CREDENTIALS, endpoint: sqsEndpoint });
+  const client = new AwsClient({ endpoint: sqsEndpoint, service: 'sqs' });
   const firsts = Array.from({ length: Math.ceil((to - from) / BATCH) }, (_, batch) => from + batch * BATCH);
   let done = 0;
   await pMap(
@@ -79,7 +78,7 @@ const sendTimers = async (
         MessageBody: encodeTimer({ bookingId: `waiting-${first + index}`, expiresAtMs: Date.now() + 15 * MINUTE_MS }),
         DelaySeconds: MAX_SQS_DELAY_SECONDS,
       }));
-      await client.send(new SendMessageBatchCommand({ QueueUrl: outputs.TimerQueueUrl, Entries }));
+      await client.call('SendMessageBatch', { QueueUrl: outputs.TimerQueueUrl, Entries });
       done += 1;
       onProgress(done / firsts.length);
     },
