@@ -180,14 +180,14 @@ const MOVE_MUTANTS: readonly SlotMutant[] = [
   },
   {
     name: 'S6: a cancellation of what is held cancels what is not',
-    ...inMemory,
+    ...AT_ONCE,
     file: MOVES,
     find: "[PENDING, { is: 'running', nowMs }, ...ofSlots(seen)]",
     replace: "[{ is: 'running', nowMs }, ...ofSlots(seen)]",
   },
   {
     name: 'S6: a cancellation of what is held cancels what has lapsed',
-    ...inMemory,
+    ...AT_ONCE,
     file: MOVES,
     find: "[PENDING, { is: 'running', nowMs }, ...ofSlots(seen)]",
     replace: '[PENDING, ...ofSlots(seen)]',
@@ -208,7 +208,7 @@ const MOVE_MUTANTS: readonly SlotMutant[] = [
   },
   {
     name: 'S7: a move takes the hold that it saw for the one that there is',
-    ...inMemory,
+    ...AT_ONCE,
     file: MOVES,
     find: '[slotsAsSeen(seen.slots), ...holdAsSeen(seen), ...more]',
     replace: '[slotsAsSeen(seen.slots), ...more]',
@@ -222,7 +222,7 @@ const MOVE_MUTANTS: readonly SlotMutant[] = [
   },
   {
     name: 'S7: a move does not mind until when the hold was that it saw',
-    ...inMemory,
+    ...AT_ONCE,
     file: MOVES,
     find: "  { is: 'as-seen', what: 'deadline', seen: deadline },\n  { is: 'as-seen', what: 'holdStartedAtMs', seen: holdStartedAtMs },\n];",
     replace:
@@ -230,7 +230,7 @@ const MOVE_MUTANTS: readonly SlotMutant[] = [
   },
   {
     name: 'S8: a revival confirms what is not EXPIRED',
-    ...inMemory,
+    ...AT_ONCE,
     file: MOVES,
     find: "    { is: 'expired' },\n",
     replace: '',
@@ -279,7 +279,7 @@ const MOVE_MUTANTS: readonly SlotMutant[] = [
   },
   {
     name: 'S10: a cancellation of what is paid cancels what is not',
-    ...inMemory,
+    ...AT_ONCE,
     file: MOVES,
     find: "    { is: 'confirmed' },\n",
     replace: '',
@@ -300,21 +300,21 @@ const MOVE_MUTANTS: readonly SlotMutant[] = [
   },
   {
     name: 'S11: an extension extends what is not PENDING',
-    ...inMemory,
+    ...AT_ONCE,
     file: MOVES,
     find: "    PENDING,\n    { is: 'running', nowMs },\n    ...holdAsSeen(seen),",
     replace: "    { is: 'running', nowMs },\n    ...holdAsSeen(seen),",
   },
   {
     name: 'S11: an extension extends what has lapsed',
-    ...inMemory,
+    ...AT_ONCE,
     file: MOVES,
     find: "    { is: 'running', nowMs },\n    ...holdAsSeen(seen),",
     replace: '    ...holdAsSeen(seen),',
   },
   {
     name: 'S11: an extension does not mind which hold it saw',
-    ...inMemory,
+    ...AT_ONCE,
     file: MOVES,
     find: '    ...holdAsSeen(seen),\n    slotsAsSeen(seen.slots),',
     replace: '    slotsAsSeen(seen.slots),',

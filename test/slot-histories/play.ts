@@ -81,6 +81,8 @@ export class Play {
     const fromMs = clock.nowMs();
     const act: Act = 'holdMs' in deed ? { ...deed, expiresAtMs: fromMs + deed.holdMs } : deed;
     this.#promises.asks(act, offMs);
+    const isPaid = () => act.do === 'cancel' && this.#state.bookings[act.id]?.status === 'CONFIRMED';
+    const wasPaid = isPaid();
     const calledAt = this.#turns.sent;
     const lateBefore = this.#backend.lateRequests;
     // Whatever keeps it from being answered, nobody knows what became of it.
@@ -96,7 +98,10 @@ export class Play {
     // A refusal is final only where the booking says so.
     const mayStillBe =
       told === undefined || told.kind === 'missing' || (told.kind === 'slots-taken' && act.do !== 'confirm');
-    if (this.#backend.lateRequests > lateBefore && mayStillBe) this.#open.push({ ...call, told: undefined });
+    if (this.#backend.lateRequests > lateBefore && mayStillBe) {
+      const onlyHeld = act.do === 'cancel' && this.#backend.isInstant && !wasPaid && !isPaid();
+      this.#open.push({ ...call, act: onlyHeld ? { ...act, onlyHeld } : act, told: undefined });
+    }
     return call;
   }
 

@@ -30,8 +30,10 @@ export type Act =
   | { readonly do: 'create'; readonly id: string; readonly expiresAtMs: number; readonly slotIds: readonly string[] }
   | { readonly do: 'confirm'; readonly id: string; readonly revives: boolean }
   | { readonly do: 'extend'; readonly id: string; readonly expiresAtMs: number }
+  /** One that was sent while its booking was not paid, and arrives late, cancels what is held only. */
+  | { readonly do: 'cancel'; readonly id: string; readonly onlyHeld?: boolean }
   /** To expire is to mark what has lapsed, as timers and sweeps do. */
-  | { readonly do: 'cancel' | 'read' | 'delete' | 'expire'; readonly id: string }
+  | { readonly do: 'read' | 'delete' | 'expire'; readonly id: string }
   | { readonly do: 'look-up'; readonly slotId: string };
 
 /** What somebody is told. Of a booking it is the effective status and the deadline. */
@@ -153,7 +155,7 @@ export const done = (before: State, act: Act, nowMs: number): readonly [Told, St
     }
     case 'cancel': {
       if (status === 'CANCELLED') return tell('unchanged', found);
-      if (!isRunning(found, nowMs) && status !== 'CONFIRMED') return tell('refused', found);
+      if (!isRunning(found, nowMs) && (status !== 'CONFIRMED' || act.onlyHeld)) return tell('refused', found);
       const isGivenBack = (slotId: string): boolean => slotIds.includes(slotId) && isOwn(slotId);
       const { bookings } = withBooking(state, id, { ...found, status: 'CANCELLED' });
       const told: Told = { kind: 'moved', status: 'CANCELLED', expiresAtMs: found.expiresAtMs };

@@ -165,6 +165,60 @@ test('an answer has the start of the hold that was there by then', async () => {
   expect(outcome).toMatchObject({ kind: 'moved', booking: { holdStartedAtMs: NOW + 7 } });
 });
 
+/** What a caller of ours does, and what others do before its transaction arrives, late. */
+type Late = readonly [name: string, move: Move, others: Move, status: string];
+type Move = (store: BookingStore) => Promise<unknown>;
+const LAPSED = NOW + MINUTE_MS;
+const revive: Move = (store) => store.confirm('ann', LAPSED, { ifLapsed: 'revive' });
+const expired: Move = (store) => store.read('ann', LAPSED);
+const confirmed: Move = (store) => store.confirm('ann', NOW);
+const cancelled: Move = (store) => store.cancel('ann', NOW);
+const extended: Move = (store) => store.extend('ann', 5_000, NOW);
+
+describe('a transaction that arrives after another move changes nothing', () => {
+  const held: readonly Late[] = [
+    ['a payment after a cancellation', confirmed, cancelled, 'CANCELLED'],
+    ['a payment after an expiry', confirmed, expired, 'EXPIRED'],
+    ['a cancellation after the payment', cancelled, confirmed, 'CONFIRMED'],
+    ['a cancellation after an expiry', cancelled, expired, 'EXPIRED'],
+    ['an extension after the payment', extended, confirmed, 'CONFIRMED'],
+    ['an extension after a newer one', extended, (other) => other.extend('ann', 9_000, NOW), 'PENDING'],
+  ];
+  const cancelRevived: Move = async (other) => {
+    await revive(other);
+    await other.cancel('ann', LAPSED);
+  };
+  test.each<readonly [...Late, before: Move]>([
+    ...held.map((late) => [...late, async () => undefined] as const),
+    ['a revival after a cancellation', revive, cancelRevived, 'CANCELLED', expired],
+    ['a second revival', revive, revive, 'CONFIRMED', expired],
+    ['a second cancellation', cancelled, (other) => other.cancel('ann', NOW + 1), 'CANCELLED', confirmed],
+  ])('%s', async (_, move, others, status, before) => {
+    const given = await givenBooking();
+    await before(given.other);
+    given.before(async () => {
+      await others(given.other);
+      throw new Error('nobody hears of it');
+    });
+    await expect(move(given.store)).rejects.toThrow('nobody hears of it');
+    const there = await given.other.get('ann');
+    expect(there?.status).toBe(status);
+    expect(await given.arriveLate()).toMatchObject({ kind: 'refused' });
+    expect(await given.other.get('ann')).toEqual(there);
+  });
+});
+
+test.each(['confirm', 'cancel', 'extend'] as const)(
+  '%s is refused where the hold lapses while others are in the way: each try is judged by its own clock',
+  async (move) => {
+    const given = await givenBooking();
+    given.before(...Array.from({ length: 3 }, () => async () => BUSY));
+    const { store } = given;
+    const outcome = await (move === 'extend' ? store.extend('ann', 5_000, LAPSED - 1) : store[move]('ann', LAPSED - 1));
+    expect(outcome).toMatchObject({ kind: 'refused', found: 'EXPIRED' });
+  },
+);
+
 test.each(['confirm', 'extend'] as const)(
   '%s takes no slot that is another booking’s since it looked',
   async (move) => {
@@ -177,14 +231,6 @@ test.each(['confirm', 'extend'] as const)(
     expect(await given.other.confirm('bob', NOW)).toMatchObject({ kind: 'moved' });
   },
 );
-
-test('each try is judged by the clock of that try', async () => {
-  const given = await givenBooking();
-  given.before(...Array.from({ length: 3 }, () => async () => BUSY));
-  // Each pause takes its time, and the deadline comes meanwhile.
-  const outcome = await given.store.confirm('ann', NOW + MINUTE_MS - 1);
-  expect(outcome).toMatchObject({ kind: 'refused', found: 'EXPIRED' });
-});
 
 type Given = Awaited<ReturnType<typeof givenBooking>>;
 
