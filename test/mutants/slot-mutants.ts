@@ -9,12 +9,11 @@ const MOVES = 'functions/core/moves.ts';
 const STORE = 'functions/adapters/booking-store.ts';
 const SLOTTED = 'functions/adapters/slotted-bookings.ts';
 
-/** What finds it: histories in memory, histories on the engine, or this test file; of that, tests whose names hold this text. */
+/** What finds it: histories in memory, or this test file; of that, tests whose names hold this text. */
 export type SlotMutant = Mutant &
-  ({ readonly table: 'slots' | 'slots-on-engine' } | { readonly tests: string; readonly testName?: string });
+  ({ readonly table: 'slots' } | { readonly tests: string; readonly testName?: string });
 
 const inMemory = { table: 'slots' } as const;
-const onEngine = { table: 'slots-on-engine' } as const;
 const AT_ONCE = { tests: 'test/slots/moves-at-once.test.ts' } as const;
 const TRANSACTIONS = { tests: 'test/table/transactions.test.ts' } as const;
 const CONDITIONS = { tests: 'test/slots/slot-conditions.test.ts' } as const;
@@ -434,7 +433,7 @@ const STORE_MUTANTS: readonly SlotMutant[] = [
   },
   {
     name: 'S15: the SDK’s second try is not known to be one',
-    ...onEngine,
+    tests: 'test/slots/transactions.test.ts',
     file: 'functions/adapters/dynamodb-transactions.ts',
     find: '(error.$metadata?.attempts ?? 1) > 1',
     replace: '(error.$metadata?.attempts ?? 1) > 9',
