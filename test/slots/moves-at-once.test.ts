@@ -208,6 +208,47 @@ describe('a transaction that arrives after another move changes nothing', () => 
   });
 });
 
+/** A transaction that was sent before, and arrives when others have done this. */
+const arrivingAfter = async (given: Given, move: Move, others: () => Promise<unknown>) => {
+  given.before(async () => {
+    await others();
+    throw new Error('nobody hears of it');
+  });
+  await expect(move(given.store)).rejects.toThrow('nobody hears of it');
+  return given.arriveLate();
+};
+
+test('a revival of a slot without an item that arrives after the cancellation changes nothing', async () => {
+  const given = await givenBooking();
+  await expired(given.other);
+  await given.purge();
+  const late = await arrivingAfter(given, revive, async () => {
+    await revive(given.other);
+    await given.other.cancel('ann', LAPSED);
+  });
+  expect([late.kind, (await given.other.get('ann'))?.status]).toEqual(['refused', 'CANCELLED']);
+});
+
+test.each<[string, Move, Move]>([
+  ['a revival', revive, expired],
+  ['a cancellation of what is paid', cancelled, confirmed],
+])('%s that arrives late finds another booking with other slots and the same times', async (_, move, before) => {
+  const given = await givenBooking();
+  await before(given.other);
+  const late = await arrivingAfter(given, move, async () => {
+    await replaced(given, false);
+    await before(given.other);
+  });
+  expect(late.kind).toBe('refused');
+});
+
+test('a cancellation leaves a slot that is another booking’s', async () => {
+  const given = await givenBooking();
+  await given.steal();
+  expect((await given.store.cancel('ann', NOW)).kind).toBe('moved');
+  expect(await given.slotIds()).toEqual(['seat']);
+});
+
 test.each(['confirm', 'cancel', 'extend'] as const)(
   '%s is refused where the hold lapses while others are in the way: each try is judged by its own clock',
   async (move) => {
@@ -297,6 +338,8 @@ const givenBooking = async () => {
       slots.delete({ slotId: { S: 'seat' } });
       await other.create({ bookingId: 'bob', holdMs: 60 * MINUTE_MS, slotIds: ['seat'] }, NOW);
     },
+    /** The item of its slot is gone. */
+    purge: async () => slots.delete({ slotId: { S: 'seat' } }),
     stateOf: async (slotId: string) => slots.get({ slotId: { S: slotId } })?.state?.S,
     /** Slots that have an item. */
     slotIds: async () => [...slots.items].map(({ slotId }) => slotId?.S),
