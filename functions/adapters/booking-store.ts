@@ -112,26 +112,37 @@ export class BookingStore implements CustomerBookings {
     return answer.kind === 'made' ? answer.item : answer.found;
   }
 
-  async confirm(bookingId: string, nowMs: number, options: ConfirmOptions = {}): Promise<MoveOutcome> {
-    const answer = await this.#settle(bookingId, confirmMove, take, nowMs);
-    const { atMs } = answer;
-    if (answer.kind === 'slots-taken') return this.#loseSlots(bookingId, answer, atMs, options);
-    const found = answer.kind === 'refused' ? bookingOf(answer.found) : undefined;
-    if (found && hasLostSlots(found)) return lostSlots(found);
-    const outcome = await this.#outcomeOf(bookingId, answer, 'CONFIRMED', () => this.confirm(bookingId, atMs, options));
-    const mayRevive = options.ifLapsed === 'revive' && outcome.kind === 'refused' && outcome.found === 'EXPIRED';
-    return mayRevive && outcome.booking.slotIds ? this.#revive(bookingId, atMs) : outcome;
+  confirm(bookingId: string, nowMs: number, options: ConfirmOptions = {}): Promise<MoveOutcome> {
+    return this.#confirm(bookingId, nowMs, options, LOOKS);
   }
 
-  /** Confirms a booking that is marked as EXPIRED. One that is refused once is refused for good. */
-  async #revive(bookingId: string, nowMs: number): Promise<MoveOutcome> {
+  /** @param looks how often it may begin anew, because the booking has changed meanwhile or is another one */
+  async #confirm(bookingId: string, nowMs: number, options: ConfirmOptions, looks: number): Promise<MoveOutcome> {
+    if (looks === 0) throw new Error(`it changed ${LOOKS} times while it was confirmed`);
+    const answer = await this.#settle(bookingId, confirmMove, take, nowMs);
+    const { atMs } = answer;
+    const again = () => this.#confirm(bookingId, atMs, options, looks - 1);
+    if (answer.kind === 'slots-taken') return this.#loseSlots(bookingId, answer, atMs, again);
+    const found = answer.kind === 'refused' ? bookingOf(answer.found) : undefined;
+    if (found && hasLostSlots(found)) return lostSlots(found);
+    const outcome = await this.#outcomeOf(bookingId, answer, 'CONFIRMED', again);
+    const mayRevive = options.ifLapsed === 'revive' && outcome.kind === 'refused' && outcome.found === 'EXPIRED';
+    return mayRevive && outcome.booking.slotIds ? this.#revive(bookingId, atMs, again) : outcome;
+  }
+
+  /**
+   * Confirms a booking that is marked as EXPIRED. One that is refused once is refused for good.
+   *
+   * @param again confirms it from the beginning
+   */
+  async #revive(bookingId: string, nowMs: number, again: () => Promise<MoveOutcome>): Promise<MoveOutcome> {
     let item = await this.#table.get(keyOf(bookingId));
     let triedAtMs = nowMs;
     for (let looks = 0; looks < LOOKS; looks += 1) {
       const booking = bookingOf(item);
       if (item === undefined || booking === undefined) return { kind: 'missing' };
       // Another one that has its id since.
-      if (booking.status === 'PENDING') return this.confirm(bookingId, triedAtMs, { ifLapsed: 'revive' });
+      if (booking.status === 'PENDING') return again();
       if (booking.status === 'CONFIRMED') return { kind: 'unchanged', booking };
       if (hasLostSlots(booking)) return lostSlots(booking);
       if (booking.status !== 'EXPIRED' || booking.slotIds === undefined) {
@@ -143,7 +154,7 @@ export class BookingStore implements CustomerBookings {
       const answer = await this.#slotted.revive(item, booking.slotIds, revive, this, triedAtMs);
       triedAtMs = answer.atMs;
       if (answer.kind === 'slots-taken') {
-        return this.#loseSlots(bookingId, { ...answer, item }, answer.atMs, { ifLapsed: 'revive' });
+        return this.#loseSlots(bookingId, { ...answer, item }, answer.atMs, again);
       }
       item = answer.kind === 'made' ? answer.item : answer.found;
       if (answer.kind === 'made') return { kind: 'moved', booking: bookingOf(item) as Booking };
@@ -156,14 +167,14 @@ export class BookingStore implements CustomerBookings {
     bookingId: string,
     { item, slots }: Extract<SettleAnswer, { kind: 'slots-taken' }>,
     nowMs: number,
-    options: ConfirmOptions,
+    again: () => Promise<MoveOutcome>,
   ): Promise<MoveOutcome> {
     const { status } = this.#shape;
     const ids = slots.map(({ slotId }) => slotId);
     const move = loseSlotsMove(nowMs, ids, asStored(item, OWN_ATTRIBUTES.slotIds), asStored(item, status.attribute));
     const answer = await this.#write(bookingId, move);
     const booking = answer.kind === 'made' ? bookingOf(answer.item) : undefined;
-    return booking ? lostSlots(booking) : this.confirm(bookingId, nowMs, options);
+    return booking ? lostSlots(booking) : again();
   }
 
   /** A confirmed booking is cancelled by a second write, on condition of the very payment that the first one found. */

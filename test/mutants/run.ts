@@ -132,13 +132,9 @@ const findByHistories = async (mutant: Mutant): Promise<[string, boolean]> => {
 };
 
 /** Runs tests on a mutant. @returns what is to be said of it, and whether one of them failed */
-const findByTests = async ({
-  name,
-  testName = '',
-  ...mutant
-}: Mutant & { readonly tests: string; readonly testName?: string }): Promise<[string, boolean]> => {
+const findByTests = async ({ name, ...mutant }: Mutant & { readonly tests: string }): Promise<[string, boolean]> => {
   const directory = makeCopy([mutant]);
-  const { printed } = await run(directory, 'node_modules/vitest/vitest.mjs', ['run', mutant.tests, '-t', testName]);
+  const { printed } = await run(directory, 'node_modules/vitest/vitest.mjs', ['run', mutant.tests]);
   const [, failed = '0'] = /Tests\s+(\d+) failed/.exec(stripVTControlCharacters(printed)) ?? [];
   if (failed !== '0') return [`found by ${failed} test(s) of ${mutant.tests}  ${name}`, true];
   return [`NOT FOUND by ${mutant.tests}  ${name}\n${printed.slice(-2_000)}`, false];

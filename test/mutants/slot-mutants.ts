@@ -9,9 +9,8 @@ const MOVES = 'functions/core/moves.ts';
 const STORE = 'functions/adapters/booking-store.ts';
 const SLOTTED = 'functions/adapters/slotted-bookings.ts';
 
-/** What finds it: histories in memory, or this test file; of that, tests whose names hold this text. */
-export type SlotMutant = Mutant &
-  ({ readonly table: 'slots' } | { readonly tests: string; readonly testName?: string });
+/** What finds it: histories in memory, or this test file. */
+export type SlotMutant = Mutant & ({ readonly table: 'slots' } | { readonly tests: string });
 
 const inMemory = { table: 'slots' } as const;
 const AT_ONCE = { tests: 'test/slots/moves-at-once.test.ts' } as const;
@@ -175,8 +174,6 @@ const MOVE_MUTANTS: readonly SlotMutant[] = [
   {
     name: 'S6: a payment confirms what was refused for good',
     ...AT_ONCE,
-    // Another test would go on for ever.
-    testName: 'is not confirmed',
     file: MOVES,
     find: '...ofSlots(seen, SLOTS_NOT_LOST)',
     replace: '...ofSlots(seen)',
@@ -378,7 +375,7 @@ const STORE_MUTANTS: readonly SlotMutant[] = [
     name: 'S13: a payment is refused for good, and nobody notes it',
     ...AT_ONCE,
     file: STORE,
-    find: "    if (answer.kind === 'slots-taken') return this.#loseSlots(bookingId, answer, atMs, options);",
+    find: "    if (answer.kind === 'slots-taken') return this.#loseSlots(bookingId, answer, atMs, again);",
     replace:
       "    if (answer.kind === 'slots-taken') return { kind: 'slots-taken', booking: bookingOf(answer.item) as Booking, slots: answer.slots };",
   },
@@ -386,7 +383,7 @@ const STORE_MUTANTS: readonly SlotMutant[] = [
     name: 'S13: a revival is refused for good, and nobody notes it',
     ...inMemory,
     file: STORE,
-    find: "        return this.#loseSlots(bookingId, { ...answer, item }, answer.atMs, { ifLapsed: 'revive' });",
+    find: '        return this.#loseSlots(bookingId, { ...answer, item }, answer.atMs, again);',
     replace: "        return { kind: 'slots-taken', booking, slots: answer.slots };",
   },
   {
@@ -400,7 +397,7 @@ const STORE_MUTANTS: readonly SlotMutant[] = [
     name: 'S13: that slots are lost is said although the note was not made',
     ...AT_ONCE,
     file: STORE,
-    find: 'return booking ? lostSlots(booking) : this.confirm(bookingId, nowMs, options);',
+    find: 'return booking ? lostSlots(booking) : again();',
     replace: 'return lostSlots(booking ?? (bookingOf(item) as Booking));',
   },
   {

@@ -124,8 +124,8 @@ export const TABLE_MUTANTS: readonly (Mutant & { readonly table: string })[] = [
     name: 'T8: the client extends whatever the deadline is by now',
     table: 'orders',
     file: CLIENT,
-    find: '[...holdFound.stillHeld(given.seen), ...holdFound.sameStart(given.seen)]',
-    replace: 'holdFound.stillHeld(undefined)',
+    find: '        ...holdFound.stillHeld(given.seen),\n        ...holdFound.sameStart(given.seen),\n',
+    replace: '        ...holdFound.stillHeld(undefined),\n',
   },
   {
     name: 'T8: the client holds what is held by somebody else',

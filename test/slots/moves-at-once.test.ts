@@ -286,10 +286,13 @@ const givenBooking = async () => {
   const memory = new MemoryTransactions(tables);
   let beforeTransactions: (() => Promise<unknown>)[] = [];
   let beforeLoss: (() => Promise<unknown>) | undefined;
+  let beforeEachLoss: (() => Promise<unknown>) | undefined;
   let last: readonly TransactedWrite[] = [];
   class TableWithTraffic extends MemoryTable {
     override async write(...request: Parameters<MemoryTable['write']>) {
-      const come = OWN_ATTRIBUTES.slotsLostAtMs in request[1].set ? beforeLoss : undefined;
+      const isLoss = OWN_ATTRIBUTES.slotsLostAtMs in request[1].set;
+      if (isLoss) await beforeEachLoss?.();
+      const come = isLoss ? beforeLoss : undefined;
       if (come) {
         beforeLoss = undefined;
         await come();
@@ -330,6 +333,15 @@ const givenBooking = async () => {
     beforeLoss: (come: () => Promise<unknown>) => {
       beforeLoss = come;
     },
+    /** The same before each of them. */
+    beforeEachLoss: (come: () => Promise<unknown>) => {
+      beforeEachLoss = come;
+    },
+    /** Somebody writes into the booking what it claims, against the rules. */
+    claimWithoutAsking: (slotIds: readonly string[]) => {
+      const found = bookings.get({ bookingId: { S: 'ann' } });
+      bookings.put({ ...found, slotIds: { L: slotIds.map((S) => ({ S })) } });
+    },
     /** The last transaction of the store arrives. */
     arriveLate: () => memory.transact(last),
     erase: async (bookingId: string) => bookings.delete({ bookingId: { S: bookingId } }),
@@ -348,3 +360,14 @@ const givenBooking = async () => {
 
 const isAnswer = (value: unknown): value is TransactionAnswer =>
   typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'busy';
+
+test('a payment whose booking claims something else each time that its refusal is to be noted is given up', async () => {
+  const given = await givenBooking();
+  await given.steal();
+  let rewritten = 0;
+  given.beforeEachLoss(async () => {
+    rewritten += 1;
+    given.claimWithoutAsking(['seat', `seat-${rewritten}`]);
+  });
+  await expect(given.store.confirm('ann', NOW)).rejects.toThrow('it changed 5 times while it was confirmed');
+});
