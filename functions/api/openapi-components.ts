@@ -41,7 +41,7 @@ const schemas = (): Record<string, object> => {
     ExtendBooking: extendRequest,
     LookUpSlots: slotLookupRequest,
     Slot: slotResponse,
-    Slots: slotLookupResponse,
+    SlotsFound: slotLookupResponse,
     Booking: bookingResponse,
     BookingPage: bookingPage,
     Sweep: sweepResponse,

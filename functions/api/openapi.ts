@@ -192,7 +192,7 @@ const OPERATIONS: Readonly<Record<RouteName, object>> = {
     summary: 'Look slots up',
     description: 'Up to 100 at once, by consistent reads. It changes nothing.',
     requestBody: { required: true, content: json('LookUpSlots') },
-    responses: { 200: { description: 'The slots.', content: json('Slots') }, ...OF_BOOKINGS, ...WITH_BODY },
+    responses: { 200: { description: 'The slots.', content: json('SlotsFound') }, ...OF_BOOKINGS, ...WITH_BODY },
   },
   getSlot: {
     tags: ['Slots'],
