@@ -21,7 +21,6 @@ export interface Booking {
 export interface About {
   readonly local: boolean;
   readonly listsSettled: boolean;
-  readonly takesSlots: boolean;
   readonly cronToken?: string;
   readonly webhookUrl?: string;
 }

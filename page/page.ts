@@ -25,7 +25,6 @@ const showAbout = (told: About): void => {
   for (const each of document.querySelectorAll<HTMLElement>('.deployed')) each.hidden = told.local;
   byId('not-listed').hidden = told.listsSettled;
   byId('token-label').hidden = told.local;
-  byId('create-slots-label').hidden = !told.takesSlots;
 };
 
 const CONNECTIONS: Readonly<Record<Connection, string>> = {

@@ -4,7 +4,6 @@
  */
 import { Hono } from 'hono';
 import { Problem, problemOf } from './problem.ts';
-import { createRequest } from './schemas.ts';
 
 /** The files of the page, by name. */
 export interface PageFiles {
@@ -18,8 +17,6 @@ export interface PageAbout {
   readonly local: boolean;
   /** Whether settled and expired bookings can be listed by status. */
   readonly listsSettled: boolean;
-  /** Whether bookings may claim slots. */
-  readonly takesSlots: boolean;
 }
 
 /** Content type of each file. Nothing else is ever served, whatever lies beside them. */
@@ -60,7 +57,6 @@ export const PAGE_HEADERS: Readonly<Record<string, string>> = {
 export const pageAbout = (listsSettled: boolean): PageAbout => ({
   local: false,
   listsSettled,
-  takesSlots: 'slotIds' in createRequest.entries,
 });
 
 /** The page as a Hono app, below whatever path it is mounted at. */

@@ -113,7 +113,7 @@ describe('without events', () => {
   });
 
   test('as a deployed API serves it: what it does not know is said, and the sweep asks for its token', async () => {
-    const about = { local: false, listsSettled: false, takesSlots: false };
+    const about = { local: false, listsSettled: false };
     const { page } = await openPage(browser, api, {
       until: 'polling',
       before: (opened) => opened.route('**/page/about.json', (route) => route.fulfill({ json: about })),
@@ -136,7 +136,7 @@ describe('without events', () => {
 
   test('through npm run page it does the same, below a secret path', async () => {
     const proxy = await startPageProxy({ apiUrl: api, caller: { token: 'jwt' }, port: 0 });
-    const about = { local: false, listsSettled: false, takesSlots: false };
+    const about = { local: false, listsSettled: false };
     const { page, complaints } = await openPage(browser, proxy.address, {
       until: 'polling',
       before: (opened) => opened.route('**/page/about.json', (route) => route.fulfill({ json: about })),

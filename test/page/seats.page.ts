@@ -49,7 +49,23 @@ describe('slots', () => {
   test('are not there where no booking has any', async () => {
     const { page } = await openPage(browser, api);
     expect(await page.locator('#seats').isVisible()).toBe(false);
-    expect(await page.locator('#create-slots').isVisible()).toBe(false);
+    await page.context().close();
+  });
+
+  test('are claimed by a hold that is created with them, and refused to another', async () => {
+    const { page } = await openPage(browser, api);
+    const create = async (id: string) => {
+      await page.locator('#create-id').fill(id);
+      await page.locator('#create-slots').fill('saturday/table-1, saturday/table-2');
+      await page.locator('#create-seconds').fill('300');
+      await page.getByRole('button', { name: 'Create' }).click();
+    };
+    await create('with-seats');
+    await page.locator('#seats').waitFor();
+    const seats = page.locator('#seats .group li');
+    await expect.poll(() => seats.allTextContents()).toEqual(['table-1 held', 'table-2 held']);
+    await create('too-late');
+    await expect.poll(() => page.locator('body').textContent()).toContain('2 slot(s) are another booking’s');
     await page.context().close();
   });
 });
