@@ -19,6 +19,7 @@ import { sweepScheduling } from './adapters/sweep-scheduling.ts';
 import { TimerSender } from './adapters/timer-sender.ts';
 import { createBookingsApi } from './api/bookings-api.ts';
 import { callerOf } from './api/caller.ts';
+import { pathForUrl } from './api/gateway-path.ts';
 import { IDEMPOTENCY_KEY } from './api/idempotency.ts';
 import { createPage } from './api/page.ts';
 import { Problem } from './api/problem.ts';
@@ -118,5 +119,6 @@ export const handler = async (event: GatewayEvent, context: LambdaContext) => {
     return { statusCode: refusal.status, headers: Object.fromEntries(refusal.headers), body: await refusal.text() };
   }
   // No Request can be made of a GET with a body either, and no route would read it.
-  return answer(method === 'GET' || method === 'HEAD' ? { ...event, body: null } : event, context);
+  const body = method === 'GET' || method === 'HEAD' ? null : event.body;
+  return answer({ ...event, rawPath: pathForUrl(event.rawPath), body }, context);
 };

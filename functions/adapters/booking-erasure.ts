@@ -1,5 +1,5 @@
 /** Deletes bookings that are over. Held ones stay: they may still be paid, and their deadline is still to come. */
-import type { BookingDeletion, CustomerBookings, DeleteOutcome } from '../api/ports.ts';
+import { type BookingDeletion, ContentionError, type CustomerBookings, type DeleteOutcome } from '../api/ports.ts';
 import { deletionCondition, LOOKS } from '../core/moves.ts';
 import { asStored, type Item, readBooking } from '../table/item.ts';
 import { OWN_ATTRIBUTES, type TableShape } from '../table/shape.ts';
@@ -35,7 +35,7 @@ export class BookingErasure implements BookingDeletion {
       const reported = await this.#bookings.read(bookingId, nowMs);
       if (reported?.status === 'PENDING') return { kind: 'refused', booking: reported };
     }
-    throw new Error(`it changed ${LOOKS} times while it was deleted`);
+    throw new ContentionError(`it changed ${LOOKS} times while it was deleted`);
   }
 
   #asSeen(item: Item) {

@@ -1,11 +1,12 @@
 /** The bookings table as customers use it, booking by booking. Every move is decided by the condition of its write. */
-import type {
-  ConfirmOptions,
-  CreateOutcome,
-  CustomerBookings,
-  ExtendOnlyIf,
-  ExtendOutcome,
-  NewBooking,
+import {
+  type ConfirmOptions,
+  ContentionError,
+  type CreateOutcome,
+  type CustomerBookings,
+  type ExtendOnlyIf,
+  type ExtendOutcome,
+  type NewBooking,
 } from '../api/ports.ts';
 import { type Booking, effectiveStatus, type MoveOutcome, type TakenSlot } from '../core/booking-status.ts';
 import { deadlineOf } from '../core/hold-time.ts';
@@ -159,7 +160,7 @@ export class BookingStore implements CustomerBookings {
       item = answer.kind === 'made' ? answer.item : answer.found;
       if (answer.kind === 'made') return { kind: 'moved', booking: bookingOf(item) as Booking };
     }
-    throw new Error(`it changed ${LOOKS} times while it was revived`);
+    throw changesTooOften('revived');
   }
 
   /** Notes that slots are another booking's, and only then says so. If the booking has changed, it is asked for once more. */
@@ -180,9 +181,10 @@ export class BookingStore implements CustomerBookings {
   /** A confirmed booking is cancelled by a second write, on condition of the very payment that the first one found. */
   async cancel(bookingId: string, nowMs: number): Promise<MoveOutcome> {
     let answer = await this.#settle(bookingId, cancelMove, freeSlot, nowMs);
-    for (let looks = 0; looks < LOOKS && answer.kind === 'refused'; looks += 1) {
+    for (let looks = 0; answer.kind === 'refused'; looks += 1) {
       const { found } = answer;
       if (found === undefined || readStatus(BOOKINGS_SHAPE, found) !== 'CONFIRMED') break;
+      if (looks === LOOKS) throw changesTooOften('cancelled');
       const seenConfirmedAtMs = asStored(found, OWN_ATTRIBUTES.confirmedAtMs);
       const seenSlots = asStored(found, OWN_ATTRIBUTES.slotIds);
       const moveAt = (tryMs: number) => cancelConfirmedMove(tryMs, seenConfirmedAtMs, seenSlots);
@@ -205,13 +207,14 @@ export class BookingStore implements CustomerBookings {
   ): Promise<SettleAnswer> {
     let answer: SettleAnswer = { ...(await this.#write(bookingId, move(nowMs, undefined))), atMs: nowMs };
     let seen: string | undefined;
-    for (let looks = 0; looks < LOOKS && answer.kind === 'refused'; looks += 1) {
+    for (let looks = 0; answer.kind === 'refused'; looks += 1) {
       const { found } = answer;
       const hold = found && seenHold(BOOKINGS_SHAPE, found);
       // Refused for another reason than its hold.
       if (found === undefined || hold?.slots === undefined || JSON.stringify(hold) === seen) break;
       const booking = bookingOf(found);
       if (booking === undefined || effectiveStatus(booking, answer.atMs) !== 'PENDING') break;
+      if (looks === LOOKS) throw changesTooOften('settled');
       seen = JSON.stringify(hold);
       answer = await this.#moveWithItsSlots(bookingId, found, (atMs) => move(atMs, hold), slotWrite, answer.atMs);
     }
@@ -248,7 +251,7 @@ export class BookingStore implements CustomerBookings {
     const hold: SlotWrite = (table, slotId, owner) => holdSlot(table, slotId, owner, expiresAtMs, isOwn(owner));
     let answer: SettleAnswer = { kind: 'refused', found: await this.#table.get(keyOf(bookingId)), atMs: nowMs };
     let lastSeen: string | undefined;
-    for (let looks = 0; looks < LOOKS && answer.kind === 'refused'; looks += 1) {
+    for (let looks = 0; answer.kind === 'refused'; looks += 1) {
       const { found } = answer;
       const booking = bookingOf(found);
       if (found === undefined || booking === undefined) break;
@@ -264,6 +267,7 @@ export class BookingStore implements CustomerBookings {
       // Refused as it was seen: then its deadline is none, and not moved by somebody else.
       const seen = seenHold(BOOKINGS_SHAPE, found);
       if (JSON.stringify(seen) === lastSeen) break;
+      if (looks === LOOKS) throw changesTooOften('extended');
       lastSeen = JSON.stringify(seen);
       const moveAt = (atMs: number) => extendMove(expiresAtMs, shard, seen, atMs);
       answer = await this.#moveWithItsSlots(bookingId, found, moveAt, hold, answer.atMs);
@@ -306,6 +310,10 @@ export class BookingStore implements CustomerBookings {
     return this.#table.write(keyOf(bookingId), writeOfMove(this.#shape, move));
   }
 }
+
+/** Somebody else moved it each time. That decides nothing, so it is no refusal: the next try may come to an answer. */
+const changesTooOften = (what: string): ContentionError =>
+  new ContentionError(`it changed ${LOOKS} times while it was ${what}`);
 
 /** Thrown for a booking with slots where the deployment is of a version that had none. */
 export class NoSlotsTableError extends Error {

@@ -96,7 +96,8 @@ export const createBookingsApi = (ports: BookingsApiPorts): Hono<{ Bindings: Req
   };
   const methodsOf = new Map<string, string[]>();
   for (const [name, { method, path: template }] of routes()) {
-    const path = template.replaceAll(/\{(\w+)\}/g, ':$1');
+    // API Gateway decodes the path: what was `%2F` in the id of a slot is a slash by then.
+    const path = template.replace('{slotId}', ':slotId{.+}').replaceAll(/\{(\w+)\}/g, ':$1');
     app.on(method, path, handlers[name]);
     methodsOf.set(path, [...(methodsOf.get(path) ?? []), method]);
   }

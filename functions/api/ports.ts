@@ -55,12 +55,13 @@ export interface CustomerBookings {
    * @throws Error of the engine, also if the expiry could not be made: then nothing may be said
    */
   read(bookingId: string, nowMs: number): Promise<Booking | undefined>;
+  /** @throws ContentionError if others were at the booking or its slots for all the time; the same for `cancel` */
   confirm(bookingId: string, nowMs: number, options?: ConfirmOptions): Promise<MoveOutcome>;
   cancel(bookingId: string, nowMs: number): Promise<MoveOutcome>;
   /**
    * Gives a PENDING booking a new hold that starts now. One that has this very deadline already is left as it is.
    *
-   * @throws InvalidHoldError if the hold is too short or too long
+   * @throws InvalidHoldError if the hold is too short or too long; ContentionError as for `confirm`
    */
   extendOnlyIf(bookingId: string, holdMs: number, nowMs: number, onlyIf: ExtendOnlyIf): Promise<ExtendOutcome>;
 }
@@ -87,7 +88,7 @@ export interface BookingDeletion {
   /**
    * Deletes a booking that is settled or expired. One that has lapsed and is PENDING is expired first, as by a read.
    *
-   * @throws Error of the engine; Error if it changed each time between being looked at and being deleted
+   * @throws Error of the engine; ContentionError if it changed each time between being looked at and being deleted
    */
   delete(bookingId: string, nowMs: number): Promise<DeleteOutcome>;
 }

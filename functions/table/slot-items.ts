@@ -35,6 +35,10 @@ const KEPT_SECONDS = 7 * 86_400;
 
 const { slotId, bookingId, state, heldUntilMs, purgeAt } = SLOT_ATTRIBUTES;
 
+/** Longest partition key, in bytes of UTF-8 (Amazon DynamoDB Developer Guide, Quotas). A longer text is no booking's id, nor is none. */
+const MAX_KEY_BYTES = 2_048;
+const isKey = (text: string): boolean => text !== '' && new TextEncoder().encode(text).length <= MAX_KEY_BYTES;
+
 export const slotKey = (id: string): SlotItem => ({ [slotId]: { S: id } });
 
 /** A slot from its item, whatever is in it. */
@@ -42,10 +46,11 @@ export const readSlot = (id: string, item: StoredSlot | undefined): Slot => {
   if (item === undefined) return { slotId: id };
   const stored = SLOT_STATES.find((each) => each === item[state]?.S) ?? 'TAKEN';
   const until = stored === 'HELD' ? readTimeMs(item[heldUntilMs]?.N) : undefined;
+  const owner = item[bookingId]?.S;
   return {
     slotId: id,
     state: stored,
-    ...(item[bookingId]?.S !== undefined && { bookingId: item[bookingId].S }),
+    ...(owner !== undefined && isKey(owner) && { bookingId: owner }),
     ...(until !== undefined && { heldUntilMs: until }),
   };
 };

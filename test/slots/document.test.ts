@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import { DeleteItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { DeleteItemCommand, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PROJECT_DIRECTORY } from '../../service/project.ts';
 import type { OwnRuntime } from '../../service/service.ts';
@@ -20,7 +20,8 @@ const blockOf = (language: string): string => {
 let runtime: OwnRuntime;
 let folder: string;
 beforeAll(async () => {
-  runtime = await startTestRuntime({ schedulePeriodMs: 'never' });
+  // No timer marks what the programs must mark.
+  runtime = await startTestRuntime({ schedulePeriodMs: 'never', isLost: () => true });
   mkdirSync(join(PROJECT_DIRECTORY, '.local'), { recursive: true });
   folder = mkdtempSync(join(PROJECT_DIRECTORY, '.local', 'slots-document-'));
 });
@@ -158,6 +159,29 @@ describe.each([
     expect(await hold(id('next but one'), [id('of paid')])).toBe('taken');
     await hold(id('carl'), [id('5')]);
     expect((await call('POST', `/bookings/${encodeURIComponent(id('carl'))}/confirm`)).body.status).toBe('CONFIRMED');
+  });
+
+  test('marks a booking that lapsed before it gives the money back: an earlier try may be on its way', async ({
+    skip,
+  }) => {
+    skip(!isThere, 'it needs Python 3 with boto3: python3 -m pip install boto3');
+    const { paid } = await start();
+    const [bookingId, slotId] = [`${language}-late`, { S: `${language} of late` }];
+    const TableName = tables().BOOKINGS_TABLE;
+    const raw = patientClient(runtime.dynamodbEndpoint);
+    const until = { N: String(Date.now() - 1_000) };
+    const Item = {
+      bookingId: { S: bookingId },
+      status: { S: 'PENDING' },
+      expiresAtMs: until,
+      slotIds: { L: [slotId] },
+    };
+    await raw.send(new PutItemCommand({ TableName, Item }));
+    expect(await paid(bookingId)).toBe('give the money back');
+    const read = await raw.send(
+      new GetItemCommand({ TableName, Key: { bookingId: Item.bookingId }, ConsistentRead: true }),
+    );
+    expect(read.Item).toMatchObject({ status: { S: 'EXPIRED' }, expiredBy: { S: 'read' } });
   });
 
   test('gives the money back for good once a slot is another’s', async ({ skip }) => {

@@ -32,6 +32,31 @@ describe('a slot', () => {
     expect((await hold('second', ['1'])).status).toBe(201);
   });
 
+  test.each(['row 1/seat 2', 'a//b', '50%', '100%25', 'a?b#c', '日本', '__proto__', 'lookup', '%2F'])(
+    'that is named %s is found by its escaped name',
+    async (name) => {
+      const slotId = `${id('named')} ${name}`;
+      await api.call('POST', '/bookings', { holdSeconds: 60, slotIds: [slotId] });
+      const found = await api.call('GET', `/slots/${encodeURIComponent(slotId)}`);
+      expect([found.status, found.body]).toMatchObject([200, { slotId, state: 'HELD' }]);
+    },
+  );
+
+  test('is found too where the gateway has decoded its name', async () => {
+    const slotId = `${id('named')}/seat 2`;
+    await api.call('POST', '/bookings', { holdSeconds: 60, slotIds: [slotId] });
+    expect((await api.call('GET', `/slots/${slotId}`)).body).toMatchObject({ slotId, state: 'HELD' });
+    expect((await api.call('POST', `/slots/${slotId}`)).status).toBe(405);
+  });
+
+  test('that no URL can end in is looked up', async () => {
+    const looked = await api.call('POST', '/slots/lookup', { slotIds: ['.', '..'] });
+    expect(looked.body.slots).toEqual([
+      { slotId: '.', state: 'FREE' },
+      { slotId: '..', state: 'FREE' },
+    ]);
+  });
+
   test('that went to the next cannot come back to the booking that nothing has marked', async () => {
     await hold('first', ['1']);
     api.moveBy(60_000);

@@ -1,5 +1,5 @@
 /** What other programs do to bookings and slots, and what becomes of slots when their booking is deleted. */
-import { DeleteItemCommand, GetItemCommand } from '@aws-sdk/client-dynamodb';
+import { DeleteItemCommand, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { describe, expect, test } from 'vitest';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
@@ -163,6 +163,55 @@ test('a booking with slots that is confirmed by a plain update keeps them as lon
   // As the table's time to live does after a week.
   await giveBackByHand('1', 'first');
   expect((await hold('next', ['1'])).status).toBe(201);
+});
+
+test.each([
+  ['empty', ''],
+  ['longer than a key', 'x'.repeat(2_049)],
+])('a lapsed slot whose bookingId is %s is of no booking, and free', async (_, bookingId) => {
+  const { rawClient, slotsTable } = api.engines();
+  const lapsed = { state: { S: 'HELD' }, heldUntilMs: { N: String(api.nowMs() - 1) } };
+  const Item = { slotId: { S: id('1') }, bookingId: { S: bookingId }, ...lapsed };
+  await rawClient.send(new PutItemCommand({ TableName: slotsTable, Item }));
+  await hold('first', ['2']);
+  const asked = await api.call('POST', '/slots/lookup', { slotIds: [id('1'), id('2')] });
+  expect(asked.body.slots).toMatchObject([{ state: 'FREE' }, { state: 'HELD' }]);
+  expect((await hold('next', ['1'])).status).toBe(201);
+  expect((await call('POST', 'next', '/confirm')).status).toBe(200);
+});
+
+describe('what was sold, and is moved by a plain update', () => {
+  const put = async (name: string, status: string): Promise<void> => {
+    const { documents, table } = api.engines();
+    const Item = { bookingId: id(name), status, expiresAtMs: api.nowMs() + MINUTE, slotIds: [id('1')] };
+    await documents.send(new PutCommand({ TableName: table, Item }));
+  };
+
+  test.each(['CANCELLED', 'EXPIRED'])(
+    'stays TAKEN if that makes it %s, until it is given back by hand',
+    async (status) => {
+      await hold('sold', ['1']);
+      await call('POST', 'sold', '/confirm');
+      await put('sold', status);
+      expect((await call('POST', 'sold', '/cancel')).body).toMatchObject({
+        status: status === 'CANCELLED' ? status : 409,
+      });
+      expect(await stateOf('1')).toBe('TAKEN');
+      expect((await hold('next', ['1'])).status).toBe(409);
+      await giveBackByHand('1', 'sold');
+      expect((await hold('next', ['1'])).status).toBe(201);
+    },
+  );
+
+  test('is its own still if that makes it PENDING, also after its booking was deleted', async () => {
+    await hold('sold', ['1']);
+    await call('POST', 'sold', '/confirm');
+    await call('DELETE', 'sold');
+    await put('sold', 'PENDING');
+    expect((await hold('next', ['1'])).status).toBe(409);
+    expect((await call('POST', 'sold', '/confirm')).status).toBe(200);
+    expect(await stateOf('1')).toBe('TAKEN');
+  });
 });
 
 test('an item of a slot is kept for a week after its deadline, and one that is TAKEN for ever', async () => {
