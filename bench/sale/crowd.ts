@@ -10,6 +10,8 @@ export interface Sale {
   readonly holdMs: number;
   /** Share of those who got a hold and do not pay, 0 to 1. */
   readonly unpaidShare: number;
+  /** How many wait for one slot at the most: who finds as many waiting leaves, as a shop's page lets it. @default - any */
+  readonly waitersAtMost?: number;
   /** Begins the id of each booking and slot. */
   readonly prefix: string;
 }
@@ -33,7 +35,7 @@ export interface CrowdResult {
   readonly soldOut: number;
   /** Answers that said 503. Their buyers asked again. */
   readonly busy: number;
-  /** Buyers who heard nothing but 503, or who would have to wait for more than a minute in all. */
+  /** Buyers who heard nothing but 503, would have to wait for more than a minute in all, or found too many waiting. */
   readonly gaveUp: number;
   /** Buyers who were refused at first and waited. */
   readonly waited: number;
@@ -58,10 +60,12 @@ export const slotIdOf = ({ prefix }: Pick<Sale, 'prefix'>, number: number): stri
  * @throws whatever the counter throws
  */
 export const playCrowd = async (sale: Sale, counter: Counter): Promise<CrowdResult> => {
+  const { waitersAtMost = Number.POSITIVE_INFINITY } = sale;
   const holds: Hold[] = [];
   const waits = new Set<string>();
   const heldAfterMs: number[] = [];
   const refusedAfterMs: number[] = [];
+  const waiting = new Map<string, number>();
   const sums = { soldOut: 0, busy: 0, gaveUp: 0, waited: 0 };
 
   /** Asks, and again as the answer 503 says; undefined if it is that for too long. */
@@ -114,12 +118,15 @@ export const playCrowd = async (sale: Sale, counter: Counter): Promise<CrowdResu
       }
       if (isFirst) sums.waited += 1;
       const waitMs = Math.max(0, answer.untilMs - Date.now());
-      if (performance.now() - cameAt + waitMs > LONGEST_WAIT_MS) {
+      const others = waiting.get(slotId) ?? 0;
+      if (performance.now() - cameAt + waitMs > LONGEST_WAIT_MS || others >= waitersAtMost) {
         sums.gaveUp += 1;
         return;
       }
       waits.add(waitOf(slotId, answer.untilMs));
+      waiting.set(slotId, others + 1);
       await untilTime(answer.untilMs);
+      waiting.set(slotId, (waiting.get(slotId) ?? 1) - 1);
     }
   };
 

@@ -20,7 +20,7 @@ import { startService } from '../service.ts';
 import { simulateHotSlots } from '../simulation/hot-slots.ts';
 
 /** The holds are as short as they are for slots to go round several times within the minute. */
-const SALE = { buyers: 20_000, slots: 1_000, seconds: 60, holdMs: 5_000, unpaidShare: 0.7 };
+const SALE = { buyers: 20_000, slots: 1_000, seconds: 60, holdMs: 5_000, unpaidShare: 0.7, waitersAtMost: 2 };
 /** The same shape, and as far as the API of one machine goes: each of its requests is an invocation of a Lambda. */
 const TENTH = { ...SALE, buyers: 2_000, slots: 100 };
 /** The smaller ones first: a machine that does not keep up with the last has the others. */
