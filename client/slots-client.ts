@@ -208,10 +208,10 @@ export class SlotsClient {
   loseSlots(given: LoseSlots, nowMs: number = Date.now()): UpdateOfTable {
     const now = wholeNow(nowMs);
     const { seen } = given;
-    const { slotIds, seenSlots } = slotsSeen('loseSlots', seen);
+    const { slotIds, seenHold } = slotsSeen('loseSlots', seen);
     const lost = slotsAmong('loseSlots: slotIds', given.slotIds, slotIds);
     const seenStatus = asSeen('loseSlots', seen, this.#shape.status.attribute);
-    return this.#update('loseSlots', seen, loseSlotsMove(now, lost, seenSlots, seenStatus));
+    return this.#update('loseSlots', seen, loseSlotsMove(now, lost, seenHold, seenStatus));
   }
 
   /**

@@ -172,7 +172,7 @@ export class BookingStore implements CustomerBookings {
   ): Promise<MoveOutcome> {
     const { status } = this.#shape;
     const ids = slots.map(({ slotId }) => slotId);
-    const move = loseSlotsMove(nowMs, ids, asStored(item, OWN_ATTRIBUTES.slotIds), asStored(item, status.attribute));
+    const move = loseSlotsMove(nowMs, ids, seenHold(this.#shape, item), asStored(item, status.attribute));
     const answer = await this.#write(bookingId, move);
     const booking = answer.kind === 'made' ? bookingOf(answer.item) : undefined;
     return booking ? lostSlots(booking) : again();

@@ -109,6 +109,12 @@ const holdAsSeen = ({ deadline, holdStartedAtMs }: SeenHold): Requirement[] => [
   { is: 'as-seen', what: 'holdStartedAtMs', seen: holdStartedAtMs },
 ];
 
+/** A move that is made of the very hold that was seen, and of no other one that the same id has by then. */
+const ofThisHold = (seen: SeenHold, move: Move): Move => ({
+  ...move,
+  condition: [...move.condition, ...holdAsSeen(seen)],
+});
+
 /**
  * What a move that ends a hold requires of one with slots: a transaction does not say what it left behind, so that its answer is
  * made from what was seen, and that must still be so.
@@ -159,18 +165,22 @@ export const reviveMove = (nowMs: number, seenSlots: SeenSlots, seenExpiredAtMs:
  * Notes that a booking can never be confirmed, because a slot of it is another booking's. It is written before anybody is told
  * so: the slot may be free again a second later, and a repeated request must not be answered differently.
  *
+ * @param seen the hold that was refused: a late duplicate does not refuse a later booking with the same id and slots
  * @param seenStatus PENDING or EXPIRED as stored
  */
 export const loseSlotsMove = (
   nowMs: number,
   lostSlotIds: readonly string[],
-  seenSlots: SeenSlots,
+  seen: SeenHold,
   seenStatus: AsStored | undefined,
-): Move => ({
-  set: { slotsLostAtMs: nowMs, lostSlotIds },
-  leavesIndex: false,
-  condition: [{ is: 'as-seen', what: 'status', seen: seenStatus }, slotsAsSeen(seenSlots), SLOTS_NOT_LOST],
-});
+): Move => {
+  const { slots: seenSlots } = seen;
+  return ofThisHold(seen, {
+    set: { slotsLostAtMs: nowMs, lostSlotIds },
+    leavesIndex: false,
+    condition: [{ is: 'as-seen', what: 'status', seen: seenStatus }, slotsAsSeen(seenSlots), SLOTS_NOT_LOST],
+  });
+};
 
 /**
  * CONFIRMED → CANCELLED. A write of its own, on condition of the very payment that was seen: a cancellation that was sent

@@ -104,6 +104,19 @@ describe('a booking that is gone meanwhile, with another one under its id, is no
     expect(await given.store.confirm('ann', NOW)).toMatchObject({ kind: 'moved' });
     expect((await given.other.get('ann'))?.slotsLostAtMs).toBeUndefined();
   });
+
+  test('by that note where it has the same slots in a hold of its own', async () => {
+    const given = await givenBooking();
+    await given.steal();
+    given.beforeLoss(async () => {
+      await given.other.cancel('ann', NOW);
+      await given.erase('ann');
+      await given.other.cancel('bob', NOW);
+      await given.other.create({ bookingId: 'ann', holdMs: 2 * MINUTE_MS, slotIds: ['seat'] }, NOW + 1);
+    });
+    expect(await given.store.confirm('ann', NOW + 2)).toMatchObject({ kind: 'moved' });
+    expect((await given.other.get('ann'))?.slotsLostAtMs).toBeUndefined();
+  });
 });
 
 describe('a booking whose payment was refused for good meanwhile', () => {
