@@ -7,7 +7,7 @@ export default defineConfig({
     // No measure of anything: on a busy machine a test may take many times as long.
     testTimeout: 300_000,
     hookTimeout: 300_000,
-    // Two at once: the engines of a test file want a processor too.
-    maxWorkers: 2,
+    // On two processors: some wait for deadlines on real time, while the engines of others want a processor.
+    maxWorkers: 3,
   },
 });
