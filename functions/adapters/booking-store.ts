@@ -119,7 +119,7 @@ export class BookingStore implements CustomerBookings {
 
   /** @param looks how often it may begin anew, because the booking has changed meanwhile or is another one */
   async #confirm(bookingId: string, nowMs: number, options: ConfirmOptions, looks: number): Promise<MoveOutcome> {
-    if (looks === 0) throw new Error(`it changed ${LOOKS} times while it was confirmed`);
+    if (looks === 0) throw changesTooOften('confirmed');
     const answer = await this.#settle(bookingId, confirmMove, take, nowMs);
     const { atMs } = answer;
     const again = () => this.#confirm(bookingId, atMs, options, looks - 1);
