@@ -384,6 +384,5 @@ test('a payment whose booking claims something else each time that its refusal i
     given.claimWithoutAsking(['seat', `seat-${rewritten}`]);
   });
   // Busy, and no error of the service: the next try may come to an answer.
-  const error = new ContentionError('it changed 5 times while it was confirmed');
-  await expect(given.store.confirm('ann', NOW)).rejects.toThrow(error);
+  await expect(given.store.confirm('ann', NOW)).rejects.toBeInstanceOf(ContentionError);
 });
