@@ -11,11 +11,10 @@ import type { SecretsManagerClientConfig } from '@aws-sdk/client-secrets-manager
 import type { SQSClient, SQSClientConfig } from '@aws-sdk/client-sqs';
 import { BookingErasure } from '../functions/adapters/booking-erasure.ts';
 import { BookingStore } from '../functions/adapters/booking-store.ts';
+import { dynamoDbSlots } from '../functions/adapters/dynamodb-slots.ts';
 import { DynamoDbTable } from '../functions/adapters/dynamodb-table.ts';
-import { DynamoDbTransactions } from '../functions/adapters/dynamodb-transactions.ts';
 import { HeldItems } from '../functions/adapters/held-items.ts';
 import { PendingIndex } from '../functions/adapters/pending-index.ts';
-import { SlottedBookings } from '../functions/adapters/slotted-bookings.ts';
 import { sweepScheduling } from '../functions/adapters/sweep-scheduling.ts';
 import { TimerSender } from '../functions/adapters/timer-sender.ts';
 import { DEAD_LETTERS_TAG_PREFIX, TABLE_TAGS } from '../functions/contract.ts';
@@ -23,7 +22,7 @@ import { MINUTE_MS, SECOND_MS, type TimerSettings } from '../functions/core/hold
 import { MAX_SHARDS } from '../functions/core/pending-shard.ts';
 import type { SweepScheduling } from '../functions/core/ports.ts';
 import { queueClient, tableClient } from '../functions/runtime/clients.ts';
-import { type Afterwards, bookingsTable, type TableShape, tableShape } from '../functions/table/shape.ts';
+import { type Afterwards, bookingsTable, tableShape } from '../functions/table/shape.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../local/account.ts';
 import { readServiceFile, shownServiceFile } from '../service/runtime-file.ts';
 import { seeHelp, UsageError, WRONG_USAGE } from '../terminal/usage.ts';
@@ -119,11 +118,12 @@ export const connect = async (options: ConnectOptions, purpose: 'write' | 'look'
   const client = tableClient(dynamodb);
   const bookings = new DynamoDbTable(client, table);
   const shape = tableShape(bookingsTable(afterwardsIn(tags, shardCount)));
-  const slotted = slottedBookings(tags, client, table, shape);
+  // There is none where the table's stack is of a version without slots.
+  const slotsTable = tags.get(TABLE_TAGS.slotsTable);
   const maxHoldSeconds = tags.get(TABLE_TAGS.maxHoldSeconds);
   const store = new BookingStore(bookings, shardCount, {
     shape,
-    slotted,
+    slotted: slotsTable === undefined ? undefined : dynamoDbSlots(client, bookings, slotsTable, shape),
     ...(maxHoldSeconds !== undefined && { maxHoldMs: Number(maxHoldSeconds) * SECOND_MS }),
   });
   const sqsClient = queueClient(sqs);
@@ -162,26 +162,6 @@ export const connect = async (options: ConnectOptions, purpose: 'write' | 'look'
         .map(([name, url]) => [name.slice(DEAD_LETTERS_TAG_PREFIX.length), url]),
     ),
   };
-};
-
-/** Undefined where the table's stack is of a version without slots. */
-const slottedBookings = (
-  tags: ReadonlyMap<string, string>,
-  client: DynamoDBClient,
-  bookingsTable: string,
-  shape: TableShape,
-): SlottedBookings | undefined => {
-  const slotsTable = tags.get(TABLE_TAGS.slotsTable);
-  return slotsTable === undefined
-    ? undefined
-    : new SlottedBookings({
-        transactions: new DynamoDbTransactions(client),
-        slots: new DynamoDbTable(client, slotsTable),
-        slotsTable,
-        bookings: new DynamoDbTable(client, bookingsTable),
-        bookingsTable,
-        shape,
-      });
 };
 
 /** What the table's stack has it keep of bookings that are settled or expired. */

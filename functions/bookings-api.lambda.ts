@@ -7,14 +7,13 @@ import { BookingErasure } from './adapters/booking-erasure.ts';
 import { bookingLists } from './adapters/booking-lists.ts';
 import { BookingStore } from './adapters/booking-store.ts';
 import { cronTokenCheck } from './adapters/cron-token.ts';
+import { dynamoDbSlots } from './adapters/dynamodb-slots.ts';
 import { DynamoDbTable } from './adapters/dynamodb-table.ts';
-import { DynamoDbTransactions } from './adapters/dynamodb-transactions.ts';
 import { HeldItems } from './adapters/held-items.ts';
 import { KeyRecords } from './adapters/key-records.ts';
 import { PAGE_DIRECTORY, PageFilesOnDisk } from './adapters/page-files.ts';
 import { PendingIndex } from './adapters/pending-index.ts';
 import { isPermanent } from './adapters/permanent-error.ts';
-import { SlottedBookings } from './adapters/slotted-bookings.ts';
 import { sweepScheduling } from './adapters/sweep-scheduling.ts';
 import { TimerSender } from './adapters/timer-sender.ts';
 import { createBookingsApi } from './api/bookings-api.ts';
@@ -48,15 +47,7 @@ const bookings = new DynamoDbTable(client, bookingsTableFromEnvironment());
 const sweepState = new DynamoDbTable(client, sweepStateTableFromEnvironment());
 const shardCount = shardCountFromEnvironment();
 const shape = tableShapeFromEnvironment();
-const slotsTable = slotsTableFromEnvironment();
-const slots = new SlottedBookings({
-  transactions: new DynamoDbTransactions(client),
-  slots: new DynamoDbTable(client, slotsTable),
-  slotsTable,
-  bookings,
-  bookingsTable: bookings.name,
-  shape,
-});
+const slots = dynamoDbSlots(client, bookings, slotsTableFromEnvironment(), shape);
 const store = new BookingStore(bookings, shardCount, { shape, slotted: slots, maxHoldMs: maxHoldFromEnvironment() });
 const index = new PendingIndex(bookings, shape, shardCount);
 

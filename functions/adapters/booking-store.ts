@@ -24,20 +24,12 @@ import {
   type SeenHold,
 } from '../core/moves.ts';
 import { shardOf } from '../core/pending-shard.ts';
-import {
-  asStored,
-  type Item,
-  type Json,
-  jsonAttribute,
-  readBooking,
-  readSlotIds,
-  readStatus,
-  seenHold,
-} from '../table/item.ts';
+import { asStored, type Item, readBooking, readSlotIds, readStatus, seenHold } from '../table/item.ts';
 import { BOOKINGS_SHAPE, OWN_ATTRIBUTES, type TableShape } from '../table/shape.ts';
 import { freeSlot, holdSlot, isOwn, takeSlot } from '../table/slot-items.ts';
 import type { Table, WriteAnswer } from '../table/table.ts';
 import { writeOfMove } from '../table/write-of-move.ts';
+import { newItem } from './new-booking.ts';
 import { isPermanent } from './permanent-error.ts';
 import type { SlottedAnswer, SlottedBookings, SlotWrite } from './slotted-bookings.ts';
 
@@ -337,30 +329,6 @@ const lostSlots = (booking: Booking): MoveOutcome => ({
 });
 
 const take: SlotWrite = (table, slotId, owner) => takeSlot(table, slotId, owner, isOwn(owner));
-
-const newItem = (
-  { bookingId, requestHash, customerId, details, slotIds = [] }: NewBooking,
-  expiresAtMs: number,
-  shard: number,
-  nowMs: number,
-): Item => {
-  const { status, deadline, attributes } = BOOKINGS_SHAPE;
-  return {
-    ...keyOf(bookingId),
-    [status.attribute]: { S: 'PENDING' },
-    [deadline.attribute]: { N: String(expiresAtMs) },
-    [attributes.holdStartedAtMs]: { N: String(nowMs) },
-    [attributes.pendingShard]: { N: String(shard) },
-    [OWN_ATTRIBUTES.createdAtMs]: { N: String(nowMs) },
-    ...(requestHash && { [OWN_ATTRIBUTES.requestHash]: { S: requestHash } }),
-    ...(customerId !== undefined && {
-      [OWN_ATTRIBUTES.listedFor]: { S: customerId },
-      [OWN_ATTRIBUTES.listedAtMs]: { N: String(nowMs) },
-    }),
-    ...(slotIds.length > 0 && { [OWN_ATTRIBUTES.slotIds]: { L: slotIds.map((S) => ({ S })) } }),
-    ...(details && { [OWN_ATTRIBUTES.details]: jsonAttribute(details as Json) }),
-  };
-};
 
 const KEY_ATTRIBUTE = BOOKINGS_SHAPE.key.partition.name;
 const keyOf = (bookingId: string): Item => ({ [KEY_ATTRIBUTE]: { S: bookingId } });

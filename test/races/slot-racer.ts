@@ -7,9 +7,8 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
+import { dynamoDbSlots } from '../../functions/adapters/dynamodb-slots.ts';
 import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
-import { DynamoDbTransactions } from '../../functions/adapters/dynamodb-transactions.ts';
-import { SlottedBookings } from '../../functions/adapters/slotted-bookings.ts';
 import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
 import { tellBooking, tellCreated, tellMoved, tellSlot } from '../slot-histories/telling.ts';
 import type { Act, Told } from '../slot-histories/truth.ts';
@@ -45,14 +44,7 @@ const orders = JSON.parse(line) as SlotOrders;
 const { dynamodb, bookingsTable, slotsTable, shardCount } = orders;
 const client = patientClient(dynamodb);
 const bookings = new DynamoDbTable(client, bookingsTable);
-const slotted = new SlottedBookings({
-  transactions: new DynamoDbTransactions(client),
-  slots: new DynamoDbTable(client, slotsTable),
-  slotsTable,
-  bookings,
-  bookingsTable,
-  shape: BOOKINGS_SHAPE,
-});
+const slotted = dynamoDbSlots(client, bookings, slotsTable, BOOKINGS_SHAPE);
 const store = new BookingStore(bookings, shardCount, { slotted });
 const http = httpCaller(orders.api);
 /** The same for all processes of a machine, ms. */

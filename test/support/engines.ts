@@ -6,13 +6,12 @@ import { BookingErasure } from '../../functions/adapters/booking-erasure.ts';
 import { bookingLists } from '../../functions/adapters/booking-lists.ts';
 import { BookingStore } from '../../functions/adapters/booking-store.ts';
 import { DeadLetters } from '../../functions/adapters/dead-letters.ts';
+import { dynamoDbSlots } from '../../functions/adapters/dynamodb-slots.ts';
 import { DynamoDbTable } from '../../functions/adapters/dynamodb-table.ts';
-import { DynamoDbTransactions } from '../../functions/adapters/dynamodb-transactions.ts';
 import { HeldItems } from '../../functions/adapters/held-items.ts';
 import { KeyRecords } from '../../functions/adapters/key-records.ts';
 import { PatrolNotes } from '../../functions/adapters/patrol-notes.ts';
 import { PendingIndex } from '../../functions/adapters/pending-index.ts';
-import { SlottedBookings } from '../../functions/adapters/slotted-bookings.ts';
 import { TimerSender } from '../../functions/adapters/timer-sender.ts';
 import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
@@ -36,14 +35,7 @@ export const startEngines = async (assembly = TEST_ASSEMBLY) => {
   const bookings = new DynamoDbTable(rawClient, table);
   const sweepState = new DynamoDbTable(rawClient, nameOf('SweepStateTable'));
   const slotsTable = nameOf('SlotsTable');
-  const slots = new SlottedBookings({
-    transactions: new DynamoDbTransactions(rawClient),
-    slots: new DynamoDbTable(rawClient, slotsTable),
-    slotsTable,
-    bookings: bookings,
-    bookingsTable: table,
-    shape: BOOKINGS_SHAPE,
-  });
+  const slots = dynamoDbSlots(rawClient, bookings, slotsTable, BOOKINGS_SHAPE);
   const store = new BookingStore(bookings, SHARD_COUNT, { slotted: slots });
   return {
     dynamodb,
