@@ -1,5 +1,4 @@
 /** Faults that the embedded engines cannot make: single statements, entries and answers that fail. */
-
 import {
   BatchExecuteStatementCommand,
   BatchGetItemCommand,
@@ -279,48 +278,5 @@ describe('dead letters', () => {
   test('are all returned when SQS cannot be reached', async () => {
     sqs.on(SendMessageBatchCommand).rejects(new Error('connect ECONNREFUSED'));
     expect(await deadLetters.put(letters)).toHaveLength(12);
-  });
-});
-
-describe('an error', () => {
-  const named = (name: string) => Object.assign(new Error('refused'), { name, $metadata: {} });
-
-  test.each([
-    'ValidationException',
-    'ValidationError',
-    'ItemCollectionSizeLimitExceededException',
-    'InvalidMessageContents',
-    'AWS.SimpleQueueService.InvalidMessageContents',
-    'InvalidParameterValue',
-    'MalformedDetail',
-    'InvalidArgument',
-  ])('named %s is permanent: the same item meets it again', (name) => {
-    expect(isPermanent(named(name))).toBe(true);
-  });
-
-  test.each([
-    'ProvisionedThroughputExceededException',
-    'ThrottlingException',
-    'RequestLimitExceeded',
-    'InternalServerError',
-    'ServiceUnavailable',
-    'TimeoutError',
-    'TransactionConflictException',
-    'ResourceNotFoundException',
-    'AccessDeniedException',
-    'KmsThrottled',
-    'QueueDoesNotExist',
-    'UnrecognizedClientException',
-    'SomethingNew',
-  ])('named %s may go away', (name) => {
-    expect(isPermanent(named(name))).toBe(false);
-  });
-
-  test('that our own code trips over is permanent; one about an answer or a connection is not', () => {
-    expect(isPermanent(new TypeError('x is not a function'))).toBe(true);
-    expect(isPermanent(new RangeError('Invalid time value'))).toBe(true);
-    expect(isPermanent(Object.assign(new TypeError('not JSON'), { $response: {} }))).toBe(false);
-    expect(isPermanent(Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }))).toBe(false);
-    expect(isPermanent('a text')).toBe(false);
   });
 });

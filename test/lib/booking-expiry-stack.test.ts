@@ -1,12 +1,14 @@
+/** Our own stack: its tables, queues, Lambdas, key and outputs, and the names that it keeps. */
+import { readFileSync } from 'node:fs';
 import { Stage } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
-import { BOOKINGS_PATH, routes, SLOTS_PATH } from '../../functions/api/routes.ts';
 import { BookingExpiryStack } from '../../lib/booking-expiry-stack.ts';
 import { bookingExpirySettings } from '../../lib/settings.ts';
 import { checkSupport } from '../../local/support.ts';
 import type { Template as LocalTemplate } from '../../local/template.ts';
-import { appWithoutBundles, arnOf, grantsOf, KEY, synth } from '../support/stack.ts';
+import type { Resources } from '../support/construct.ts';
+import { appWithoutBundles, arnOf, grantsOf, KEY, SETTINGS_TO_WALK, synth } from '../support/stack.ts';
 
 const template = synth();
 
@@ -172,82 +174,6 @@ describe('the Lambdas', () => {
   });
 });
 
-describe('the rights of each Lambda', () => {
-  const index = { 'Fn::Join': ['', [arnOf('BookingsTable'), '/index/pending-by-expiry']] };
-  const stream = { 'Fn::GetAtt': ['BookingsTable', 'StreamArn'] };
-  const grantsBesideLogs = (functionId: string) => {
-    const { 'logs:CreateLogStream': _stream, 'logs:PutLogEvents': _events, ...grants } = grantsOf(template, functionId);
-    return grants;
-  };
-
-  test('schedule-expiry may do exactly what it does', () => {
-    expect(grantsBesideLogs('ScheduleExpiryFunction')).toEqual({
-      'dynamodb:BatchGetItem': arnOf('BookingsTable'),
-      'dynamodb:PartiQLUpdate': arnOf('BookingsTable'),
-      'dynamodb:UpdateItem': arnOf('BookingsTable'),
-      'dynamodb:ListStreams': '*',
-      'dynamodb:DescribeStream': stream,
-      'dynamodb:GetRecords': stream,
-      'dynamodb:GetShardIterator': stream,
-      // To send timers, and to hand over discarded records.
-      'sqs:SendMessage': [arnOf('TimerQueue'), arnOf('ScheduleExpiryDeadLetterQueue')],
-    });
-  });
-
-  test('expire-booking may do exactly what it does', () => {
-    expect(grantsBesideLogs('ExpireBookingFunction')).toEqual({
-      'dynamodb:BatchGetItem': arnOf('BookingsTable'),
-      'dynamodb:PartiQLUpdate': arnOf('BookingsTable'),
-      'dynamodb:UpdateItem': arnOf('BookingsTable'),
-      // To send a timer again, and to bury one.
-      'sqs:SendMessage': [arnOf('TimerQueue'), arnOf('TimerDeadLetterQueue')],
-      'sqs:ReceiveMessage': arnOf('TimerQueue'),
-      'sqs:ChangeMessageVisibility': arnOf('TimerQueue'),
-      'sqs:DeleteMessage': arnOf('TimerQueue'),
-      'sqs:GetQueueAttributes': arnOf('TimerQueue'),
-    });
-  });
-
-  test('sweep may query the index, look through the table, and write what it writes', () => {
-    expect(grantsBesideLogs('SweepFunction')).toEqual({
-      'dynamodb:BatchGetItem': arnOf('BookingsTable'),
-      'dynamodb:PartiQLUpdate': arnOf('BookingsTable'),
-      'dynamodb:Query': index,
-      'dynamodb:GetItem': arnOf('SweepStateTable'),
-      'dynamodb:UpdateItem': [arnOf('BookingsTable'), arnOf('SweepStateTable')],
-      'dynamodb:Scan': arnOf('BookingsTable'),
-      'sqs:SendMessage': [arnOf('TimerQueue'), arnOf('SweepDeadLetterQueue')],
-      'sqs:GetQueueAttributes': arnOf('ScheduleExpiryDeadLetterQueue'),
-    });
-  });
-
-  test('publish-events may read the stream and put events on its bus', () => {
-    expect(grantsBesideLogs('PublishEventsFunction')).toEqual({
-      'events:PutEvents': arnOf('BookingEvents'),
-      'dynamodb:ListStreams': '*',
-      'dynamodb:DescribeStream': stream,
-      'dynamodb:GetRecords': stream,
-      'dynamodb:GetShardIterator': stream,
-      'sqs:SendMessage': arnOf('PublishEventsDeadLetterQueue'),
-    });
-  });
-
-  test('bookings-api may make, read, move and delete bookings, list and sweep them, and read its one secret', () => {
-    const byCustomer = { 'Fn::Join': ['', [arnOf('BookingsTable'), '/index/by-customer']] };
-    expect(grantsBesideLogs('BookingsApiFunction')).toEqual({
-      'dynamodb:BatchGetItem': [arnOf('BookingsTable'), arnOf('SlotsTable')],
-      'dynamodb:PartiQLUpdate': arnOf('BookingsTable'),
-      'dynamodb:PutItem': [arnOf('BookingsTable'), arnOf('IdempotencyTable'), arnOf('SlotsTable')],
-      'dynamodb:Query': [index, byCustomer],
-      'dynamodb:DeleteItem': [arnOf('BookingsTable'), arnOf('SlotsTable')],
-      'dynamodb:GetItem': [arnOf('SweepStateTable'), arnOf('BookingsTable')],
-      'dynamodb:UpdateItem': [arnOf('BookingsTable'), arnOf('SweepStateTable'), arnOf('IdempotencyTable')],
-      'sqs:SendMessage': arnOf('TimerQueue'),
-      'secretsmanager:GetSecretValue': { Ref: 'CronTokenSecret' },
-    });
-  });
-});
-
 test('the table of idempotency keys forgets by itself, and is deleted with the stack', () => {
   const { Properties, DeletionPolicy } = synth({ stage: 'prod' }).toJSON().Resources.IdempotencyTable;
   expect(Properties).toMatchObject({
@@ -274,112 +200,6 @@ test('a key of the customer’s own encrypts tables, queues and secret, and the 
   expect(() => checkSupport(withKey.toJSON() as LocalTemplate)).not.toThrow();
 });
 
-describe('the HTTP API', () => {
-  const routesOf = (from: Template) =>
-    Object.fromEntries(
-      Object.values(from.findResources('AWS::ApiGatewayV2::Route')).map(({ Properties }) => [
-        Properties.RouteKey,
-        Properties.AuthorizationType,
-      ]),
-    );
-
-  test('takes signed requests for bookings; the webhook has its own token, health and document are open', () => {
-    expect(routesOf(template)).toEqual({
-      'ANY /api/v1/bookings': 'AWS_IAM',
-      'ANY /api/v1/bookings/{proxy+}': 'AWS_IAM',
-      'ANY /api/v1/slots/{proxy+}': 'AWS_IAM',
-      'ANY /api/v1/cron/expire-bookings': 'NONE',
-      'ANY /api/v1/health': 'NONE',
-      'ANY /api/v1/openapi.json': 'NONE',
-    });
-  });
-
-  test.each(routes())('lets %s through, with an identity unless it is open', (_, { path, openBecause }) => {
-    const above = [BOOKINGS_PATH, SLOTS_PATH].find((each) => path.startsWith(`${each}/`));
-    const key = openBecause === undefined && above !== undefined ? `ANY ${above}/{proxy+}` : `ANY ${path}`;
-    expect(path === BOOKINGS_PATH || openBecause !== undefined || above !== undefined).toBe(true);
-    expect(routesOf(template)).toMatchObject({ [key]: openBecause === undefined ? 'AWS_IAM' : 'NONE' });
-  });
-
-  test('serves the page where it is wanted, with the same authorization as the bookings, and one variable more', () => {
-    expect(routesOf(synth({ page: true }))).toMatchObject({ 'ANY /page': 'AWS_IAM', 'ANY /page/{proxy+}': 'AWS_IAM' });
-    const jwt = { jwtIssuer: 'https://login.example.com/', jwtAudience: 'web', jwtScope: 'bookings/manage' };
-    const withJwt = synth({ page: true, ...jwt });
-    for (const key of ['ANY /page', 'ANY /page/{proxy+}'])
-      withJwt.hasResourceProperties('AWS::ApiGatewayV2::Route', {
-        RouteKey: key,
-        AuthorizationType: 'JWT',
-        AuthorizationScopes: ['bookings/manage'],
-      });
-    const variables = (from: Template) =>
-      from.toJSON().Resources.BookingsApiFunction.Properties.Environment.Variables as Record<string, unknown>;
-    expect(variables(synth({ page: true })).PAGE).toBe('true');
-    expect(variables(template).PAGE).toBeUndefined();
-    expect(grantsOf(synth({ page: true }), 'BookingsApiFunction')).toEqual(grantsOf(template, 'BookingsApiFunction'));
-  });
-
-  test('takes JWTs with a scope when an issuer, an audience and that scope are given', () => {
-    const withJwt = synth({
-      jwtIssuer: 'https://login.example.com/',
-      jwtAudience: 'web,app',
-      jwtScope: 'bookings/manage',
-    });
-    expect(routesOf(withJwt)).toMatchObject({ 'ANY /api/v1/bookings': 'JWT', 'ANY /api/v1/health': 'NONE' });
-    withJwt.hasResourceProperties('AWS::ApiGatewayV2::Authorizer', {
-      AuthorizerType: 'JWT',
-      JwtConfiguration: { Issuer: 'https://login.example.com/', Audience: ['web', 'app'] },
-    });
-    const scopes = Object.values(withJwt.findResources('AWS::ApiGatewayV2::Route')).map(({ Properties }) => [
-      Properties.AuthorizationType,
-      Properties.AuthorizationScopes,
-    ]);
-    // No token without it reaches a booking.
-    expect(scopes.filter(([type]) => type === 'JWT')).toEqual([
-      ['JWT', ['bookings/manage']],
-      ['JWT', ['bookings/manage']],
-      ['JWT', ['bookings/manage']],
-    ]);
-    expect(scopes.filter(([type]) => type !== 'JWT').every(([, scope]) => scope === undefined)).toBe(true);
-    expect(() => checkSupport(withJwt.toJSON() as LocalTemplate)).not.toThrow();
-  });
-
-  test('is throttled, its open routes far more, and lets no browser in', () => {
-    const few = { ThrottlingRateLimit: 5, ThrottlingBurstLimit: 10 };
-    template.hasResource('AWS::ApiGatewayV2::Stage', {
-      Properties: {
-        DefaultRouteSettings: { ThrottlingRateLimit: 1_000, ThrottlingBurstLimit: 500 },
-        RouteSettings: {
-          'ANY /api/v1/cron/expire-bookings': few,
-          'ANY /api/v1/health': few,
-          'ANY /api/v1/openapi.json': few,
-        },
-      },
-      // API Gateway refuses the settings of a route that is not there yet.
-      DependsOn: Match.arrayWith([
-        Match.stringLikeRegexp('cronexpirebookings'),
-        Match.stringLikeRegexp('health'),
-        Match.stringLikeRegexp('openapijson'),
-      ]),
-    });
-    template.hasResourceProperties('AWS::ApiGatewayV2::Api', { CorsConfiguration: Match.absent() });
-  });
-
-  test('logs each request with its path and what the integration said, where no policy can run full', () => {
-    const stage = Object.values(template.findResources('AWS::ApiGatewayV2::Stage'))[0]?.Properties;
-    const format = JSON.parse(stage.AccessLogSettings.Format);
-    expect(format).toMatchObject({
-      path: '$context.path',
-      route: '$context.routeKey',
-      status: '$context.status',
-      latencyMs: '$context.responseLatency',
-      integrationError: '$context.integrationErrorMessage',
-    });
-    const [logGroupId] = stage.AccessLogSettings.DestinationArn['Fn::GetAtt'];
-    const { LogGroupName } = template.toJSON().Resources[logGroupId].Properties;
-    expect(LogGroupName).toBe('/aws/vendedlogs/booking-expiry-dev/http-api');
-  });
-});
-
 test('what carries data or is named by operators keeps its logical id: another would replace it', () => {
   const { Resources } = template.toJSON();
   const kept = {
@@ -396,6 +216,22 @@ test('what carries data or is named by operators keeps its logical id: another w
     AlarmTopic: 'AWS::SNS::Topic',
   };
   for (const [logicalId, type] of Object.entries(kept)) expect(Resources[logicalId]?.Type).toBe(type);
+});
+
+describe('our own stack', () => {
+  const recorded: Record<string, string> = JSON.parse(
+    readFileSync(new URL('./logical-ids.json', import.meta.url), 'utf8'),
+  );
+
+  test('has every logical id that it had when it was first deployed: another would replace what stands there', () => {
+    const all: Resources = Object.assign({}, ...SETTINGS_TO_WALK.map((given) => synth(given).toJSON().Resources));
+    const types = Object.fromEntries(Object.keys(recorded).map((id) => [id, all[id]?.Type]));
+    expect(types).toEqual(recorded);
+  });
+
+  test('is told nothing that its Lambdas know by themselves', () => {
+    expect(JSON.stringify(synth().toJSON())).not.toContain('TABLE_SHAPE');
+  });
 });
 
 test('the same app gives the same template', () => {

@@ -59,6 +59,15 @@ export const useBookingsApi = () => {
   const ports = (overrides: Partial<BookingsApiPorts> = {}): BookingsApiPorts =>
     bookingsApiPorts(engines, () => nowMs, overrides);
 
+  /** The store's methods that the API uses, one by one to be replaced. */
+  const apiStore = (): BookingsApiPorts['store'] => ({
+    create: (...args) => engines.store.create(...args),
+    read: (...args) => engines.store.read(...args),
+    confirm: (...args) => engines.store.confirm(...args),
+    cancel: (...args) => engines.store.cancel(...args),
+    extendOnlyIf: (...args) => engines.store.extendOnlyIf(...args),
+  });
+
   const call = async (
     method: string,
     path: string,
@@ -89,6 +98,7 @@ export const useBookingsApi = () => {
     /** The number of this test in its file, for ids that no other test has. */
     sequence: () => sequence,
     ports,
+    apiStore,
     /** Lets the API have these ports for the rest of this test. */
     replacePorts: (overrides: Partial<BookingsApiPorts>) => {
       api = createBookingsApi(ports(overrides));
