@@ -1,5 +1,4 @@
 /** A table of Amazon DynamoDB. Only this file calls it, and dynamodb-transactions.ts. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   BatchExecuteStatementCommand,
   BatchGetItemCommand,
@@ -10,7 +9,6 @@ import {
   PutItemCommand,
   QueryCommand,
   ScanCommand,
-  TransactionConflictException,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { MAX_WRITES_AT_ONCE } from '../core/ports.ts';
@@ -35,6 +33,7 @@ import type {
   Table,
   WriteAnswer,
 } from '../table/table.ts';
+import { whenNoTransaction } from './transaction-conflicts.ts';
 
 /** Most keys of one BatchGetItem (Amazon DynamoDB API Reference). */
 const MAX_KEYS = 100;
@@ -285,22 +284,6 @@ export class DynamoDbTable implements DeletingTable, ListedTable {
     };
   }
 }
-
-/** How often a write is tried again that meets a transaction of its item, and how long the first pause is at the most, ms. */
-const MOST_CONFLICTS = 6;
-const FIRST_PAUSE_MS = 10;
-
-/** A transaction refuses other writes of its items while it is made: some milliseconds, in which the SDK does not try again. */
-const whenNoTransaction = async <T>(send: () => Promise<T>): Promise<T> => {
-  for (let conflicts = 0; ; conflicts += 1) {
-    try {
-      return await send();
-    } catch (error) {
-      if (!(error instanceof TransactionConflictException) || conflicts === MOST_CONFLICTS) throw error;
-      await sleep(FIRST_PAUSE_MS * 2 ** conflicts * Math.random());
-    }
-  }
-};
 
 /**
  * The item that a failed condition found, undefined if there is none.
