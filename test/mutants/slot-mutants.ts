@@ -271,6 +271,13 @@ const MOVE_MUTANTS: readonly SlotMutant[] = [
     replace: 'seen: seenStatus }, ...(seenSlots ? [] : []), SLOTS_NOT_LOST]',
   },
   {
+    name: 'S9: that slots are lost is noted of a booking that has the same ones in another hold',
+    ...AT_ONCE,
+    file: MOVES,
+    find: '  condition: [...move.condition, ...holdAsSeen(seen)],\n',
+    replace: '',
+  },
+  {
     name: 'S9: that slots are lost is noted once more',
     ...AT_ONCE,
     file: MOVES,
