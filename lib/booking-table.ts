@@ -1,11 +1,11 @@
-import { RemovalPolicy } from 'aws-cdk-lib';
-import { AttributeType, BillingMode, ProjectionType, StreamViewType, Table } from 'aws-cdk-lib/aws-dynamodb';
+import type { RemovalPolicy } from 'aws-cdk-lib';
+import { AttributeType, ProjectionType, StreamViewType, Table } from 'aws-cdk-lib/aws-dynamodb';
 import type { IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
 import { BOOKINGS_SHAPE, LIST_INDEXES, OWN_ATTRIBUTES } from '../functions/table/shape.ts';
-import { tableEncryption } from './encryption.ts';
 import { allow } from './grants.ts';
+import { keptTable } from './kept-table.ts';
 
 export interface BookingTableProps {
   /** What happens to it when the stack is deleted; a table that is not deleted with it is protected. */
@@ -24,13 +24,9 @@ export class BookingTable extends Construct {
     super(scope, id);
     this.table = new Table(this, 'Table', {
       partitionKey: { name: BOOKINGS_SHAPE.key.partition.name, type: AttributeType.STRING },
-      billingMode: BillingMode.PAY_PER_REQUEST,
       stream: StreamViewType.NEW_AND_OLD_IMAGES,
-      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
       ...(forgets && { timeToLiveAttribute: OWN_ATTRIBUTES.purgeAt }),
-      ...tableEncryption(key),
-      deletionProtection: removalPolicy !== RemovalPolicy.DESTROY,
-      removalPolicy,
+      ...keptTable(removalPolicy, key),
     });
   }
 

@@ -1,12 +1,12 @@
-import { RemovalPolicy } from 'aws-cdk-lib';
-import { AttributeType, BillingMode, Table } from 'aws-cdk-lib/aws-dynamodb';
+import type { RemovalPolicy } from 'aws-cdk-lib';
+import { AttributeType, Table } from 'aws-cdk-lib/aws-dynamodb';
 import type { IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
 import { ENV } from '../functions/contract.ts';
 import { SLOT_ATTRIBUTES } from '../functions/table/shape.ts';
-import { tableEncryption } from './encryption.ts';
 import { allow, allowKey } from './grants.ts';
+import { keptTable } from './kept-table.ts';
 
 export interface SlotsTableProps {
   /** What happens to it when the stack is deleted; a table that is not deleted with it is protected. */
@@ -25,12 +25,8 @@ export class SlotsTable extends Construct {
     super(scope, id);
     this.table = new Table(this, 'Table', {
       partitionKey: { name: SLOT_ATTRIBUTES.slotId, type: AttributeType.STRING },
-      billingMode: BillingMode.PAY_PER_REQUEST,
       timeToLiveAttribute: SLOT_ATTRIBUTES.purgeAt,
-      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
-      ...tableEncryption(key),
-      deletionProtection: removalPolicy !== RemovalPolicy.DESTROY,
-      removalPolicy,
+      ...keptTable(removalPolicy, key),
     });
     this.environment = { [ENV.slotsTable]: this.table.tableName };
   }

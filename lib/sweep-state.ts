@@ -1,11 +1,11 @@
-import { RemovalPolicy } from 'aws-cdk-lib';
-import { AttributeType, BillingMode, Table } from 'aws-cdk-lib/aws-dynamodb';
+import type { RemovalPolicy } from 'aws-cdk-lib';
+import { AttributeType, Table } from 'aws-cdk-lib/aws-dynamodb';
 import type { IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
 import { ENV, SWEEP_STATE_ATTRIBUTES } from '../functions/contract.ts';
-import { tableEncryption } from './encryption.ts';
 import { allow } from './grants.ts';
+import { keptTable } from './kept-table.ts';
 
 export interface SweepStateProps {
   readonly removalPolicy: RemovalPolicy;
@@ -23,11 +23,7 @@ export class SweepState extends Construct {
     super(scope, id);
     this.table = new Table(this, 'Table', {
       partitionKey: { name: SWEEP_STATE_ATTRIBUTES.stateId, type: AttributeType.STRING },
-      billingMode: BillingMode.PAY_PER_REQUEST,
-      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
-      ...tableEncryption(key),
-      deletionProtection: removalPolicy !== RemovalPolicy.DESTROY,
-      removalPolicy,
+      ...keptTable(removalPolicy, key),
     });
     this.environment = { [ENV.sweepStateTable]: this.table.tableName };
   }
