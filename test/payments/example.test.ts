@@ -1,27 +1,15 @@
 /** The example of docs/examples/payments, as its command runs it, against the service on real engines. */
-import { spawn } from 'node:child_process';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SCENES } from '../../docs/examples/payments/scenes.ts';
-import { PROJECT_DIRECTORY } from '../../service/project.ts';
 import type { OwnRuntime } from '../../service/service.ts';
 import { startTestRuntime } from '../support/runtime.ts';
+import { startScript } from '../support/script.ts';
 
 /** Runs the example against a service. */
-const tryAt = (origin: string): Promise<{ readonly code: number | null; readonly said: string }> =>
-  new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [join(PROJECT_DIRECTORY, 'docs/examples/payments/try.ts')], {
-      env: { ...process.env, BOOKINGS_URL: origin },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let said = '';
-    for (const stream of [child.stdout, child.stderr])
-      stream.on('data', (chunk: Buffer) => {
-        said += chunk;
-      });
-    child.once('error', reject);
-    child.once('close', (code) => resolve({ code, said }));
-  });
+const tryAt = async (origin: string): Promise<{ readonly code: number | null; readonly said: string }> => {
+  const { code, out, err } = await startScript('docs/examples/payments/try.ts', [], { BOOKINGS_URL: origin }).ended;
+  return { code, said: out + err };
+};
 
 describe('the example', () => {
   let runtime: OwnRuntime;
