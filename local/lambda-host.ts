@@ -22,6 +22,8 @@ export interface LambdaSettings {
   readonly handlerName: string;
   readonly environment: Record<string, string>;
   readonly timeoutMs: number;
+  /** Time for loading its bundle at first; then it is loaded once more, within `timeoutMs`. @default 10,000 */
+  readonly initTimeoutMs?: number;
   readonly memorySizeMb: number;
   /** Most execution environments at once. */
   readonly maxConcurrency: number;
@@ -49,7 +51,10 @@ export class InvocationError extends Error {
   }
 }
 
-/** Time that Lambda allows for loading a bundle (AWS Lambda Developer Guide, execution environment, Init phase). */
+/**
+ * Time that Lambda allows for loading a bundle. If it does not suffice, Lambda begins anew, with the time limit of the function
+ * (AWS Lambda Developer Guide, "Understanding the Lambda execution environment lifecycle", Init phase).
+ */
 const INIT_TIMEOUT_MS = 10_000;
 /** What Node needs beside the function's own objects; the template's memory counts both. */
 const MIN_HEAP_MB = 64;
@@ -83,6 +88,7 @@ export class LambdaHost {
   readonly #waiting: (() => void)[] = [];
   #inFlight = 0;
   #idleAgain: (() => void)[] = [];
+  #stopped = false;
 
   constructor(settings: LambdaSettings) {
     this.settings = settings;
@@ -151,6 +157,7 @@ export class LambdaHost {
   /** Lets what is in flight finish, then ends all environments, those that are not loaded yet too. */
   async stop(): Promise<void> {
     if (this.#inFlight > 0) await new Promise<void>((resolve) => this.#idleAgain.push(resolve));
+    this.#stopped = true;
     await Promise.all([...this.#all, ...this.#starting].map((environment) => this.#discard(environment)));
   }
 
@@ -179,7 +186,24 @@ export class LambdaHost {
     this.#waiting.shift()?.();
   }
 
+  /** @throws InvocationError if the bundle cannot be loaded, or not within two time limits */
   async #start(): Promise<Environment> {
+    const { logicalId, initTimeoutMs = INIT_TIMEOUT_MS, timeoutMs } = this.settings;
+    for (const limitMs of [initTimeoutMs, timeoutMs]) {
+      const loaded = await this.#load(limitMs);
+      if (loaded !== 'late') return loaded;
+      if (this.#stopped) break;
+    }
+    const seconds = [initTimeoutMs, timeoutMs].map((limitMs) => limitMs / 1_000);
+    throw new InvocationError(
+      'Runtime.InitError',
+      `${logicalId}: not loaded after ${seconds[0]} seconds, nor after ${seconds[1]} more`,
+      '',
+    );
+  }
+
+  /** @throws InvocationError with the bundle's own error */
+  async #load(limitMs: number): Promise<Environment | 'late'> {
     const { environment: env, onLogLine, onAccess, bundle, handlerName, functionName, memorySizeMb } = this.settings;
     const { clockOffset, caller } = this.settings;
     const copy = sharedCopy();
@@ -231,12 +255,12 @@ export class LambdaHost {
       answer(undefined);
     });
     try {
-      const first = await this.#ask(environment, INIT_TIMEOUT_MS, () => {});
+      const first = await this.#ask(environment, limitMs, () => {});
       if (first === 'late' || first?.kind !== 'ready') {
         await worker.terminate();
-        const reason = first === 'late' ? `not loaded after ${INIT_TIMEOUT_MS / 1000} seconds` : undefined;
-        const thrown = first !== 'late' && first?.kind === 'failed' ? first.errorMessage : 'it ended';
-        throw new InvocationError('Runtime.InitError', `${this.settings.logicalId}: ${reason ?? thrown}`, '');
+        if (first === 'late') return first;
+        const thrown = first?.kind === 'failed' ? first.errorMessage : 'it ended';
+        throw new InvocationError('Runtime.InitError', `${this.settings.logicalId}: ${thrown}`, '');
       }
       this.#all.add(environment);
       return environment;

@@ -113,20 +113,10 @@ export interface Service extends Started {
   readonly webhookSecret: string;
 }
 
-/** The local service as `npm start` runs it. */
-export const startService = async (environment: ServiceEnvironment): Promise<Service> => {
-  try {
-    return await tryToStartService(environment);
-  } catch (error) {
-    // A Lambda has ten seconds to load, as on AWS: on a machine that is very busy that is not enough.
-    if (!String(error).includes('not loaded after')) throw error;
-    return await tryToStartService(environment);
-  }
-};
-
 type ServiceEnvironment = { RUNTIME_FILE: string } & NodeJS.ProcessEnv;
 
-const tryToStartService = async (environment: ServiceEnvironment): Promise<Service> => {
+/** The local service as `npm start` runs it. */
+export const startService = async (environment: ServiceEnvironment): Promise<Service> => {
   const started = start(
     process.execPath,
     ['service/start.ts'],

@@ -229,6 +229,19 @@ describe('a Lambda on this machine', () => {
     expect(await answer).toBe('done');
   });
 
+  test('that takes too long to load is loaded once more, within its own time limit', async () => {
+    const slow = 'const end = Date.now() + 400; while (Date.now() < end); exports.handler = async () => "loaded"';
+    const lambda = host(slow, { initTimeoutMs: 100, timeoutMs: 60_000 });
+    expect(await lambda.invoke({})).toBe('loaded');
+    expect(lambda.environments).toBe(1);
+  });
+
+  test('that takes too long to load twice fails its invocation, and says how long it had', async () => {
+    const lambda = host('while (true);', { initTimeoutMs: 100, timeoutMs: 200 });
+    await expect(lambda.invoke({})).rejects.toThrow('TestFunction: not loaded after 0.1 seconds, nor after 0.2 more');
+    expect(lambda.environments).toBe(0);
+  });
+
   test('that is stopped before it is loaded leaves no environment behind', async () => {
     const lambda = host('const until = Date.now() + 500; while (Date.now() < until); exports.handler = () => {};');
     const loaded = lambda.warmUp().catch((error) => error);
