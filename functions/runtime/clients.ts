@@ -14,8 +14,14 @@ export const PATIENCE = {
 
 /** A DynamoDB client with the service's retries and timeouts. Region, credentials and endpoint are the SDK's defaults. */
 export const tableClient = (config: DynamoDBClientConfig = {}): DynamoDBClient =>
-  new DynamoDBClient({ ...PATIENCE, ...config });
+  withoutLog(new DynamoDBClient({ ...PATIENCE, ...config }));
 
 /** An SQS client with the service's retries and timeouts. TLS protects the messages; their MD5 would only cost CPU. */
 export const queueClient = (config: SQSClientConfig = {}): SQSClient =>
-  new SQSClient({ ...PATIENCE, md5: false, ...config });
+  withoutLog(new SQSClient({ ...PATIENCE, md5: false, ...config }));
+
+/** The SDK makes a copy of each request and answer for its log, without what is sensitive, even where nobody logs it. */
+const withoutLog = <Client extends DynamoDBClient | SQSClient>(client: Client): Client => {
+  client.middlewareStack.remove('loggerMiddleware');
+  return client;
+};
