@@ -1,5 +1,5 @@
 /** Loads of near holds, each on a service of its own. */
-import { type LagResult, measureLag, startWarmService } from './load-lag.ts';
+import { type LagResult, measureLag, startWarmService, warmUp } from './load-lag.ts';
 import type { SectionWork } from './section.ts';
 import type { Load, Shape } from './writer.ts';
 
@@ -13,16 +13,21 @@ export const loadOf = (perSecond: number, seconds: number, shape: Shape, paidSha
   paidShare,
 });
 
-/** One load on a service of its own: the engine's writes get slower with every record that its stream keeps. */
+/** Above this rate a service first gets as many environments as the load needs: below it, some seconds are enough. */
+const USUAL_RATE = 50;
+
+/** One load on a warm service of its own. */
 export const measureFresh = (
   { progress, assemblyDirectory }: Pick<SectionWork, 'progress' | 'assemblyDirectory'>,
   label: string,
   load: Omit<Load, 'prefix'>,
   service: { metered?: boolean; environment?: Record<string, string> } = {},
 ): Promise<LagResult> =>
-  progress(label, load.seconds + 30, async () => {
-    const running = await startWarmService({ assemblyDirectory, ...service }, Math.min(50, load.perSecond));
+  progress(label, load.seconds + load.holdMs / 1_000 + 20, async () => {
+    const running = await startWarmService({ assemblyDirectory, ...service }, Math.min(USUAL_RATE, load.perSecond));
     try {
+      if (load.perSecond > USUAL_RATE)
+        await warmUp(running, load.perSecond, (_label, _forSeconds, run) => run(() => {}));
       return await measureLag(running, load);
     } finally {
       await running.stop();

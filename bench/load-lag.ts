@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { percentilesOf } from '../measure/lag-report.ts';
 import type { Measured } from './bill.ts';
 import { type CpuUse, cpuPerBooking, cpuUse } from './cpu-use.ts';
+import type { SectionWork } from './section.ts';
 import { type Service, type ServiceOptions, startService } from './service.ts';
 import type { Load, Written } from './writer.ts';
 
@@ -121,6 +122,31 @@ const untilDone = async (service: Service, written: readonly Written[]): Promise
   // What must not come may still come: a second expiry, a retry. The last paid booking's timer is answered, and the
   // messages of the last batch are deleted.
   await sleep(Math.max(0, lastMs - Date.now()) + 1_000);
+};
+
+/** Length of one step of load, s, and of its holds, ms. */
+export const STEP_SECONDS = 8;
+export const STEP_HOLD_MS = 3_000;
+const MAX_WARMING_ROUNDS = 12;
+
+/** One step of load, of equally long holds that nobody pays for. */
+export const stepLoad = (perSecond: number, seconds = STEP_SECONDS): Omit<Load, 'prefix'> => ({
+  perSecond,
+  seconds,
+  holdMs: STEP_HOLD_MS,
+  shape: 'spread',
+  paidShare: 0,
+});
+
+/** Puts steps of load on a service until two in a row end with as many environments as they began with. */
+export const warmUp = async (service: Service, perSecond: number, progress: SectionWork['progress']): Promise<void> => {
+  for (let round = 0, stable = 0; round < MAX_WARMING_ROUNDS && stable < 2; round += 1) {
+    const before = service.environments();
+    await progress(`warming up at ${perSecond}/s, ${before} environments`, STEP_SECONDS + 5, () =>
+      measureLag(service, stepLoad(perSecond)),
+    );
+    stable = service.environments() === before ? stable + 1 : 0;
+  }
 };
 
 /** A service that has seen some load already, as one that runs has. */

@@ -1,8 +1,9 @@
 /** The loads of the benchmark by name, each of which can be run by itself. */
+import { MINUTE_MS, SECOND_MS } from '../functions/core/hold-time.ts';
 import type { Shape } from './writer.ts';
 
 export type NamedLoad = { readonly name: string; readonly label: string } & (
-  | { readonly kind: 'rate'; readonly perSecond: number; readonly shape: Shape }
+  | { readonly kind: 'rate'; readonly perSecond: number; readonly shape: Shape; readonly holdMs?: number }
   | { readonly kind: 'one-second' | 'half-paid' | '24-hours' }
 );
 
@@ -10,14 +11,16 @@ const SHAPES: readonly Shape[] = ['spread', 'scattered', 'coincide'];
 
 /** What `--load` takes, for messages. */
 export const LOAD_NAMES =
-  '<n>-spread, <n>-scattered, <n>-coincide (n deadlines a second), one-second, half-paid, 24-hours';
+  '<n>-spread, <n>-scattered, <n>-coincide (n deadlines a second; held for 10 seconds, or as said: 250-spread-15m), one-second, half-paid, 24-hours';
 
-export const rateLoad = (perSecond: number, shape: Shape): NamedLoad => ({
-  name: `${perSecond}-${shape}`,
-  label: `${perSecond}/s, ${shape}`,
+/** @param hold how long each booking is held: `15m` or `20s`, at most 99. @default - 10 seconds */
+export const rateLoad = (perSecond: number, shape: Shape, hold?: string): NamedLoad => ({
+  name: [perSecond, shape, hold].filter(Boolean).join('-'),
+  label: `${perSecond}/s, ${shape}${hold ? `, held for ${hold}` : ''}`,
   kind: 'rate',
   perSecond,
   shape,
+  ...(hold && { holdMs: Number.parseInt(hold, 10) * (hold.endsWith('m') ? MINUTE_MS : SECOND_MS) }),
 });
 
 /** The loads that have no rate in their name. */
@@ -29,8 +32,8 @@ export const OTHER_LOADS: readonly NamedLoad[] = [
 
 /** @returns undefined for a name that no load has */
 export const loadNamed = (name: string): NamedLoad | undefined => {
-  const [, rate, shape] = /^([1-9]\d*)-(\w+)$/.exec(name) ?? [];
+  const [, rate, shape, hold] = /^([1-9]\d*)-([a-z]+)(?:-([1-9]\d?[sm]))?$/.exec(name) ?? [];
   const known = SHAPES.find((each) => each === shape);
-  if (rate !== undefined && known !== undefined) return rateLoad(Number(rate), known);
+  if (rate !== undefined && known !== undefined) return rateLoad(Number(rate), known, hold);
   return OTHER_LOADS.find((load) => load.name === name);
 };

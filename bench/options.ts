@@ -32,7 +32,7 @@ const USAGE = `Usage: npm run bench -- [options]
   --load <names>         only these loads of the section lag, separated by commas:
                          ${LOAD_NAMES}
   --peers                also BullMQ, pg-boss and graphile-worker, with the same deadlines in the same run
-  --rates <n,n>          deadlines per second (default 10,50; the highest sustainable rate is searched for)
+  --rates <n,n>          deadlines per second of the section lag (default 10,50,200)
   --steps <n,n>          rates of the warm ladder (default: from 100 a second up by 50, until p99 is above 30 ms)
   --seconds <n>          length of each load (default 30)
   --paid <n,n>           shares of bookings paid before the deadline, in percent (default 0,50,90)
@@ -53,7 +53,7 @@ const parse = () =>
       quick: { type: 'boolean', default: false },
       load: { type: 'string' },
       peers: { type: 'boolean', default: false },
-      rates: { type: 'string', default: '10,50' },
+      rates: { type: 'string', default: '10,50,200' },
       steps: { type: 'string' },
       seconds: { type: 'string', default: '30' },
       paid: { type: 'string', default: '0,50,90' },

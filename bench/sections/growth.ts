@@ -5,13 +5,14 @@ import { DAY_MS } from '../../functions/core/hold-time.ts';
 import { shardOf } from '../../functions/core/pending-shard.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
 import { percentile, percentilesOf } from '../../measure/lag-report.ts';
-import { measureLag, startWarmService } from '../load-lag.ts';
+import { measureLag, startWarmService, stepLoad, warmUp } from '../load-lag.ts';
 import type { SectionWork } from '../section.ts';
 import { type Service, SHARD_COUNT } from '../service.ts';
-import { ladderLoad } from './ladder.ts';
 
 const MARKS = [1_000, 10_000, 100_000];
 const PER_SECOND = 50;
+/** The rate that a warm service must keep up with, whatever it has done before. */
+const HIGH_RATE = 600;
 /** Writes that are timed at each mark, one after the other. */
 const TIMED_WRITES = 500;
 const BATCH = 25;
@@ -22,9 +23,14 @@ const HEADER = [
   'a write, p50 ms',
   'p99 ms',
   'DynamoDB, CPU ms',
-  'lag p50 ms',
-  'lag p99 ms',
+  `lag p50 ms at ${PER_SECOND}/s`,
+  'p99 ms',
   'max ms',
+  `lag p50 ms at ${HIGH_RATE}/s`,
+  'p99 ms',
+  'max ms',
+  'CPU ms a booking',
+  'early',
   'missed',
 ];
 
@@ -33,7 +39,8 @@ export const growthSection = async (work: SectionWork): Promise<void> => {
     startWarmService({ assemblyDirectory: work.assemblyDirectory }, PER_SECOND),
   );
   try {
-    const title = `One run: ${TIMED_WRITES} writes one after the other, then ${PER_SECOND}/s spread for 8 s`;
+    await warmUp(service, HIGH_RATE, work.progress);
+    const title = `One run: ${TIMED_WRITES} writes one after the other, then ${PER_SECOND}/s and ${HIGH_RATE}/s spread for 8 s each`;
     const rows = work.table(HEADER, title);
     const marks: unknown[] = [];
     work.figures.marks = marks;
@@ -48,11 +55,17 @@ export const growthSection = async (work: SectionWork): Promise<void> => {
         writer.fillUpTo(mark, showShare),
       );
       const writesMs = await work.progress(`timing ${TIMED_WRITES} writes`, 2, () => writer.time(TIMED_WRITES));
-      const result = await work.progress(`${PER_SECOND}/s`, 13, () => measureLag(service, ladderLoad(PER_SECOND)));
+      const [usual, high] = [
+        await work.progress(`${PER_SECOND}/s`, 13, () => measureLag(service, stepLoad(PER_SECOND))),
+        await work.progress(`${HIGH_RATE}/s`, 13, () => measureLag(service, stepLoad(HIGH_RATE))),
+      ];
       const [writeP50, writeP99] = [percentile(writesMs, 0.5), percentile(writesMs, 0.99)];
-      const { p50, p99, max } = percentilesOf(result.lagsMs);
-      rows.push([mark, writeP50, writeP99, result.cpu.dynamodbMs, p50, p99, max, result.missed]);
-      marks.push({ bookings: mark, writeP50, writeP99, cpu: result.cpu, p50, p99, max, missed: result.missed });
+      const [early, missed] = [usual.early + high.early, usual.missed + high.missed];
+      const lags = [usual, high].map(({ lagsMs }) => percentilesOf(lagsMs));
+      const cells = lags.flatMap(({ p50, p99, max }) => [p50, p99, max]);
+      const cpuMs = high.cpu.processMs + high.cpu.dynamodbMs;
+      rows.push([mark, writeP50, writeP99, usual.cpu.dynamodbMs, ...cells, cpuMs, early, missed]);
+      marks.push({ bookings: mark, writeP50, writeP99, cpu: usual.cpu, highCpu: high.cpu, lags, early, missed });
     }
     client.destroy();
   } finally {

@@ -3,20 +3,16 @@
  * cores in a new service is the compiling of code, so the two have little in common.
  */
 import { percentilesOf } from '../../measure/lag-report.ts';
-import { type LagResult, lagFigures, measureLag } from '../load-lag.ts';
+import { type LagResult, lagFigures, measureLag, STEP_HOLD_MS, STEP_SECONDS, stepLoad, warmUp } from '../load-lag.ts';
 import type { SectionWork } from '../section.ts';
 import { type Service, startService } from '../service.ts';
-import type { Load } from '../writer.ts';
 
-const STEP_SECONDS = 8;
-const HOLD_MS = 3_000;
 const FIRST_RATE = 100;
 const RATE_STEP = 50;
 /** Lag up to which a rate counts as sustained, p99 in ms. */
 const WARM_P99_MS = 30;
 /** Climbing ends after so many rates in a row that were not sustained: one may have met another program's work. */
 const FAILURES_ALLOWED = 2;
-const MAX_WARMING_ROUNDS = 12;
 const COLD_RATE = 100;
 const COLD_SECONDS = 30;
 const WINDOW_MS = 5_000;
@@ -35,14 +31,6 @@ const HEADER = [
   'environments',
 ];
 
-export const ladderLoad = (perSecond: number, seconds = STEP_SECONDS): Omit<Load, 'prefix'> => ({
-  perSecond,
-  seconds,
-  holdMs: HOLD_MS,
-  shape: 'spread',
-  paidShare: 0,
-});
-
 export const ladderSection = async (work: SectionWork): Promise<void> => {
   await work.attempt('warm ladder', () => warmLadder(work));
   await work.attempt('cold start', () => coldStart(work));
@@ -54,8 +42,8 @@ const warmLadder = async (work: SectionWork): Promise<void> => {
     startService({ assemblyDirectory: work.assemblyDirectory }),
   );
   try {
-    await warm(service, work);
-    const title = `Warm, one service: steps of ${STEP_SECONDS} s, holds of ${HOLD_MS / 1_000} s. CPU a booking, writer and DynamoDB included`;
+    await warmUp(service, FIRST_RATE, work.progress);
+    const title = `Warm, one service: steps of ${STEP_SECONDS} s, holds of ${STEP_HOLD_MS / 1_000} s. CPU a booking, writer and DynamoDB included`;
     const rows = work.table(HEADER, title);
     const steps: unknown[] = [];
     work.figures.warm = steps;
@@ -64,7 +52,7 @@ const warmLadder = async (work: SectionWork): Promise<void> => {
     const rates = given === undefined ? climbing() : given.values();
     let failures = 0;
     for (const rate of rates) {
-      const result = await work.progress(`${rate}/s`, STEP_SECONDS + 5, () => measureLag(service, ladderLoad(rate)));
+      const result = await work.progress(`${rate}/s`, STEP_SECONDS + 5, () => measureLag(service, stepLoad(rate)));
       rows.push(rowOf(rate, result, service));
       steps.push({ rate, ...lagFigures(result), environments: service.environments() });
       const sustained = result.missed === 0 && percentilesOf(result.lagsMs).p99 <= WARM_P99_MS;
@@ -83,15 +71,6 @@ const climbing = function* (): Generator<number> {
   for (let rate = FIRST_RATE; ; rate += RATE_STEP) yield rate;
 };
 
-/** Until two rounds in a row end with as many environments as they began with. */
-const warm = async (service: Service, work: SectionWork): Promise<void> => {
-  for (let round = 0, stable = 0; round < MAX_WARMING_ROUNDS && stable < 2; round += 1) {
-    const before = service.environments();
-    await work.progress(`warming up, ${before} environments`, 13, () => measureLag(service, ladderLoad(FIRST_RATE)));
-    stable = service.environments() === before ? stable + 1 : 0;
-  }
-};
-
 /** Puts its load on a service as soon as that has started. */
 const coldStart = async (work: SectionWork): Promise<void> => {
   const startedAt = performance.now();
@@ -100,12 +79,12 @@ const coldStart = async (work: SectionWork): Promise<void> => {
     const readyMs = performance.now() - startedAt;
     const loadedAtMs = Date.now();
     const result = await work.progress(`${COLD_RATE}/s on a new service`, COLD_SECONDS + 5, () =>
-      measureLag(service, ladderLoad(COLD_RATE, COLD_SECONDS)),
+      measureLag(service, stepLoad(COLD_RATE, COLD_SECONDS)),
     );
     const title = `From a cold start, ready after ${(readyMs / 1_000).toFixed(1)} s: ${COLD_RATE} a second at once`;
     const rows = work.table(['seconds since ready', 'expired', 'p50 ms', 'p99 ms', 'max ms'], title);
     const windows: unknown[] = [];
-    for (let fromMs = 0; fromMs < COLD_SECONDS * 1_000 + HOLD_MS; fromMs += WINDOW_MS) {
+    for (let fromMs = 0; fromMs < COLD_SECONDS * 1_000 + STEP_HOLD_MS; fromMs += WINDOW_MS) {
       const lagsMs = result.expiries
         .filter(
           ({ expiresAtMs }) => expiresAtMs >= loadedAtMs + fromMs && expiresAtMs < loadedAtMs + fromMs + WINDOW_MS,

@@ -1,4 +1,4 @@
-/** Lag under loads of many rates and shapes, up to the highest rate that this machine sustains. */
+/** Lag under loads of several rates and shapes. */
 import { DAY_MS } from '../../functions/core/hold-time.ts';
 import { distribution } from '../../measure/distribution.ts';
 import { lagHistogram, percentilesOf } from '../../measure/lag-report.ts';
@@ -47,12 +47,7 @@ export const lagSection = async (work: SectionWork): Promise<void> => {
     for (const load of work.options.loads) await measure(load);
     return;
   }
-  let highest = Math.max(...rates);
-  await work.attempt('the highest rate', async () => {
-    highest = await findHighestRate(work, highest);
-    work.figures.highestRate = highest;
-  });
-  for (const rate of new Set([...rates, highest])) {
+  for (const rate of rates) {
     for (const shape of ['spread', 'scattered', 'coincide'] as const) await measure(rateLoad(rate, shape));
   }
   for (const load of OTHER_LOADS) await measure(load);
@@ -68,7 +63,10 @@ const apply = (work: SectionWork, load: NamedLoad): Promise<LagResult> => {
   const { seconds } = work.options;
   switch (load.kind) {
     case 'rate':
-      return measureFresh(work, label, loadOf(load.perSecond, seconds, load.shape));
+      return measureFresh(work, label, {
+        ...loadOf(load.perSecond, seconds, load.shape),
+        ...(load.holdMs !== undefined && { holdMs: load.holdMs }),
+      });
     case 'one-second':
       return measureFresh(work, label, loadOf(USUAL_RATE, BURST_SECONDS, 'one-second'));
     case 'half-paid':
@@ -88,16 +86,6 @@ const rowOf = (label: string, result: LagResult): (string | number)[] => {
   const { p50, p99, p999, max } = percentilesOf(result.lagsMs);
   const { early, missed, wronged, duplicates, timersPerBatch, lagsMs } = result;
   return [label, lagsMs.length, p50, p99, p999, max, early, missed, wronged, duplicates, timersPerBatch];
-};
-
-/** The highest rate, by steps of a quarter, at which the lag stays as it is at lower ones. */
-const findHighestRate = async (work: SectionWork, from: number): Promise<number> => {
-  let highest = from;
-  for (let rate = Math.round(from * 1.25); ; rate = Math.round(rate * 1.25)) {
-    const result = await measureFresh(work, `does it sustain ${rate}/s?`, loadOf(rate, 15, 'spread'));
-    if (result.missed > 0 || percentilesOf(result.lagsMs).p99 > 50) return highest;
-    highest = rate;
-  }
 };
 
 const plot = (work: SectionWork, series: readonly Series[]): void =>

@@ -1,9 +1,8 @@
 /** The headline figures in about two minutes, beside what a team would write first. Needs no server. */
 import { percentilesOf } from '../../measure/lag-report.ts';
-import { measureLag, startWarmService } from '../load-lag.ts';
+import { measureLag, startWarmService, stepLoad } from '../load-lag.ts';
 import { measureRival, type RivalName, type RivalResult } from '../plain-rivals.ts';
 import type { SectionWork } from '../section.ts';
-import { ladderLoad } from './ladder.ts';
 
 const PER_SECOND = 50;
 const SECONDS = 15;
@@ -31,7 +30,7 @@ const HEADER = [
 
 /** Each at the same rate on engines of its own, one after the other. */
 export const quickSection = async (work: SectionWork): Promise<void> => {
-  const load = ladderLoad(PER_SECOND, SECONDS);
+  const load = stepLoad(PER_SECOND, SECONDS);
   const title = `${PER_SECOND}/s, spread, holds of ${load.holdMs / 1_000} s, for ${SECONDS} s. CPU a booking; ratios to booking-expiry`;
   const rows = work.table(HEADER, title);
   let own: Figures | undefined;

@@ -43,13 +43,31 @@ describe('the command line of the benchmark', () => {
     const names = ['50-spread', '7-scattered', '1000-coincide', 'one-second', 'half-paid', '24-hours'];
     expect(optionsOf('--load', names.join(',')).loads?.map(({ name }) => name)).toEqual(names);
     expect(loadNamed('7-scattered')).toMatchObject({ kind: 'rate', perSecond: 7, shape: 'scattered' });
+    expect(loadNamed('7-scattered')).not.toHaveProperty('holdMs');
+  });
+
+  test.each([
+    ['250-spread-15m', 15 * 60_000],
+    ['5-coincide-20s', 20_000],
+  ])('holds the bookings of %s for so long', (name, holdMs) => {
+    expect(loadNamed(name)).toMatchObject({ name, kind: 'rate', holdMs });
   });
 
   test('climbs the steps that it is given', () => {
     expect(optionsOf('--only', 'ladder', '--steps', '100,600').steps).toEqual([100, 600]);
   });
 
-  test.each(['50', 'spread', '0-spread', '50-sprad', '50-one-second', ''])('knows no load of the name %j', (name) => {
+  test.each([
+    '50',
+    'spread',
+    '0-spread',
+    '50-sprad',
+    '50-one-second',
+    '50-spread-15',
+    '50-spread-0m',
+    '50-spread-100s',
+    '',
+  ])('knows no load of the name %j', (name) => {
     expect(loadNamed(name)).toBeUndefined();
   });
 
