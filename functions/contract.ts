@@ -34,6 +34,8 @@ export const ENV = {
   timerQueueUrl: 'TIMER_QUEUE_URL',
   shardCount: 'SHARD_COUNT',
   timerLeadMs: 'TIMER_LEAD_MS',
+  /** Absent in a Lambda of a deployment that is older than the setting. */
+  sameMomentMs: 'SAME_MOMENT_MS',
   sweepIntervalMinutes: 'SWEEP_INTERVAL_MINUTES',
   cronTokenSecret: 'CRON_TOKEN_SECRET',
   /** `true` where the API's Lambda serves the page. */

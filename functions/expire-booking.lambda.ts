@@ -13,6 +13,7 @@ import {
   bookingsTableFromEnvironment,
   deadLetterQueueUrlFromEnvironment,
   eventBusFromEnvironment,
+  sameMomentMsFromEnvironment,
   tableShapeFromEnvironment,
   timerQueueUrlFromEnvironment,
   timerSettingsFromEnvironment,
@@ -33,6 +34,7 @@ export const handler = createHandler({
   waitUntil,
   telemetry: lambdaTelemetry('expire-booking', METRICS_OF.expireBooking),
   timerLeadMs,
+  sameMomentMs: sameMomentMsFromEnvironment(),
   notices:
     noticeBeforeMs === undefined
       ? undefined

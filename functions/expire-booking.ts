@@ -8,6 +8,7 @@ import { COUNTS, type CountName, METRICS } from './contract.ts';
 import type { Booking, ExpireOutcome } from './core/booking-status.ts';
 import { decideOnTimer, provenBySnapshot, type ScheduledTimer } from './core/expiry-decisions.ts';
 import { decodeTimer, type ExpiryTimer, MalformedTimerError } from './core/expiry-timer.ts';
+import { SAME_MOMENT_MS } from './core/hold-time.ts';
 import { decideOnNotice } from './core/notices.ts';
 import type { BookingExpirer, Clock, DeadLetterBox, TimerTransport } from './core/ports.ts';
 import { type NoticePorts, publishNotices } from './publish-notices.ts';
@@ -16,12 +17,6 @@ import type { WaitUntil } from './runtime/clock.ts';
 import type { Telemetry } from './runtime/telemetry.ts';
 import { keyOfText } from './table/key-text.ts';
 import type { TableShape } from './table/shape.ts';
-
-/**
- * Deadlines this close together are written in one round trip, at the last of them. It adds at most this much to a lag
- * and saves a request per booking where deadlines coincide; docs/architecture.md has the measurements.
- */
-export const SAME_MOMENT_MS = 5;
 
 /** Longest pause before a failed timer is tried again: no longer than the queue's visibility timeout. */
 const MAX_RETRY_SECONDS = 60;
@@ -54,6 +49,8 @@ export interface ExpireBookingPorts {
   readonly waitUntil: WaitUntil;
   readonly telemetry: Telemetry;
   readonly timerLeadMs: number;
+  /** Deadlines this close together, in ms, are written in one round trip, at the last of them. @default SAME_MOMENT_MS */
+  readonly sameMomentMs?: number;
   /** What notices need beside that. @default - there are none: timers of notices are done when they come */
   readonly notices?: Omit<NoticePorts, 'clock' | 'telemetry'> | undefined;
   /** What the table looks like. */
@@ -148,7 +145,7 @@ const sortOut = (
 
 const expireEachAtItsDeadline = async (
   targets: readonly Target[],
-  { store, clock, waitUntil, telemetry }: ExpireBookingPorts,
+  { store, clock, waitUntil, telemetry, sameMomentMs = SAME_MOMENT_MS }: ExpireBookingPorts,
 ): Promise<TargetOutcome[]> => {
   let glimpsed = new Map<string, Booking>();
   const waiting = new Set(
@@ -165,7 +162,7 @@ const expireEachAtItsDeadline = async (
     );
   }
   const outcomesByMoment = await Promise.all(
-    sameMoments(targets).map(async (group) => {
+    sameMoments(targets, sameMomentMs).map(async (group) => {
       const dueAtMs = group.at(-1)?.timer.expiresAtMs ?? 0;
       await waitUntil(dueAtMs);
       const proven = new Map(
@@ -288,13 +285,16 @@ const METRIC_OF: Record<Exclude<ExpireOutcome['kind'], 'failed'>, CountName> = {
   refused: COUNTS.refused,
 };
 
-/** Targets by deadline, in groups that span at most SAME_MOMENT_MS each. */
-export const sameMoments = <T extends { readonly timer: ExpiryTimer }>(targets: readonly T[]): T[][] => {
+/** Targets by deadline, in groups that span at most `sameMomentMs` each. */
+export const sameMoments = <T extends { readonly timer: ExpiryTimer }>(
+  targets: readonly T[],
+  sameMomentMs: number,
+): T[][] => {
   const groups: T[][] = [];
   for (const target of targets.toSorted((a, b) => a.timer.expiresAtMs - b.timer.expiresAtMs)) {
     const group = groups.at(-1);
     const first = group?.[0];
-    if (group && first && target.timer.expiresAtMs - first.timer.expiresAtMs <= SAME_MOMENT_MS) group.push(target);
+    if (group && first && target.timer.expiresAtMs - first.timer.expiresAtMs <= sameMomentMs) group.push(target);
     else groups.push([target]);
   }
   return groups;

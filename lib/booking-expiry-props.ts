@@ -174,6 +174,13 @@ export interface BookingExpiryProps {
   readonly timerLead?: Duration;
 
   /**
+   * How late an item may be marked in order to be written together with others, 0 to 1,000 ms: deadlines this close together are
+   * written in one request, at the last of them.
+   * @default Duration.millis(5)
+   */
+  readonly sameMoment?: Duration;
+
+  /**
    * Time between two sweeps, whole minutes from 1 to 180.
    * @default Duration.minutes(5)
    */

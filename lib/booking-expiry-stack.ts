@@ -46,6 +46,7 @@ export class BookingExpiryStack extends Stack {
       dashboard: settings.dashboard,
       ...(key && { encryptionKey: key }),
       timerLead: Duration.millis(settings.timerLeadMs),
+      sameMoment: Duration.millis(settings.sameMomentMs),
       sweepInterval: Duration.minutes(settings.sweepIntervalMinutes),
       shardCount: settings.shardCount,
       ...(settings.timerPollersMin !== undefined &&

@@ -110,7 +110,7 @@ export class BookingExpiry extends Construct {
     // For whoever compiles with exactOptionalPropertyTypes, CDK's own tables are no ITable.
     const table = props.table as ITable;
     const checked = this.#at(() => checkedProps(props));
-    const { timerLeadMs, interval, shardCount, timerPollers, events, noticeBeforeSeconds } = checked;
+    const { timerLeadMs, sameMomentMs, interval, shardCount, timerPollers, events, noticeBeforeSeconds } = checked;
     this.table = table;
     this.serviceName =
       props.serviceName ??
@@ -141,7 +141,12 @@ export class BookingExpiry extends Construct {
     };
     const common = { table: expiring, timers, environment, serviceName: this.serviceName, key };
     const schedule = new ScheduleExpiry(this, 'ScheduleExpiry', common);
-    const expire = new ExpireBooking(this, 'ExpireBooking', { ...common, timeout, pollers: timerPollers });
+    const expire = new ExpireBooking(this, 'ExpireBooking', {
+      ...common,
+      timeout,
+      pollers: timerPollers,
+      sameMomentMs,
+    });
     const sweep = new Sweep(this, 'Sweep', { ...common, state, interval, givenUpQueue: schedule.deadLetterQueue });
 
     this.#timers = timers;

@@ -6,6 +6,7 @@ import {
   InvalidSettingError,
   isWithin,
   NOTICE_BEFORE_SECONDS,
+  SAME_MOMENT_MS,
   SHARD_COUNT,
   SWEEP_INTERVAL_MINUTES,
   TIMER_LEAD_MS,
@@ -16,6 +17,7 @@ import {
 
 export interface CheckedProps {
   readonly timerLeadMs: number;
+  readonly sameMomentMs: number;
   readonly interval: Duration;
   readonly shardCount: number;
   /** Undefined where none is provisioned. */
@@ -41,10 +43,14 @@ export const checkedProps = (props: BookingExpiryProps): CheckedProps => {
 export const optionsOf = <Options extends object>(given: boolean | Options = true): Partial<Options> | undefined =>
   given === true ? {} : given || undefined;
 
-const numbersOf = ({ timerLead, sweepInterval, shardCount = SHARD_COUNT.default }: BookingExpiryProps) => {
+const numbersOf = ({ timerLead, sameMoment, sweepInterval, shardCount = SHARD_COUNT.default }: BookingExpiryProps) => {
   const timerLeadMs = timerLead ? millisecondsOf(timerLead) : TIMER_LEAD_MS.default;
   if (!isWithin(timerLeadMs, TIMER_LEAD_MS)) {
     throw refused('timerLead', `be from ${TIMER_LEAD_MS.min} to ${TIMER_LEAD_MS.max} ms`, timerLead);
+  }
+  const sameMomentMs = sameMoment ? millisecondsOf(sameMoment) : SAME_MOMENT_MS.default;
+  if (!isWithin(sameMomentMs, SAME_MOMENT_MS)) {
+    throw refused('sameMoment', `be from ${SAME_MOMENT_MS.min} to ${SAME_MOMENT_MS.max} ms`, sameMoment);
   }
   const { min, max } = SWEEP_INTERVAL_MINUTES;
   const minutes = sweepInterval ? millisecondsOf(sweepInterval) / 60_000 : SWEEP_INTERVAL_MINUTES.default;
@@ -54,7 +60,7 @@ const numbersOf = ({ timerLead, sweepInterval, shardCount = SHARD_COUNT.default 
   if (!isWithin(shardCount, SHARD_COUNT)) {
     throw refused('shardCount', `be a whole number from ${SHARD_COUNT.min} to ${SHARD_COUNT.max}`, shardCount);
   }
-  return { timerLeadMs, interval: Duration.minutes(minutes), shardCount };
+  return { timerLeadMs, sameMomentMs, interval: Duration.minutes(minutes), shardCount };
 };
 
 const timerPollersOf = (given: BookingExpiryProps['timerPollers']): TimerPollers | undefined => {

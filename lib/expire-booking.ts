@@ -23,6 +23,8 @@ export interface ExpireBookingProps extends Pick<NodeFunctionProps, 'environment
   readonly timeout: Duration;
   /** Undefined where none is provisioned. */
   readonly pollers: TimerPollers | undefined;
+  /** How close together deadlines are that share a write, ms. */
+  readonly sameMomentMs: number;
 }
 
 /** The timer queue to the Lambda that waits for each deadline and expires the booking. */
@@ -32,7 +34,7 @@ export class ExpireBooking extends Construct {
   constructor(
     scope: Construct,
     id: string,
-    { table, timers, timeout, pollers, environment, serviceName, key }: ExpireBookingProps,
+    { table, timers, timeout, pollers, sameMomentMs, environment, serviceName, key }: ExpireBookingProps,
   ) {
     super(scope, id);
     const lambda = new NodeFunction(this, 'ExpireBookingFunction', {
@@ -40,7 +42,11 @@ export class ExpireBooking extends Construct {
       timeout,
       // It mostly waits, and waiting is billed by memory.
       memorySize: 192,
-      environment: { ...environment, [ENV.deadLetterQueueUrl]: timers.deadLetterQueue.queueUrl },
+      environment: {
+        ...environment,
+        [ENV.sameMomentMs]: String(sameMomentMs),
+        [ENV.deadLetterQueueUrl]: timers.deadLetterQueue.queueUrl,
+      },
       serviceName,
       key,
     });

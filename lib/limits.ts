@@ -1,4 +1,5 @@
 /** What may be set, whether by an app's context or by a construct's props. */
+import { SAME_MOMENT_MS as USUAL_SAME_MOMENT_MS } from '../functions/core/hold-time.ts';
 
 export interface Limit {
   readonly min: number;
@@ -15,6 +16,9 @@ export const SWEEP_INTERVAL_MINUTES: Limit = { min: 1, max: 180, default: 5 };
 
 /** How long before its deadline a timer should arrive, in whole ms. */
 export const TIMER_LEAD_MS: Limit = { min: 0, max: 10_000, default: 1_000 };
+
+/** How close together deadlines are that are written in one round trip, at the last of them, in whole ms. */
+export const SAME_MOMENT_MS: Limit = { min: 0, max: 1_000, default: USUAL_SAME_MOMENT_MS };
 
 /** Shards of the index that bookings wait in. */
 export const SHARD_COUNT: Limit = { min: 1, max: 200, default: 10 };

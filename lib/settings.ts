@@ -7,6 +7,7 @@ import {
   isWithin,
   type Limit,
   NOTICE_BEFORE_SECONDS,
+  SAME_MOMENT_MS,
   SHARD_COUNT,
   SWEEP_INTERVAL_MINUTES,
   TIMER_LEAD_MS,
@@ -25,6 +26,11 @@ export interface BookingExpirySettings {
   readonly sweepIntervalMinutes: number;
   /** How long before its deadline a timer should arrive, in whole ms, 0 to 10,000. @default 1000 */
   readonly timerLeadMs: number;
+  /**
+   * Deadlines at most this close together are written in one request, at the last of them: how late a booking may be marked for
+   * that, in whole ms, 0 to 1,000. @default 5
+   */
+  readonly sameMomentMs: number;
   /** Shards of the index that bookings wait in, 1 to 200. May change between deployments. @default 10 */
   readonly shardCount: number;
   /**
@@ -77,6 +83,7 @@ const SETTING_NAMES: (keyof BookingExpirySettings)[] = [
   'stage',
   'sweepIntervalMinutes',
   'timerLeadMs',
+  'sameMomentMs',
   'shardCount',
   'timerPollersMin',
   'timerPollersMax',
@@ -150,6 +157,7 @@ export const bookingExpirySettings = (
     stage,
     sweepIntervalMinutes: wholeNumber('sweepIntervalMinutes', given.sweepIntervalMinutes, SWEEP_INTERVAL_MINUTES),
     timerLeadMs: wholeNumber('timerLeadMs', given.timerLeadMs, TIMER_LEAD_MS),
+    sameMomentMs: wholeNumber('sameMomentMs', given.sameMomentMs, SAME_MOMENT_MS),
     shardCount: wholeNumber('shardCount', given.shardCount, SHARD_COUNT),
     ...timerPollers(given.timerPollersMin, given.timerPollersMax),
     removalPolicy,

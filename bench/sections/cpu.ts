@@ -10,6 +10,7 @@ import { HeldItems } from '../../functions/adapters/held-items.ts';
 import { TimerSender } from '../../functions/adapters/timer-sender.ts';
 import { METRICS_OF } from '../../functions/contract.ts';
 import { encodeTimer } from '../../functions/core/expiry-timer.ts';
+import { SAME_MOMENT_MS } from '../../functions/core/hold-time.ts';
 import { createHandler as createExpire } from '../../functions/expire-booking.ts';
 import { queueClient, tableClient } from '../../functions/runtime/clients.ts';
 import { lambdaTelemetry } from '../../functions/runtime/telemetry.ts';
@@ -137,7 +138,7 @@ const measureCpu = async (bookings: number): Promise<CpuResult[]> => {
       shardCount: 10,
       settings: USUAL_SETTINGS,
     });
-    const expire = async (deadlineOf: (index: number) => number): Promise<void> => {
+    const expire = async (deadlineOf: (index: number) => number, sameMomentMs = SAME_MOMENT_MS): Promise<void> => {
       let nowMs = NOW_MS - 1_000;
       const handle = createExpire({
         store,
@@ -151,16 +152,20 @@ const measureCpu = async (bookings: number): Promise<CpuResult[]> => {
         },
         telemetry,
         timerLeadMs: USUAL_SETTINGS.timerLeadMs,
+        sameMomentMs,
         shape: BOOKINGS_SHAPE,
       });
       await handle({ Records: Array.from({ length: BATCH }, (_, index) => timerRecord(deadlineOf(index))) });
     };
+    const spread = (index: number) => NOW_MS + 20 * index;
     return [
       await cpuOf('schedule-expiry', bookings, () =>
         schedule({ Records: Array.from({ length: BATCH }, writtenRecord) }),
       ),
       await cpuOf('expire-booking, deadlines coincide', bookings, () => expire(() => NOW_MS)),
-      await cpuOf('expire-booking, deadlines 20 ms apart', bookings, () => expire((index) => NOW_MS + 20 * index)),
+      await cpuOf('expire-booking, deadlines 20 ms apart', bookings, () => expire(spread)),
+      await cpuOf('the same with sameMomentMs 50', bookings, () => expire(spread, 50)),
+      await cpuOf('the same with sameMomentMs 200', bookings, () => expire(spread, 200)),
     ];
   } finally {
     process.stdout.write = write;

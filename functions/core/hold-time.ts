@@ -37,6 +37,12 @@ const CERTAINLY_NEAR_MS = MAX_SQS_DELAY_SECONDS * SECOND_MS;
 /** How much earlier than its lead a timer may come and still be waited for. SQS delivers early at times. */
 const EARLY_TOLERANCE_MS = 5 * SECOND_MS;
 
+/**
+ * Deadlines this close together are written in one round trip, at the last of them, unless the deployment says otherwise. It
+ * adds at most this much to a lag; docs/architecture.md has the measurements.
+ */
+export const SAME_MOMENT_MS = 5;
+
 /** The settings on which near, far and every delay depend. The same for all Lambdas of a stack. */
 export interface TimerSettings {
   /** How long before its deadline a timer should arrive, in ms. */

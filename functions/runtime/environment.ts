@@ -1,6 +1,6 @@
 /** Reads the Lambdas' settings once, at load, so that a bad deployment fails at its start and not booking by booking. */
 import { ENV } from '../contract.ts';
-import { MINUTE_MS, SECOND_MS, type TimerSettings } from '../core/hold-time.ts';
+import { MINUTE_MS, SAME_MOMENT_MS, SECOND_MS, type TimerSettings } from '../core/hold-time.ts';
 import { webhookUrlProblem } from '../core/webhook-url.ts';
 import { BOOKINGS_SHAPE, type TableShape, tableShape } from '../table/shape.ts';
 
@@ -44,6 +44,9 @@ export const timerSettingsFromEnvironment = (): TimerSettings => ({
   sweepIntervalMs: wholeNumber(ENV.sweepIntervalMinutes) * MINUTE_MS,
   ...(process.env[ENV.noticeBeforeSeconds] && { noticeBeforeMs: wholeNumber(ENV.noticeBeforeSeconds) * SECOND_MS }),
 });
+/** How close together deadlines are that are written in one round trip, ms. */
+export const sameMomentMsFromEnvironment = (): number =>
+  process.env[ENV.sameMomentMs] ? wholeNumber(ENV.sameMomentMs) : SAME_MOMENT_MS;
 /** Whether the API's Lambda serves the page too. */
 export const servesPageFromEnvironment = (): boolean => process.env[ENV.page] === 'true';
 /** What the gateway asks of callers: a JWT of an issuer with a scope, else a signed request. */

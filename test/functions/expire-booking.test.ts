@@ -3,7 +3,8 @@ import { UnprocessableError } from '../../functions/adapters/permanent-error.ts'
 import { COUNTS, METRICS } from '../../functions/contract.ts';
 import type { ExpireOutcome } from '../../functions/core/booking-status.ts';
 import { encodeTimer } from '../../functions/core/expiry-timer.ts';
-import { createHandler, type ExpireBookingPorts, SAME_MOMENT_MS, sameMoments } from '../../functions/expire-booking.ts';
+import { SAME_MOMENT_MS } from '../../functions/core/hold-time.ts';
+import { createHandler, type ExpireBookingPorts, sameMoments } from '../../functions/expire-booking.ts';
 import { BOOKINGS_SHAPE } from '../../functions/table/shape.ts';
 import { movableClock } from '../support/clock.ts';
 import { recordingDeadLetters } from '../support/dead-letters.ts';
@@ -271,22 +272,34 @@ describe('a batch', () => {
     expect(told.counts[COUNTS.failed]).toBe(3);
   });
 
-  test('writes bookings whose deadlines coincide in one round trip, the others each at its own', async () => {
-    const together = await Promise.all([1_000, 1_000, 1_000 + SAME_MOMENT_MS].map(givenBooking));
-    const apart = await givenBooking(1_500);
-    const writes: string[][] = [];
-    const store: ExpireBookingPorts['store'] = {
-      glimpse: async () => new Map(),
-      expire: (ids, by, nowMs) => {
-        writes.push([...ids].sort());
-        return engines.held.expire(ids, by, nowMs);
-      },
-    };
-    // Real waiting in order: the clock of the test serves one moment after the other.
-    await createHandler(ports({ store }))(sqsEvent(...[...together, apart].map(({ body }) => body)));
-    expect(writes).toEqual([together.map(({ bookingId }) => bookingId).sort(), [apart.bookingId]]);
-    expect(told.counts[METRICS.expiredByTimer]).toBe(4);
-    expect(told.lagsMs.every((lagMs) => lagMs >= 0)).toBe(true);
+  describe.each([
+    ['unless told otherwise', undefined, SAME_MOMENT_MS],
+    ['where a lag of 200 ms is allowed', 200, 200],
+    ['where no lag is allowed', 0, 0],
+  ])('%s', (_, sameMomentMs, withinMs) => {
+    test(`writes bookings whose deadlines lie within ${withinMs} ms in one round trip, at the last of them, the others each at its own`, async () => {
+      const together = await Promise.all([1_000, 1_000, 1_000 + withinMs].map(givenBooking));
+      const apart = await givenBooking(1_000 + withinMs + 1);
+      const writes: string[][] = [];
+      const waitedMs: number[] = [];
+      const store: ExpireBookingPorts['store'] = {
+        glimpse: async () => new Map(),
+        expire: (ids, by, nowMs) => {
+          writes.push([...ids].sort());
+          return engines.held.expire(ids, by, nowMs);
+        },
+      };
+      const waitUntil = (untilMs: number) => {
+        waitedMs.push(untilMs - NOW);
+        return time.waitUntil(untilMs);
+      };
+      const handle = createHandler(ports({ store, waitUntil, ...(sameMomentMs !== undefined && { sameMomentMs }) }));
+      await handle(sqsEvent(...[...together, apart].map(({ body }) => body)));
+      expect(writes).toEqual([together.map(({ bookingId }) => bookingId).sort(), [apart.bookingId]]);
+      expect(waitedMs).toEqual([1_000 + withinMs, 1_000 + withinMs + 1]);
+      expect(told.counts[METRICS.expiredByTimer]).toBe(4);
+      expect(told.lagsMs.every((lagMs) => lagMs >= 0)).toBe(true);
+    });
   });
 
   test('with two timers of one booking, for two deadlines, expires it at the one that it has', async () => {
@@ -300,9 +313,9 @@ describe('a batch', () => {
   });
 });
 
-test('timers belong to the same moment within 5 ms of the first, not of each other', () => {
+test('timers belong to the same moment within so many ms of the first, not of each other', () => {
   const at = (expiresAtMs: number) => ({ timer: { bookingId: 'a', expiresAtMs } });
-  const groups = sameMoments([13, 0, 5, 10, 4].map(at));
+  const groups = sameMoments([13, 0, 5, 10, 4].map(at), 5);
   expect(groups.map((group) => group.map(({ timer }) => timer.expiresAtMs))).toEqual([
     [0, 4, 5],
     [10, 13],

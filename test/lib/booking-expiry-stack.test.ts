@@ -142,6 +142,16 @@ describe('the queues', () => {
     },
   );
 
+  test.each([0, 5, 1_000])(
+    'with a shared moment of %d ms expire-booking writes deadlines that close together at once',
+    (sameMomentMs) => {
+      const { Resources } = synth({ sameMomentMs }).toJSON();
+      expect(Resources.ExpireBookingFunction.Properties.Environment.Variables.SAME_MOMENT_MS).toBe(
+        String(sameMomentMs),
+      );
+    },
+  );
+
   test('are encrypted, take TLS only, and keep dead letters longer than any queue keeps its messages', () => {
     const queues = Object.entries(template.findResources('AWS::SQS::Queue'));
     expect(queues).toHaveLength(5);

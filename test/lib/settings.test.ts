@@ -14,6 +14,8 @@ describe('a setting', () => {
     ['sweepIntervalMinutes', 2.5, 'got 2.5'],
     ['timerLeadMs', '-1', 'timerLeadMs must be a whole number from 0 to 10000, got "-1"'],
     ['timerLeadMs', 10_001, 'got 10001'],
+    ['sameMomentMs', '1001', 'sameMomentMs must be a whole number from 0 to 1000, got "1001"'],
+    ['sameMomentMs', 0.5, 'sameMomentMs must be a whole number from 0 to 1000, got 0.5'],
     ['shardCount', '0', 'shardCount must be a whole number from 1 to 200, got "0"'],
     ['shardCount', 201, 'got 201'],
     ['timerPollersMin', '1', 'timerPollersMin must be a whole number from 2 to 200, got "1"'],
@@ -84,7 +86,7 @@ describe('a setting', () => {
   test('with a name that does not exist fails, with the names that do', () => {
     const app = new App({ context: { sweepInterval: '5' } });
     expect(() => settingsFromContext(app)).toThrow(
-      '-c must set one of stage, sweepIntervalMinutes, timerLeadMs, shardCount, timerPollersMin, timerPollersMax, removalPolicy, publishSettled, listSettled, retentionDays, maxHoldSeconds, webhookUrl, noticeBeforeSeconds, dashboard, page, alarmEmail, kmsKeyArn, jwtIssuer, jwtAudience, jwtScope, got "sweepInterval"',
+      '-c must set one of stage, sweepIntervalMinutes, timerLeadMs, sameMomentMs, shardCount, timerPollersMin, timerPollersMax, removalPolicy, publishSettled, listSettled, retentionDays, maxHoldSeconds, webhookUrl, noticeBeforeSeconds, dashboard, page, alarmEmail, kmsKeyArn, jwtIssuer, jwtAudience, jwtScope, got "sweepInterval"',
     );
   });
 
@@ -94,6 +96,7 @@ describe('a setting', () => {
       stage: 'prod',
       sweepIntervalMinutes: 60,
       timerLeadMs: 1_000,
+      sameMomentMs: 5,
       shardCount: 10,
       removalPolicy: 'retain',
       publishSettled: false,
