@@ -15,6 +15,7 @@ import { cpuSection } from './sections/cpu.ts';
 import { growthSection } from './sections/growth.ts';
 import { ladderSection } from './sections/ladder.ts';
 import { lagSection } from './sections/lag.ts';
+import { momentsSection } from './sections/moments.ts';
 import { peersSection } from './sections/peers.ts';
 import { permissionsSection } from './sections/permissions.ts';
 import { quickSection } from './sections/quick.ts';
@@ -32,6 +33,7 @@ const RUN: Record<Section, RunSection> = {
   waiting: waitingSection,
   cost: costSection,
   tuning: tuningSection,
+  moments: momentsSection,
   sweep: sweepSection,
   cpu: cpuSection,
   permissions: permissionsSection,

@@ -11,6 +11,7 @@ export const SECTIONS = [
   'waiting',
   'cost',
   'tuning',
+  'moments',
   'sweep',
   'cpu',
   'permissions',
