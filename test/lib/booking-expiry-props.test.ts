@@ -31,6 +31,8 @@ describe('what must be known at synth', () => {
 
   test.each([
     [{ timerLead: Duration.seconds(11) }, 'Shop/Expiry: timerLead must be from 0 to 10000 ms, got 11 seconds'],
+    [{ sameMoment: Duration.millis(1_001) }, 'Shop/Expiry: sameMoment must be from 0 to 1000 ms, got 1 second 1 milli'],
+    [{ sameMoment: Duration.millis(0.5) }, 'sameMoment must be from 0 to 1000 ms, got'],
     [{ sweepInterval: Duration.seconds(90) }, 'Shop/Expiry: sweepInterval must be whole minutes from 1 to 180, got'],
     [{ sweepInterval: Duration.hours(4) }, 'sweepInterval must be whole minutes from 1 to 180, got 4 hours'],
     [{ shardCount: 201 }, 'Shop/Expiry: shardCount must be a whole number from 1 to 200, got 201'],
