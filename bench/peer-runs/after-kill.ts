@@ -8,7 +8,7 @@ const KILLED_AFTER_MS = LOAD.holdMs + (LOAD.seconds * 1_000) / 2;
 export const DOWN_MS = 5_000;
 /** After the last deadline. */
 const LOOKED_AT_MS = 30_000;
-const LAST_LOOK_MS = 120_000;
+const LAST_LOOK_MS = 150_000;
 
 export interface LeftBehind {
   /** PENDING after their deadline. */
@@ -39,22 +39,32 @@ export const leftBehind = (bookings: readonly StoredBooking[], nowMs: number): L
   };
 };
 
-/** Kills, starts again after 5 s, and looks until nothing is left, at most until 120 s after the last deadline. */
-export const measureAfterKill = async (system: PeerSystem, prefix: string): Promise<AfterKill> => {
+/** Time, so that a test need not wait. */
+export interface Time {
+  now(): number;
+  sleep(ms: number): Promise<unknown>;
+}
+
+/** Kills, starts again after 5 s, and looks until nothing is left, at most until 150 s after the last deadline. */
+export const measureAfterKill = async (
+  system: Pick<PeerSystem, 'write' | 'kill' | 'restart' | 'stored'>,
+  prefix: string,
+  { now, sleep: wait }: Time = { now: Date.now, sleep },
+): Promise<AfterKill> => {
   const writing = system.write({ ...LOAD, prefix });
   // Awaited below; a failure in between is not to end the process.
   writing.catch(() => {});
-  await sleep(KILLED_AFTER_MS);
+  await wait(KILLED_AFTER_MS);
   await system.kill();
-  await sleep(DOWN_MS);
+  await wait(DOWN_MS);
   await system.restart();
   await writing;
   const written = await system.stored(prefix);
   const lastDeadlineMs = written.reduce((last, { expiresAtMs }) => Math.max(last, expiresAtMs), 0);
-  await sleep(Math.max(0, lastDeadlineMs - Date.now()));
+  await wait(Math.max(0, lastDeadlineMs - now()));
   let pendingAfter30s: number | undefined;
   for (;;) {
-    const nowMs = Date.now();
+    const nowMs = now();
     const found = leftBehind(await system.stored(prefix), nowMs);
     if (pendingAfter30s === undefined && (nowMs >= lastDeadlineMs + LOOKED_AT_MS || found.pending === 0)) {
       pendingAfter30s = found.pending;
@@ -64,8 +74,8 @@ export const measureAfterKill = async (system: PeerSystem, prefix: string): Prom
       return { bookings: written.length, pendingAfter30s: pendingAfter30s ?? 0, lookedAtSeconds, ...found };
     }
     const untilNextMs = [LOOKED_AT_MS, LAST_LOOK_MS]
-      .map((afterMs) => lastDeadlineMs + afterMs - Date.now())
+      .map((afterMs) => lastDeadlineMs + afterMs - now())
       .filter((ms) => ms > 0);
-    await sleep(Math.min(5_000, ...untilNextMs));
+    await wait(Math.min(5_000, ...untilNextMs));
   }
 };

@@ -12,6 +12,8 @@ export interface Contestant {
   readonly keepsRunning: string;
   /** What the measurement after a kill ends; absent where that was measured under another name. */
   readonly killed?: string;
+  /** Its program in bench/peers; absent for this service. */
+  readonly program?: string;
   start(found: Found, assemblyDirectory: string): Promise<PeerSystem>;
 }
 
@@ -26,6 +28,7 @@ const child = (
   needs,
   keepsRunning,
   killed: 'the worker process',
+  program: file,
   start: (found) => startChildSystem({ file, needs, environment }, found),
 });
 

@@ -7,7 +7,7 @@ const FAILURES_ALLOWED = 2;
 /** A producer that is further behind than this did not put on the rate that is named. */
 export const PRODUCER_BEHIND_MS = 1_000;
 /** The same for every system. */
-export const RATES: readonly number[] = [50, 100, 200, 300, 400, 500, 600, 800, 1_000, 1_250, 1_500, 2_000, 3_000, 4_000];
+export const RATES: readonly number[] = [50, 100, 200, 300, 400, 500, 600, 800, 1_000, 1_500, 2_000, 3_000];
 
 /** What is asked of one step. */
 export interface Rung {

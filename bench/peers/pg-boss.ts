@@ -6,7 +6,7 @@ import { connectionString, expire, type Job, runPeer, TASK } from './program.ts'
 /** Half a second is the shortest interval that it takes. */
 const POLL_SECONDS = 0.5;
 /** Each call of `work` adds a worker with polls of its own. Started evenly within one interval, they poll evenly. */
-const WORKERS = Number(process.env.WORKERS ?? 10);
+const WORKERS = 20;
 
 await runPeer({
   work: async () => {

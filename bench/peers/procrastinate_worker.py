@@ -1,7 +1,7 @@
-"""procrastinate: a job with schedule_at for each booking.
+"""The programs of procrastinate, which do what program.ts does for the peers written for Node.
 
-Does what program.ts does for the peers written for Node: started as `procrastinate_worker.py <role>`, the worker prints a line of JSON
-for each booking that it has expired, the producer reads plans and says how far behind it was. Both end with their standard input.
+Started as `procrastinate_worker.py <role>`: the worker prints a line of JSON for each booking that it has expired, the producer reads
+plans and says how far behind it was. Both end with their standard input.
 """
 
 import asyncio
@@ -12,47 +12,11 @@ import threading
 import time
 from datetime import datetime, timezone
 
-import procrastinate
-from psycopg_pool import AsyncConnectionPool
+from procrastinate_app import STALLED_SECONDS, app, bookings, clock_ms, expire, say
 
-PG_URL = os.environ["PG_URL"]
-CONCURRENCY = int(os.environ.get("CONCURRENCY", "20"))
+CONCURRENCY = 20
 # The default is 5 s. New jobs are notified, jobs that come due are polled for.
-POLL_SECONDS = float(os.environ.get("POLL_SECONDS", "0.02"))
-STALLED_SECONDS = 10
-
-app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=PG_URL, min_size=4, max_size=24))
-bookings = AsyncConnectionPool(PG_URL, min_size=20, max_size=20, open=False, kwargs={"autocommit": True})
-
-
-def clock_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
-def say(line: object) -> None:
-    sys.stdout.write(json.dumps(line) + "\n")
-    sys.stdout.flush()
-
-
-@app.task(name="expire-booking")
-async def expire(booking_id: str, expires_at_ms: int) -> None:
-    now_ms = clock_ms()
-    async with bookings.connection() as connection:
-        done = await connection.execute(
-            "UPDATE bookings SET status = 'EXPIRED', expired_at_ms = %s"
-            " WHERE booking_id = %s AND status = 'PENDING' AND expires_at_ms <= %s",
-            (now_ms, booking_id, now_ms),
-        )
-    if done.rowcount == 1:
-        say({"bookingId": booking_id, "expiresAtMs": expires_at_ms, "nowMs": now_ms, "doneMs": clock_ms()})
-
-
-# Its guide (Retry stalled jobs) has a periodic task that gives the jobs of a dead worker to another: here as often as cron can say.
-@app.periodic(cron="* * * * * */5")
-@app.task(name="retry-stalled", queueing_lock="retry-stalled", pass_context=True)
-async def retry_stalled(context: procrastinate.JobContext, timestamp: int) -> None:
-    for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
-        await app.job_manager.retry_job(job)
+POLL_SECONDS = 0.01
 
 
 async def work() -> None:
