@@ -2,8 +2,8 @@
 
 /** Lag up to which a rate counts as sustained: p99 in ms, at the acknowledgement. */
 export const SUSTAINED_P99_MS = 50;
-/** Climbing ends after so many rates in a row that were not sustained: one may have met another program's work. */
-const FAILURES_ALLOWED = 2;
+/** How often a rate is tried: a system that makes room for more load may have done so by the second time. */
+const TRIES = 2;
 /** A producer that is further behind than this did not put on the rate that is named. */
 export const PRODUCER_BEHIND_MS = 1_000;
 /** The same for every system. */
@@ -31,23 +31,25 @@ export const keptUp = ({ producerBehindMs }: Rung): boolean => producerBehindMs 
 
 export const isSustained = (rung: Rung): boolean => keptUp(rung) && rung.missed === 0 && rung.p99Ms <= SUSTAINED_P99_MS;
 
-/** Measures rate after rate until two in a row are not sustained, or the list ends. */
+/** Measures rate after rate until one is not sustained twice, or the list ends. */
 export const climb = async <R extends Rung>(
   rates: readonly number[],
-  measure: (rate: number) => Promise<R>,
+  measure: (rate: number, tries: number) => Promise<R>,
 ): Promise<Climbed<R>> => {
   const rungs: R[] = [];
-  let failures = 0;
   for (const rate of rates) {
-    const rung = await measure(rate);
-    rungs.push(rung);
-    failures = isSustained(rung) ? 0 : failures + 1;
-    if (failures === FAILURES_ALLOWED) break;
+    let sustained = false;
+    for (let tries = 0; tries < TRIES && !sustained; tries += 1) {
+      const rung = await measure(rate, tries);
+      rungs.push(rung);
+      sustained = isSustained(rung);
+    }
+    if (!sustained) break;
   }
   return climbed(rungs);
 };
 
-/** What a ladder came to. A rate that failed below one that was sustained does not count: something else was at work. */
+/** What a ladder came to. */
 export const climbed = <R extends Rung>(rungs: readonly R[]): Climbed<R> => {
   const highest = rungs.findLast(isSustained);
   const next = rungs[rungs.findLastIndex(isSustained) + 1];

@@ -118,7 +118,9 @@ const measure = async (contestant: Contestant, found: Found, work: SectionWork, 
     await work.progress(`${name}, warming up`, WARM_UP.seconds + 4, () =>
       applyStep(system, { ...WARM_UP, holdMs: HOLD_MS, prefix: 'warm-' }),
     );
-    const ladder = await climb(RATES, (rate) => measureRate(system, rate, contestant, work, rows));
+    const ladder = await climb(RATES, (rate, tries) =>
+      measureRate(system, rate, `load${rate}-${tries}-`, contestant, work, rows),
+    );
     const afterKill =
       killed === undefined
         ? undefined
@@ -132,13 +134,14 @@ const measure = async (contestant: Contestant, found: Found, work: SectionWork, 
 const measureRate = async (
   system: PeerSystem,
   perSecond: number,
+  prefix: string,
   { name }: Contestant,
   work: SectionWork,
   rows: Rows,
 ): Promise<Step> => {
   // The first rate is the one that lags are compared at.
   const seconds = perSecond === RATES[0] ? work.options.seconds : STEP_SECONDS;
-  const load = { perSecond, seconds, holdMs: HOLD_MS, prefix: `load${perSecond}-` };
+  const load = { perSecond, seconds, holdMs: HOLD_MS, prefix };
   const step = await work.progress(`${name}, ${perSecond}/s`, seconds + 5, () => applyStep(system, load));
   const { acknowledged, beforeWrite, early, missed, cpuMs, producerBehindMs } = step;
   const { p50, p99, p999, max } = acknowledged;
