@@ -34,7 +34,7 @@ const USAGE = `Usage: npm run bench -- [options]
   --load <names>         only these loads of the section lag, separated by commas:
                          ${LOAD_NAMES}
   --peers                also BullMQ, graphile-worker, pg-boss, procrastinate and pollers of PostgreSQL, with the same
-                         deadlines and rates, and a kill; about 25 minutes. Installs their packages into bench/peers
+                         deadlines and rates, and a kill; 25 minutes. Installs their packages into bench/peers
   --systems <names>      only these of the peers, separated by commas:
                          ${SYSTEMS.join(', ')}
   --rates <n,n>          deadlines per second of the section lag (default 10,50,200)

@@ -49,7 +49,7 @@ export const CONTESTANTS: readonly Contestant[] = [
     keepsRunning: 'nothing',
     start: (_, assemblyDirectory) => startOwnSystem(assemblyDirectory, false),
   },
-  child('bullmq', 'bullmq.ts', ['npm packages', 'redis', 'postgresql'], 'Redis, a worker'),
+  child('bullmq', 'bullmq.ts', ['npm packages', 'redis', 'postgresql'], 'Redis, PostgreSQL, a worker'),
   child('graphile-worker', 'graphile-worker.ts', POSTGRES, WORKER),
   child('pg-boss', 'pg-boss.ts', POSTGRES, WORKER),
   child('procrastinate', 'procrastinate_worker.py', ['python packages', 'postgresql'], WORKER),
