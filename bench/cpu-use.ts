@@ -40,11 +40,27 @@ const engineCpuMs = (): number => {
   }
 };
 
+/**
+ * What these processes and all that they started have used, children that have ended since included. In ms, NaN where there is no
+ * /proc.
+ */
+export const treeCpuMs = (roots: readonly number[]): number => {
+  try {
+    const own = roots.flatMap((pid) => processSeen(String(pid)) ?? []);
+    const seen = new Map([...own, ...roots.flatMap(descendants)].map((each) => [each.pid, each]));
+    return [...seen.values()].reduce((sum, { cpuMs, endedCpuMs }) => sum + cpuMs + endedCpuMs, 0);
+  } catch {
+    return Number.NaN;
+  }
+};
+
 interface ProcessSeen {
   readonly pid: number;
   readonly parent: number;
   readonly name: string;
   readonly cpuMs: number;
+  /** Of its children that have ended and whose end it has taken note of. */
+  readonly endedCpuMs: number;
 }
 
 const descendants = (root: number): ProcessSeen[] => {
@@ -75,6 +91,7 @@ const processSeen = (pid: string): ProcessSeen | undefined => {
       parent: Number(fields[1]),
       name: stat.slice(stat.indexOf('(') + 1, end),
       cpuMs: (Number(fields[11]) + Number(fields[12])) * TICK_MS,
+      endedCpuMs: (Number(fields[13]) + Number(fields[14])) * TICK_MS,
     };
   } catch {
     return undefined;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { PROJECT_DIRECTORY } from '../service/project.ts';
 import { endIfUsage, parseOptions, UsageError } from '../terminal/usage.ts';
 import { LOAD_NAMES, loadNamed, type NamedLoad } from './load-names.ts';
+import { SYSTEMS, type SystemName } from './peer-runs/names.ts';
 
 export const SECTIONS = [
   'lag',
@@ -32,7 +33,10 @@ const USAGE = `Usage: npm run bench -- [options]
   --quick                the same as --only quick: headline figures beside two plain programs, about two minutes
   --load <names>         only these loads of the section lag, separated by commas:
                          ${LOAD_NAMES}
-  --peers                also BullMQ, pg-boss and graphile-worker, with the same deadlines in the same run
+  --peers                also BullMQ, graphile-worker, pg-boss, procrastinate and pollers of PostgreSQL, with the same
+                         deadlines and rates, and a kill; 25 minutes. Installs their packages into bench/peers
+  --systems <names>      only these of the peers, separated by commas:
+                         ${SYSTEMS.join(', ')}
   --rates <n,n>          deadlines per second of the section lag (default 10,50,200)
   --steps <n,n>          rates of the warm ladder (default: from 100 a second up by 50, until p99 is above 30 ms)
   --seconds <n>          length of each load (default 30)
@@ -54,6 +58,7 @@ const parse = () =>
       quick: { type: 'boolean', default: false },
       load: { type: 'string' },
       peers: { type: 'boolean', default: false },
+      systems: { type: 'string', default: SYSTEMS.join(',') },
       rates: { type: 'string', default: '10,50,200' },
       steps: { type: 'string' },
       seconds: { type: 'string', default: '30' },
@@ -74,6 +79,8 @@ export interface BenchOptions {
   readonly rates: readonly number[];
   /** Of the section lag; absent for all. */
   readonly loads: readonly NamedLoad[] | undefined;
+  /** Of the section peers. */
+  readonly systems: ReadonlySet<SystemName>;
   /** Rates of the warm ladder; absent to climb. */
   readonly steps: readonly number[] | undefined;
   readonly seconds: number;
@@ -127,6 +134,11 @@ const read = (): BenchOptions => {
     if (load === undefined) throw new UsageError(`--load must name loads out of ${LOAD_NAMES}, got ${name}`);
     return load;
   });
+  const systems = options.systems.split(',');
+  const stranger = systems.find((name) => !(SYSTEMS as readonly string[]).includes(name));
+  if (stranger !== undefined) {
+    throw new UsageError(`--systems must name systems out of ${SYSTEMS.join(', ')}, got ${stranger}`);
+  }
   if ([options.only, options.load, options.quick || undefined].filter((each) => each !== undefined).length > 1) {
     throw new UsageError(
       '--only, --load and --quick each say what is measured: one of them must be given, got several',
@@ -143,6 +155,7 @@ const read = (): BenchOptions => {
   return {
     sections: new Set(asked as Section[]),
     rates,
+    systems: new Set(systems as SystemName[]),
     loads,
     steps: options.steps === undefined ? undefined : wholeNumbers('steps', 1),
     seconds,

@@ -154,6 +154,11 @@ export class LambdaHost {
     return statistics.map(({ used_heap_size }) => used_heap_size);
   }
 
+  /** Ends all environments at once, as the loss of their machine would: what they were doing fails. The next event gets a new one. */
+  async crash(): Promise<void> {
+    await Promise.all([...this.#all].map((environment) => this.#discard(environment)));
+  }
+
   /** Lets what is in flight finish, then ends all environments, those that are not loaded yet too. */
   async stop(): Promise<void> {
     if (this.#inFlight > 0) await new Promise<void>((resolve) => this.#idleAgain.push(resolve));

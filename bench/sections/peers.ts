@@ -1,320 +1,185 @@
 /**
- * The same deadlines through the service and through delayed jobs of BullMQ, pg-boss and graphile-worker, one after the
- * other on the same machine. Each is measured at the acknowledgement of its conditional write, by whoever made it.
+ * The same deadlines through the service and through other systems, one after the other on the same machine, each with servers of its
+ * own. The lag that counts is that at the acknowledgement of the conditional write, by whoever made it.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { claimPort } from '../../local/engines.ts';
 import { distribution } from '../../measure/distribution.ts';
 import { percentilesOf } from '../../measure/lag-report.ts';
-import { loadOf } from '../fresh-load.ts';
-import { measureLag } from '../load-lag.ts';
+import { type AfterKill, measureAfterKill } from '../peer-runs/after-kill.ts';
+import { CONTESTANTS, type Contestant } from '../peer-runs/catalogue.ts';
+import { type Climbed, climb, keptUp, RATES, SUSTAINED_P99_MS } from '../peer-runs/climb.ts';
+import { lagOfCron } from '../peer-runs/cron.ts';
+import { installNpmPackages, installPythonPackages } from '../peer-runs/installs.ts';
+import { type Found, findPrograms, missingFor } from '../peer-runs/needs.ts';
+import { applyStep, type Step } from '../peer-runs/step.ts';
+import type { PeerSystem } from '../peer-runs/system.ts';
 import { type Series, textTable } from '../report.ts';
-import type { SectionWork } from '../section.ts';
-import { startService } from '../service.ts';
-import type { Load } from '../writer.ts';
+import type { Rows, SectionWork } from '../section.ts';
 
-const PEERS_DIRECTORY = fileURLToPath(new URL('../peers/', import.meta.url));
-const PEERS = ['bullmq', 'pg-boss', 'graphile-worker'] as const;
+const HOLD_MS = 3_000;
+const STEP_SECONDS = 8;
+/** On each system, before anything is measured: what fills two cores in a new process is the compiling of code. */
+const WARM_UP = { perSecond: 100, seconds: 12 };
+const CRON = 'cron every 5 minutes';
 
-/** What has to run, and so be rented, whether anything lapses or not. */
-const KEEPS_RUNNING = {
-  'booking-expiry': 'nothing',
-  bullmq: 'Redis, a worker',
-  'pg-boss': 'PostgreSQL, a worker',
-  'graphile-worker': 'PostgreSQL, a worker',
-  'cron every 5 minutes': 'cron',
-};
+const STEP_HEADER = [
+  'system',
+  'rate, a second',
+  'p50 ms',
+  'p99 ms',
+  'p99.9 ms',
+  'max ms',
+  'p99 before the write',
+  'early',
+  'missed',
+  'CPU ms',
+  'producer late ms',
+];
+const SUMMARY_HEADER = [
+  'system',
+  'p50 ms',
+  'p99 ms',
+  'p99.9 ms',
+  'max ms',
+  'p99 before the write',
+  'highest a second',
+  'and then',
+  'CPU ms',
+  'CPU ms, highest',
+  'early',
+  'missed',
+  'left 30 s after',
+  'left in the end',
+  'longest lag s',
+  'keeps running',
+];
 
-/** Thrown with the command that installs what is missing. */
-class MissingPeerError extends Error {
-  override readonly name = 'MissingPeerError';
-}
-
-interface Expired {
-  readonly bookingId: string;
-  readonly expiresAtMs: number;
-  /** The clock before the write. */
-  readonly nowMs: number;
-  /** The clock when the write was acknowledged. */
-  readonly doneMs: number;
-  readonly expired: boolean;
-}
-
-interface PeersResult {
-  readonly text: string;
-  readonly figures: Record<string, unknown>;
-  readonly series: readonly Series[];
-  /** Deadlines of the service's own bookings, epoch ms. */
-  readonly deadlinesMs: readonly number[];
-  /** What kept some of them from being measured. */
-  readonly failure?: unknown;
+/** What a system came to. */
+interface Result {
+  readonly climbed: Climbed<Step>;
+  /** Absent where nothing was killed. */
+  readonly afterKill?: AfterKill;
 }
 
 export const peersSection = async (work: SectionWork): Promise<void> => {
-  const load = loadOf(50, work.options.seconds, 'spread');
-  const result = await measurePeers(load, work.assemblyDirectory, work.progress);
-  work.say(`\n${result.text}`);
-  Object.assign(work.figures, result.figures);
-  if (result.failure !== undefined) throw result.failure;
-  const cron = {
-    name: '5-minute cron',
-    points: distribution(lagOfCron(result.deadlinesMs, work.options.seed), 1),
-  };
+  const found = findPrograms();
+  const title = `The same deadlines through each system: ${work.options.seconds} s at ${RATES[0]}/s, then steps of ${STEP_SECONDS} s, holds of ${HOLD_MS / 1_000} s. Lag at the acknowledgement, CPU a booking with servers and producer`;
+  const rows = work.table(STEP_HEADER, title);
+  const summary: (string | number)[][] = [];
+  const series: Series[] = [];
+  const deadlinesMs: number[] = [];
+  work.atEnd(() => {
+    const about = `Lag at ${RATES[0]}/s; the highest rate with p99 ≤ ${SUSTAINED_P99_MS} ms; what a kill left behind`;
+    work.say(`\n${about}\n${textTable(SUMMARY_HEADER, summary)}`);
+  });
+  for (const contestant of CONTESTANTS.filter(({ name }) => work.options.systems.has(name))) {
+    const { name } = contestant;
+    const missing = missingFor(contestant.needs, found);
+    await work.attempt(name, async () => {
+      if (missing !== undefined) throw new Error(`left out, ${missing}`);
+      const result = await measure(contestant, found, work, rows);
+      summary.push(summaryOf(contestant, result));
+      const [first] = result.climbed.rungs;
+      if (first === undefined) return;
+      work.figures[name] = figuresOf(result);
+      // Without a proxy nobody saw the acknowledgements of this service.
+      if (Number.isNaN(first.acknowledged.p50)) return;
+      series.push({
+        name,
+        points: distribution(
+          first.expiries.map(({ doneMs, expiresAtMs }) => doneMs - expiresAtMs),
+          1,
+        ),
+      });
+      if (deadlinesMs.length === 0) deadlinesMs.push(...first.expiries.map(({ expiresAtMs }) => expiresAtMs));
+    });
+  }
+  const cronMs = lagOfCron(deadlinesMs, work.options.seed);
+  const cron = percentilesOf(cronMs);
+  work.figures[CRON] = { computed: true, ...cron };
+  summary.push([CRON, cron.p50, cron.p99, cron.p999, cron.max, ...Array<string>(10).fill('-'), 'cron']);
   work.plot('peers', {
-    title: 'Lag at 50 deadlines a second, acknowledged',
+    title: `Lag at ${RATES[0]} deadlines a second, acknowledged`,
     xLabel: 'ms after the deadline (logarithmic)',
     yLabel: '% of bookings',
-    series: [...result.series, cron],
+    series: [...series, { name: '5-minute cron', points: distribution(cronMs, 1) }],
     xTicks: [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000],
     yTicks: [0, 25, 50, 75, 100],
   });
 };
 
-/**
- * @param load deadlines per second, how long, and the hold; always spread, none paid
- * @throws MissingPeerError if Redis, PostgreSQL or the peers' packages are not installed
- */
-const measurePeers = async (
-  load: Omit<Load, 'prefix'>,
-  assemblyDirectory: string,
-  progress: SectionWork['progress'],
-): Promise<PeersResult> => {
-  const postgresBin = findPostgres();
-  if (!existsSync(join(PEERS_DIRECTORY, 'node_modules'))) {
-    throw new MissingPeerError('the peers are not installed: npm install --prefix bench/peers');
+const measure = async (contestant: Contestant, found: Found, work: SectionWork, rows: Rows): Promise<Result> => {
+  const { name, needs, killed } = contestant;
+  if (needs.includes('npm packages')) await work.progress('packages of npm', 10, installNpmPackages);
+  if (needs.includes('python packages')) {
+    await work.progress('packages of Python', 20, () => installPythonPackages(found.python ?? ''));
   }
-  const rows: (string | number)[][] = [];
-  const series: Series[] = [];
-  const figures: Record<string, unknown> = {};
-  const note = (name: keyof typeof KEEPS_RUNNING, expired: readonly Expired[], bookings: number, cpuMs?: number) => {
-    const lagsMs = expired.map(({ nowMs, expiresAtMs }) => nowMs - expiresAtMs);
-    const doneMs = expired.map(({ doneMs: atMs, expiresAtMs }) => atMs - expiresAtMs);
-    const done = percentilesOf(doneMs);
-    const early = lagsMs.filter((lagMs) => lagMs < 0).length;
-    const counts = { expired: expired.length, early, missed: bookings - expired.length };
-    figures[name] = { ...counts, beforeWrite: percentilesOf(lagsMs), acknowledged: done, cpuMs };
-    rows.push([
-      name,
-      counts.expired,
-      done.p50,
-      done.p99,
-      done.p999,
-      done.max,
-      percentilesOf(lagsMs).p99,
-      early,
-      counts.missed,
-      KEEPS_RUNNING[name],
-    ]);
-    series.push({ name, points: distribution(doneMs, 1) });
-  };
-
-  let failure: unknown;
-  const own = await progress('booking-expiry', load.seconds + 40, () => measureOwn(load, assemblyDirectory));
-  note('booking-expiry', own.expired, own.bookings);
-  const directory = mkdtempSync(join(tmpdir(), 'booking-expiry-peers-'));
-  const servers: ChildProcess[] = [];
+  const system = await work.progress(`starting ${name}`, 5, () => contestant.start(found, work.assemblyDirectory));
   try {
-    const env = await startServers(directory, postgresBin, servers);
-    for (const name of PEERS) {
-      const { expired, bookings } = await progress(name, load.seconds + 30, () => measurePeer(name, env, load));
-      note(name, expired, bookings);
-    }
-  } catch (error) {
-    failure = error;
+    await work.progress(`${name}, warming up`, WARM_UP.seconds + 4, () =>
+      applyStep(system, { ...WARM_UP, holdMs: HOLD_MS, prefix: 'warm-' }),
+    );
+    const ladder = await climb(RATES, (rate, tries) =>
+      measureRate(system, rate, `load${rate}-${tries}-`, contestant, work, rows),
+    );
+    const afterKill =
+      killed === undefined
+        ? undefined
+        : await work.progress(`${name}, with ${killed} killed`, 60, () => measureAfterKill(system, 'kill-'));
+    return { climbed: ladder, ...(afterKill && { afterKill }) };
   } finally {
-    for (const server of servers) server.kill('SIGINT');
-    await Promise.all(servers.map((server) => ended(server)));
-    rmSync(directory, { recursive: true, force: true });
+    await system.stop();
   }
-  const deadlinesMs = own.expired.map(({ expiresAtMs }) => expiresAtMs);
-  const cron = percentilesOf(lagOfCron(deadlinesMs, 1));
-  rows.push([
-    'cron every 5 minutes',
-    deadlinesMs.length,
-    cron.p50,
-    cron.p99,
-    cron.p999,
-    cron.max,
-    cron.p99,
-    0,
-    0,
-    'cron',
-  ]);
-  figures['cron every 5 minutes'] = { computed: true, beforeWrite: cron };
-  const header = [
-    'system',
-    'expired',
-    'p50 ms',
-    'p99 ms',
-    'p99.9 ms',
-    'max ms',
-    'p99 before the write',
-    'early',
-    'missed',
-    'keeps running',
+};
+
+const measureRate = async (
+  system: PeerSystem,
+  perSecond: number,
+  prefix: string,
+  { name }: Contestant,
+  work: SectionWork,
+  rows: Rows,
+): Promise<Step> => {
+  // The first rate is the one that lags are compared at.
+  const seconds = perSecond === RATES[0] ? work.options.seconds : STEP_SECONDS;
+  const load = { perSecond, seconds, holdMs: HOLD_MS, prefix };
+  const step = await work.progress(`${name}, ${perSecond}/s`, seconds + 5, () => applyStep(system, load));
+  const { acknowledged, beforeWrite, early, missed, cpuMs, producerBehindMs } = step;
+  const { p50, p99, p999, max } = acknowledged;
+  const late = keptUp(step) ? Math.max(0, Math.round(producerBehindMs)) : `${Math.round(producerBehindMs)}, too late`;
+  rows.push([name, perSecond, p50, p99, p999, max, beforeWrite.p99, early, missed, cpuMs, late]);
+  return step;
+};
+
+const sum = (steps: readonly Step[], of: (step: Step) => number): number =>
+  steps.reduce((total, step) => total + of(step), 0);
+
+const summaryOf = ({ name, keepsRunning }: Contestant, { climbed, afterKill }: Result): (string | number)[] => {
+  const { rungs, highest, limit } = climbed;
+  const [first] = rungs;
+  const { p50, p99, p999, max } = first?.acknowledged ?? percentilesOf([]);
+  return [
+    name,
+    p50,
+    p99,
+    p999,
+    max,
+    first?.beforeWrite.p99 ?? Number.NaN,
+    highest?.rate ?? `below ${RATES[0]}`,
+    limit,
+    first?.cpuMs ?? Number.NaN,
+    highest?.cpuMs ?? Number.NaN,
+    sum(rungs, ({ early }) => early),
+    sum(rungs, ({ missed }) => missed),
+    afterKill?.pendingAfter30s ?? Number.NaN,
+    afterKill?.pending ?? Number.NaN,
+    afterKill === undefined ? Number.NaN : afterKill.longestLagMs / 1_000,
+    keepsRunning,
   ];
-  const title = `The same deadlines, ${load.perSecond} a second, acknowledged`;
-  const text = `${title}\n${textTable(header, rows)}`;
-  return { text, figures, series, deadlinesMs, ...(failure !== undefined && { failure }) };
 };
 
-/** The lag that a cron job every 5 minutes gives: computed for every phase that it may have against the deadlines. */
-export const lagOfCron = (deadlinesMs: readonly number[], seed: number): number[] => {
-  const periodMs = 300_000;
-  const phases = Array.from({ length: 60 }, (_, phase) => (phase * periodMs) / 60 + (seed % 1_000));
-  return phases.flatMap((phaseMs) =>
-    deadlinesMs.map((deadlineMs) => (((phaseMs - deadlineMs) % periodMs) + periodMs) % periodMs),
-  );
-};
-
-const measureOwn = async (load: Omit<Load, 'prefix'>, assemblyDirectory: string) => {
-  const answeredAtMs = new Map<string, number>();
-  const service = await startService({
-    assemblyDirectory,
-    metered: true,
-    onWritten: (bookingId, atMs) => answeredAtMs.set(bookingId, atMs),
-  });
-  try {
-    await measureLag(service, { ...load, seconds: 6 });
-    const result = await measureLag(service, load);
-    const stored = await service.stored(result.load.prefix);
-    const expired = [...stored.values()]
-      .filter(({ status }) => status === 'EXPIRED')
-      .map(({ bookingId, expiresAtMs = Number.NaN, expiredAtMs = Number.NaN }): Expired => {
-        const doneMs = answeredAtMs.get(bookingId) ?? Number.NaN;
-        return { bookingId, expiresAtMs, nowMs: expiredAtMs, doneMs, expired: true };
-      });
-    return { expired, bookings: result.bookings };
-  } finally {
-    await service.stop();
-  }
-};
-
-const measurePeer = async (name: string, env: Record<string, string>, load: Omit<Load, 'prefix'>) => {
-  const start = async (role: string): Promise<ChildProcess> => {
-    const child = spawn(process.execPath, ['peer.ts', name, role], {
-      cwd: PEERS_DIRECTORY,
-      env: { ...process.env, ...env },
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    await line(child, 'ready');
-    return child;
-  };
-  const worker = await start('worker');
-  const producer = await start('producer');
-  try {
-    const found: Expired[] = [];
-    if (worker.stdout) {
-      createInterface({ input: worker.stdout }).on('line', (text) => {
-        // Peers print lines of their own too.
-        if (text.startsWith('{"bookingId"')) found.push(JSON.parse(text) as Expired);
-      });
-    }
-    const run = async (prefix: string, forSeconds: number): Promise<Expired[]> => {
-      const bookings = load.perSecond * forSeconds;
-      found.length = 0;
-      producer.stdin?.write(
-        `${JSON.stringify({ bookings, perSecond: load.perSecond, holdMs: load.holdMs, prefix })}\n`,
-      );
-      await line(producer, 'written');
-      const giveUpAtMs = Date.now() + load.holdMs + 30_000;
-      while (found.length < bookings && Date.now() < giveUpAtMs) await sleep(50);
-      await sleep(500);
-      return found.filter((each) => each.expired);
-    };
-    await run(`${name}-warm-`, 6);
-    return { expired: await run(`${name}-load-`, load.seconds), bookings: load.perSecond * load.seconds };
-  } finally {
-    for (const child of [producer, worker]) child.kill('SIGKILL');
-    await Promise.all([ended(producer), ended(worker)]);
-  }
-};
-
-/** Resolves when a process prints this line. */
-const line = (child: ChildProcess, wanted: string): Promise<void> =>
-  new Promise((resolve, reject) => {
-    let text = '';
-    const onData = (chunk: Buffer) => {
-      text += chunk;
-      if (!text.split('\n').includes(wanted)) return;
-      child.stdout?.off('data', onData);
-      resolve();
-    };
-    child.stdout?.on('data', onData);
-    child.once('exit', (code) => reject(new Error(`it ended with exit code ${code} before it printed ${wanted}`)));
-  });
-
-const ended = (child: ChildProcess): Promise<void> =>
-  child.exitCode !== null || child.signalCode !== null
-    ? Promise.resolve()
-    : new Promise((resolve) => child.once('exit', () => resolve()));
-
-const startServers = async (
-  directory: string,
-  postgresBin: string,
-  servers: ChildProcess[],
-): Promise<Record<string, string>> => {
-  const redisPort = await claimPort({ port: 0, portVariable: 'REDIS_PORT' });
-  // As BullMQ's documentation requires for production: appended to disk, and never evicting.
-  const redisSettings = ['--appendonly', 'yes', '--maxmemory-policy', 'noeviction', '--dir', directory];
-  servers.push(
-    spawn('redis-server', ['--bind', '127.0.0.1', '--port', String(redisPort), ...redisSettings], { stdio: 'ignore' }),
-  );
-  const data = join(directory, 'postgres');
-  // PostgreSQL refuses to run as root.
-  const postgresUser = process.getuid?.() === 0 ? userId('postgres') : undefined;
-  if (postgresUser) {
-    chmodSync(directory, 0o755);
-    execFileSync('mkdir', [data]);
-    chownSync(data, postgresUser.uid, postgresUser.gid);
-  }
-  execFileSync(join(postgresBin, 'initdb'), ['-D', data, '-U', 'bench', '--auth=trust'], {
-    stdio: 'ignore',
-    cwd: '/',
-    ...postgresUser,
-  });
-  const pgPort = await claimPort({ port: 0, portVariable: 'PG_PORT' });
-  const pgSettings = ['-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories='];
-  servers.push(
-    spawn(join(postgresBin, 'postgres'), ['-D', data, '-p', String(pgPort), ...pgSettings], {
-      stdio: 'ignore',
-      cwd: '/',
-      ...postgresUser,
-    }),
-  );
-  for (let tries = 0; tries < 100; tries += 1) {
-    try {
-      execFileSync(join(postgresBin, 'pg_isready'), ['-h', '127.0.0.1', '-p', String(pgPort)], { stdio: 'ignore' });
-      break;
-    } catch {
-      await sleep(100);
-    }
-  }
-  return { PG_URL: `postgres://bench@127.0.0.1:${pgPort}/postgres`, REDIS_PORT: String(redisPort) };
-};
-
-const userId = (name: string): { uid: number; gid: number } => ({
-  uid: Number(execFileSync('id', ['-u', name], { encoding: 'utf8' })),
-  gid: Number(execFileSync('id', ['-g', name], { encoding: 'utf8' })),
+const figuresOf = ({ climbed: { rungs, highest, limit }, afterKill }: Result) => ({
+  steps: rungs.map(({ expiries: _expiries, ...figures }) => figures),
+  highest: highest?.rate,
+  limit,
+  afterKill,
 });
-
-/** Debian keeps PostgreSQL's programs off the PATH, by version. */
-const findPostgres = (): string => {
-  const missing: string[] = [];
-  try {
-    execFileSync('redis-server', ['--version'], { stdio: 'ignore' });
-  } catch {
-    missing.push('redis-server');
-  }
-  const root = '/usr/lib/postgresql';
-  const newest = existsSync(root) ? readdirSync(root).sort((a, b) => Number(b) - Number(a))[0] : undefined;
-  if (newest === undefined) missing.push('postgresql');
-  if (missing.length > 0) throw new MissingPeerError(`not installed: apt-get install -y ${missing.join(' ')}`);
-  return join(root, newest ?? '', 'bin');
-};

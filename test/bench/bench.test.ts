@@ -2,8 +2,8 @@ import { DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dyn
 import { describe, expect, test } from 'vitest';
 import { billOf, type Measured } from '../../bench/bill.ts';
 import { startMeter } from '../../bench/meter.ts';
+import { lagOfCron } from '../../bench/peer-runs/cron.ts';
 import { textTable } from '../../bench/report.ts';
-import { lagOfCron } from '../../bench/sections/peers.ts';
 import { clockOffset, goByOffset } from '../../local/moved-clock.ts';
 import { PRICES } from '../../measure/prices.ts';
 import { startEngines } from '../support/engines.ts';

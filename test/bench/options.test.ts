@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { LOAD_NAMES, loadNamed } from '../../bench/load-names.ts';
 import { readOptions } from '../../bench/options.ts';
+import { SYSTEMS } from '../../bench/peer-runs/names.ts';
 import { PROJECT_DIRECTORY } from '../../service/project.ts';
 
 const optionsOf = (...given: string[]) => {
@@ -57,6 +58,11 @@ describe('the command line of the benchmark', () => {
     expect(optionsOf('--only', 'ladder', '--steps', '100,600').steps).toEqual([100, 600]);
   });
 
+  test('compares with all systems, or with those that it is given', () => {
+    expect([...optionsOf('--peers').systems]).toEqual([...SYSTEMS]);
+    expect([...optionsOf('--only', 'peers', '--systems', 'bullmq,pg-boss').systems]).toEqual(['bullmq', 'pg-boss']);
+  });
+
   test.each([
     '50',
     'spread',
@@ -75,6 +81,7 @@ describe('the command line of the benchmark', () => {
     [['--load', '50-sprad'], `--load must name loads out of ${LOAD_NAMES}, got 50-sprad`],
     [['--only', 'lags'], '--only must name sections out of'],
     [['--only', 'lag', '--quick'], '--only, --load and --quick each say what is measured: one of them must be given'],
+    [['--systems', 'bull'], `--systems must name systems out of ${SYSTEMS.join(', ')}, got bull`],
     [['--steps', '0'], '--steps must be whole numbers from 1, got 0'],
   ])('%j is refused, with what is allowed, before anything is measured', (given, message) => {
     const { status, stderr } = spawnSync(process.execPath, [join(PROJECT_DIRECTORY, 'bench/main.ts'), ...given], {

@@ -61,6 +61,19 @@ describe('a Lambda on this machine', () => {
     expect(await lambda.invoke({})).toBe('alive');
   });
 
+  test('whose machine is lost fails what it was doing, and the next event meets a fresh environment', async () => {
+    const lambda = host(
+      `${pid} exports.handler = async ({ ms }) => { await new Promise((r) => setTimeout(r, ms)); return { id, calls: ++calls }; }`,
+    );
+    const first = (await lambda.invoke({ ms: 0 })) as { id: number };
+    const lost = lambda.invoke({ ms: 60_000 });
+    await lambda.crash();
+    await expect(lost).rejects.toMatchObject({ errorType: 'Runtime.ExitError' });
+    const next = (await lambda.invoke({ ms: 0 })) as { id: number; calls: number };
+    expect(next.calls).toBe(1);
+    expect(next.id).not.toBe(first.id);
+  });
+
   test('whose bundle cannot be loaded says why before any event comes', async () => {
     await expect(host('throw new Error("environment variable X must be set")').warmUp()).rejects.toThrow(
       'TestFunction: environment variable X must be set',

@@ -1,0 +1,12 @@
+/** The systems that are compared, by the names that tables, figures and `--systems` have for them. */
+export const SYSTEMS = [
+  'booking-expiry',
+  'without-proxy',
+  'bullmq',
+  'graphile-worker',
+  'pg-boss',
+  'procrastinate',
+  'poller-50ms',
+  'poller-10ms',
+] as const;
+export type SystemName = (typeof SYSTEMS)[number];
