@@ -27,11 +27,8 @@ export interface Meter {
 const READS = new Set(['GetItem', 'Query', 'BatchGetItem', 'Scan']);
 const WRITES = new Set(['PutItem', 'UpdateItem', 'DeleteItem', 'BatchExecuteStatement', 'TransactWriteItems']);
 
-/** Called with each charged request that was answered with success. */
-export type OnAnswer = (operation: string, request: string, answer: string) => void;
-
 /** @param target endpoint of the engine */
-export const startMeter = async (target: string, onAnswer: OnAnswer = () => {}): Promise<Meter> => {
+export const startMeter = async (target: string): Promise<Meter> => {
   const { hostname, port } = new URL(target);
   const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY });
   const used = new Map<string, { requests: number; writeUnits: number; readUnits: number }>();
@@ -55,7 +52,6 @@ export const startMeter = async (target: string, onAnswer: OnAnswer = () => {}):
     passedOn.once('response', async (answer) => {
       const content = await bodyOf(answer).catch(() => Buffer.alloc(0));
       if (isCharged && answer.statusCode === 200) {
-        onAnswer(operation, body.toString(), content.toString());
         const units = consumed(content.toString());
         if (READS.has(operation)) use.readUnits += units;
         else use.writeUnits += units;

@@ -11,7 +11,7 @@ import { LOCAL_CREDENTIALS, REGION, startDynamoDb, startSqs } from '../local/eng
 import type { ClockOffset } from '../local/moved-clock.ts';
 import { type OwnRuntime, startOwnRuntime } from '../service/service.ts';
 import type { LambdaUse } from './bill.ts';
-import { type Meter, type OnAnswer, startMeter } from './meter.ts';
+import { type Meter, startMeter } from './meter.ts';
 import type { Load, WriterSettings, Written } from './writer.ts';
 
 export const SHARD_COUNT = 10;
@@ -25,8 +25,6 @@ export interface ServiceOptions {
   readonly assemblyDirectory: string;
   /** Changes what the template gives the Lambdas. */
   readonly environment?: Record<string, string>;
-  /** Called when a booking's expiry has been acknowledged. Only with meters. */
-  readonly onWritten?: (bookingId: string, atMs: number) => void;
   /** What every clock goes by. */
   readonly clockOffset?: ClockOffset;
   /** Whether the Lambdas may do only what the template allows: off, only to find out what the check costs. @default true */
@@ -84,14 +82,7 @@ const stopAll = async (stops: Stops): Promise<void> => {
 };
 
 const start = async (
-  {
-    metered = false,
-    assemblyDirectory,
-    environment = {},
-    onWritten,
-    clockOffset,
-    enforcePermissions = true,
-  }: ServiceOptions,
+  { metered = false, assemblyDirectory, environment = {}, clockOffset, enforcePermissions = true }: ServiceOptions,
   stops: Stops,
 ): Promise<Service> => {
   const batches: BatchSeen[] = [];
@@ -106,7 +97,7 @@ const start = async (
     stops.push(() => sqs.stop());
     dynamodbEndpoint = dynamodb.endpoint;
     meters = {
-      dynamodb: await startMeter(dynamodb.endpoint, onWritten && tellWritten(onWritten)),
+      dynamodb: await startMeter(dynamodb.endpoint),
       sqs: await startMeter(sqs.endpoint),
       application: await startMeter(dynamodb.endpoint),
     };
@@ -196,20 +187,3 @@ const start = async (
     stop: () => stopAll(stops),
   };
 };
-
-/** Finds in the answer to a batch of statements which bookings it has expired. */
-const tellWritten =
-  (onWritten: (bookingId: string, atMs: number) => void): OnAnswer =>
-  (operation, request, answer) => {
-    if (operation !== 'BatchExecuteStatement') return;
-    const atMs = Date.now();
-    const { Statements } = JSON.parse(request) as { Statements: { Statement: string; Parameters: { S?: string }[] }[] };
-    const { Responses } = JSON.parse(answer) as { Responses: { Error?: unknown }[] };
-    for (const [index, { Statement, Parameters }] of Statements.entries()) {
-      const isExpiry = Parameters.some(({ S }) => S === 'EXPIRED');
-      if (!isExpiry || Responses[index]?.Error !== undefined) continue;
-      // Parameters have no names: as many come before the key's as there are question marks before it.
-      const before = Statement.slice(0, Statement.indexOf('"bookingId" = ?')).split('?').length - 1;
-      onWritten(Parameters[before]?.S ?? '', atMs);
-    }
-  };

@@ -10,8 +10,8 @@ export interface Contestant {
   readonly needs: readonly Need[];
   /** What has to run, and so be rented, whether anything lapses or not. */
   readonly keepsRunning: string;
-  /** What the measurement after a kill ends; absent where that was measured under another name. */
-  readonly killed?: string;
+  /** What the measurement after a kill ends. */
+  readonly killed: string;
   /** Its program in bench/peers; absent for this service. */
   readonly program?: string;
   start(found: Found, assemblyDirectory: string): Promise<PeerSystem>;
@@ -41,13 +41,7 @@ export const CONTESTANTS: readonly Contestant[] = [
     needs: [],
     keepsRunning: 'nothing',
     killed: 'all environments of expire-booking',
-    start: (_, assemblyDirectory) => startOwnSystem(assemblyDirectory, true),
-  },
-  {
-    name: 'without-proxy',
-    needs: [],
-    keepsRunning: 'nothing',
-    start: (_, assemblyDirectory) => startOwnSystem(assemblyDirectory, false),
+    start: (_, assemblyDirectory) => startOwnSystem(assemblyDirectory),
   },
   child('bullmq', 'bullmq.ts', ['npm packages', 'redis', 'postgresql'], 'Redis, PostgreSQL, a worker'),
   child('graphile-worker', 'graphile-worker.ts', POSTGRES, WORKER),

@@ -1,7 +1,6 @@
 /** The systems that are compared, by the names that tables, figures and `--systems` have for them. */
 export const SYSTEMS = [
   'booking-expiry',
-  'without-proxy',
   'bullmq',
   'graphile-worker',
   'pg-boss',

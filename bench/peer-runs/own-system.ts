@@ -1,34 +1,35 @@
 /** This service as one of the systems that are compared. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { cpuUse } from '../cpu-use.ts';
 import { type Service, startService } from '../service.ts';
+import { Acknowledgements } from './acknowledgements.ts';
 import type { Expiry, PeerLoad, PeerSystem } from './system.ts';
 
 const EXPIRE_BOOKING = 'ExpireBookingFunction';
+/** What the Lambdas tell comes a little after the bookings. */
+const LOOKS = 20;
+const LOOK_EVERY_MS = 250;
 
-/** @param metered with a proxy before the engines, which sees when a write is acknowledged, and costs time itself */
-export const startOwnSystem = async (assemblyDirectory: string, metered: boolean): Promise<PeerSystem> => {
-  const doneAtMs = new Map<string, number>();
-  const onWritten = (bookingId: string, atMs: number): void => {
-    doneAtMs.set(bookingId, atMs);
-  };
-  const service = await startService({ assemblyDirectory, metered, ...(metered && { onWritten }) });
-  return new OwnSystem(service, doneAtMs);
+export const startOwnSystem = async (assemblyDirectory: string): Promise<PeerSystem> => {
+  const acknowledgements = new Acknowledgements();
+  const service = await startService({ assemblyDirectory, environment: Acknowledgements.environment });
+  return new OwnSystem(service, acknowledgements);
 };
 
 class OwnSystem implements PeerSystem {
   readonly #service: Service;
-  readonly #doneAtMs: Map<string, number>;
+  readonly #acknowledgements: Acknowledgements;
   readonly #expired = new Set<string>();
   #seen = 0;
 
-  constructor(service: Service, doneAtMs: Map<string, number>) {
+  constructor(service: Service, acknowledgements: Acknowledgements) {
     this.#service = service;
-    this.#doneAtMs = doneAtMs;
+    this.#acknowledgements = acknowledgements;
   }
 
   async write(load: PeerLoad): Promise<number> {
     this.#service.reset();
-    this.#doneAtMs.clear();
+    this.#acknowledgements.reset();
     this.#expired.clear();
     this.#seen = 0;
     const written = await this.#service.apply({ ...load, shape: 'spread', paidShare: 0 });
@@ -48,14 +49,17 @@ class OwnSystem implements PeerSystem {
 
   async expiries(prefix: string): Promise<Expiry[]> {
     const stored = await this.#service.stored(prefix);
-    return [...stored.values()]
-      .filter(({ status }) => status === 'EXPIRED')
-      .map(({ bookingId, expiresAtMs = Number.NaN, expiredAtMs = Number.NaN }) => ({
-        bookingId,
-        expiresAtMs,
-        nowMs: expiredAtMs,
-        doneMs: this.#doneAtMs.get(bookingId) ?? Number.NaN,
-      }));
+    const expired = [...stored.values()].filter(({ status }) => status === 'EXPIRED');
+    for (let looks = 1; ; looks += 1) {
+      const doneMsOf = this.#acknowledgements.finder();
+      const expiries = expired.map(({ bookingId, expiresAtMs = Number.NaN, expiredAtMs = Number.NaN }) => {
+        return { bookingId, expiresAtMs, nowMs: expiredAtMs, doneMs: doneMsOf(bookingId, expiredAtMs) };
+      });
+      const unseen = expiries.filter(({ doneMs }) => Number.isNaN(doneMs));
+      if (unseen.length === 0) return expiries;
+      if (looks === LOOKS) throw new Error(`nobody saw ${unseen.length} of ${expiries.length} writes acknowledged`);
+      await sleep(LOOK_EVERY_MS);
+    }
   }
 
   async stored(prefix: string) {
@@ -85,6 +89,7 @@ class OwnSystem implements PeerSystem {
   async restart(): Promise<void> {}
 
   stop(): Promise<void> {
+    this.#acknowledgements.stop();
     return this.#service.stop();
   }
 }

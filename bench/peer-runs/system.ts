@@ -15,7 +15,7 @@ export interface Expiry {
   readonly expiresAtMs: number;
   /** The clock before the write. */
   readonly nowMs: number;
-  /** When the write was acknowledged; NaN where nobody looked. */
+  /** When whoever made the write saw that it was acknowledged. */
   readonly doneMs: number;
 }
 

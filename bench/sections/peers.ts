@@ -56,8 +56,7 @@ const SUMMARY_HEADER = [
 /** What a system came to. */
 interface Result {
   readonly climbed: Climbed<Step>;
-  /** Absent where nothing was killed. */
-  readonly afterKill?: AfterKill;
+  readonly afterKill: AfterKill;
 }
 
 export const peersSection = async (work: SectionWork): Promise<void> => {
@@ -81,8 +80,6 @@ export const peersSection = async (work: SectionWork): Promise<void> => {
       const [first] = result.climbed.rungs;
       if (first === undefined) return;
       work.figures[name] = figuresOf(result);
-      // Without a proxy nobody saw the acknowledgements of this service.
-      if (Number.isNaN(first.acknowledged.p50)) return;
       series.push({
         name,
         points: distribution(
@@ -121,11 +118,10 @@ const measure = async (contestant: Contestant, found: Found, work: SectionWork, 
     const ladder = await climb(RATES, (rate, tries) =>
       measureRate(system, rate, `load${rate}-${tries}-`, contestant, work, rows),
     );
-    const afterKill =
-      killed === undefined
-        ? undefined
-        : await work.progress(`${name}, with ${killed} killed`, 60, () => measureAfterKill(system, 'kill-'));
-    return { climbed: ladder, ...(afterKill && { afterKill }) };
+    const afterKill = await work.progress(`${name}, with ${killed} killed`, 60, () =>
+      measureAfterKill(system, 'kill-'),
+    );
+    return { climbed: ladder, afterKill };
   } finally {
     await system.stop();
   }
@@ -170,9 +166,9 @@ const summaryOf = ({ name, keepsRunning }: Contestant, { climbed, afterKill }: R
     highest?.cpuMs ?? Number.NaN,
     sum(rungs, ({ early }) => early),
     sum(rungs, ({ missed }) => missed),
-    afterKill?.pendingAfter30s ?? Number.NaN,
-    afterKill?.pending ?? Number.NaN,
-    afterKill === undefined ? Number.NaN : afterKill.longestLagMs / 1_000,
+    afterKill.pendingAfter30s,
+    afterKill.pending,
+    afterKill.longestLagMs / 1_000,
     keepsRunning,
   ];
 };

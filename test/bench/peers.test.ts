@@ -2,9 +2,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { treeCpuMs } from '../../bench/cpu-use.ts';
+import { Acknowledgements } from '../../bench/peer-runs/acknowledgements.ts';
 import { leftBehind, measureAfterKill } from '../../bench/peer-runs/after-kill.ts';
 import { CONTESTANTS } from '../../bench/peer-runs/catalogue.ts';
 import { climb, climbed, RATES, type Rung } from '../../bench/peer-runs/climb.ts';
@@ -13,6 +16,7 @@ import { SYSTEMS } from '../../bench/peer-runs/names.ts';
 import { missingFor } from '../../bench/peer-runs/needs.ts';
 import { stepOf } from '../../bench/peer-runs/step.ts';
 import type { StoredBooking } from '../../bench/peer-runs/system.ts';
+import { eventually, lambdaOf } from '../support/lambda.ts';
 
 const rung = (rate: number, p99Ms: number, changes: Partial<Rung> = {}): Rung => ({
   rate,
@@ -69,9 +73,60 @@ describe('a step', () => {
     expect(step).toMatchObject({ expired: 3, early: 1, missed: 1, p99Ms: 14 });
     expect([step.beforeWrite.max, step.acknowledged.max]).toEqual([9, 14]);
   });
+});
 
-  test('where no acknowledgement was looked at takes the lag before the write', () => {
-    expect(stepOf(50, 1, [expiry(3, Number.NaN)], 0, 1).p99Ms).toBe(3);
+describe('the acknowledgement of a write', () => {
+  const NOW_MS = 1_790_000_000_000;
+  const statement = (bookingId: string, status: string, nowMs: number) => ({
+    Statement: 'UPDATE …',
+    Parameters: [{ S: status }, { N: String(nowMs) }, { S: bookingId }, { S: 'PENDING' }, { N: String(nowMs) }],
+  });
+  const update = (bookingId: string, nowMs: number) => ({
+    Key: { bookingId: { S: bookingId } },
+    ExpressionAttributeValues: { ':v0': { S: 'EXPIRED' }, ':v1': { N: String(nowMs) } },
+  });
+  const answering = createServer((request, response) => {
+    request.resume().on('end', () => response.end('{}'));
+  });
+  const acknowledgements = new Acknowledgements();
+  beforeAll(async () => {
+    await once(answering.listen(0, '127.0.0.1'), 'listening');
+  });
+  afterAll(() => {
+    acknowledgements.stop();
+    answering.close();
+  });
+
+  test('is seen where the write was made, for each booking and each try of its own', async () => {
+    const { port } = answering.address() as AddressInfo;
+    const lambda = lambdaOf(
+      `const { request } = require('node:http');
+      exports.handler = ({ operation, body }) => new Promise((resolve, reject) => {
+        const headers = { 'x-amz-target': 'DynamoDB_20120810.' + operation };
+        const sent = request({ host: '127.0.0.1', port: ${port}, method: 'POST', headers }, (response) => response.resume().on('end', resolve));
+        sent.on('error', reject).end(JSON.stringify(body));
+      })`,
+      { environment: Acknowledgements.environment },
+    );
+    const Statements = [
+      statement('one', 'EXPIRED', NOW_MS),
+      statement('one', 'EXPIRED', NOW_MS + 20),
+      statement('paid', 'CONFIRMED', NOW_MS),
+    ];
+    const beforeMs = Date.now();
+    await lambda.invoke({ operation: 'BatchExecuteStatement', body: { Statements } });
+    await lambda.invoke({ operation: 'UpdateItem', body: update('two', NOW_MS) });
+    await lambda.invoke({ operation: 'PutItem', body: update('three', NOW_MS) });
+    const seen = await eventually(
+      () => acknowledgements.finder(),
+      (find) => find('two', NOW_MS) > 0,
+    );
+    const found = [seen('one', NOW_MS), seen('one', NOW_MS + 20), seen('two', NOW_MS)];
+    expect(found.filter((atMs) => atMs >= beforeMs && atMs <= Date.now())).toHaveLength(3);
+    expect([seen('one', NOW_MS + 1), seen('paid', NOW_MS), seen('three', NOW_MS)]).toEqual(Array(3).fill(Number.NaN));
+    acknowledgements.reset();
+    expect(acknowledgements.finder()('one', NOW_MS)).toBeNaN();
+    await lambda.stop();
   });
 });
 
@@ -159,7 +214,7 @@ describe('what a peer needs', () => {
 test('every system has its name and its program', () => {
   expect(CONTESTANTS.map(({ name }) => name)).toEqual([...SYSTEMS]);
   const files = CONTESTANTS.flatMap(({ program }) => program ?? []);
-  expect(files.length).toBe(SYSTEMS.length - 2);
+  expect(files.length).toBe(SYSTEMS.length - 1);
   for (const file of files) expect(existsSync(join(PEERS_DIRECTORY, file)), file).toBe(true);
 });
 
