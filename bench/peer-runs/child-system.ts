@@ -7,6 +7,7 @@ import { ended } from './guarded-server.ts';
 import { PEERS_DIRECTORY, VENV_PYTHON } from './installs.ts';
 import type { Found, Need } from './needs.ts';
 import { type Servers, startServers } from './servers.ts';
+import { applyStep } from './step.ts';
 import type { Expiry, PeerLoad, PeerSystem } from './system.ts';
 
 export interface PeerProgram {
@@ -16,6 +17,7 @@ export interface PeerProgram {
   readonly needs: readonly Need[];
 }
 
+const WARM_UP: PeerLoad = { perSecond: 100, seconds: 12, holdMs: 3_000, prefix: 'warm-' };
 const READY_WITHIN_MS = 60_000;
 /** A kill waits so long for the next expiry, to come when the worker is at work. */
 const NEXT_EXPIRY_MS = 2_000;
@@ -52,6 +54,10 @@ class ChildSystem implements PeerSystem {
   async start(): Promise<void> {
     this.#worker = await this.#startRole('worker');
     this.#producer = await this.#startRole('producer');
+  }
+
+  async warmUp(): Promise<void> {
+    await applyStep(this, WARM_UP);
   }
 
   write({ perSecond, seconds, holdMs, prefix }: PeerLoad): Promise<number> {

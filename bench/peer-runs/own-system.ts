@@ -1,11 +1,13 @@
 /** This service as one of the systems that are compared. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cpuUse } from '../cpu-use.ts';
+import { warmUp } from '../load-lag.ts';
 import { type Service, startService } from '../service.ts';
 import { Acknowledgements } from './acknowledgements.ts';
 import type { Expiry, PeerLoad, PeerSystem } from './system.ts';
 
 const EXPIRE_BOOKING = 'ExpireBookingFunction';
+const WARM_UP_RATE = 200;
 /** What the Lambdas tell comes a little after the bookings. */
 const LOOKS = 20;
 const LOOK_EVERY_MS = 250;
@@ -25,6 +27,11 @@ class OwnSystem implements PeerSystem {
   constructor(service: Service, acknowledgements: Acknowledgements) {
     this.#service = service;
     this.#acknowledgements = acknowledgements;
+  }
+
+  /** Until there are as many environments as such a load has, and those have compiled what they run. */
+  warmUp(): Promise<void> {
+    return warmUp(this.#service, WARM_UP_RATE, (_label, _forSeconds, run) => run(() => {}));
   }
 
   async write(load: PeerLoad): Promise<number> {

@@ -28,6 +28,8 @@ export interface StoredBooking {
 }
 
 export interface PeerSystem {
+  /** Puts load on it until it has started all that it will have: what fills two cores in a new process is the compiling of code. */
+  warmUp(): Promise<void>;
   /**
    * Creates the bookings of a load; resolves when the last one is acknowledged.
    *

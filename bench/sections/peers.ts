@@ -17,8 +17,6 @@ import type { Rows, SectionWork } from '../section.ts';
 
 const HOLD_MS = 3_000;
 const STEP_SECONDS = 8;
-/** On each system, before anything is measured: what fills two cores in a new process is the compiling of code. */
-const WARM_UP = { perSecond: 100, seconds: 12 };
 const CRON = 'cron every 5 minutes';
 
 const STEP_HEADER = [
@@ -112,9 +110,7 @@ const measure = async (contestant: Contestant, found: Found, work: SectionWork, 
   }
   const system = await work.progress(`starting ${name}`, 5, () => contestant.start(found, work.assemblyDirectory));
   try {
-    await work.progress(`${name}, warming up`, WARM_UP.seconds + 4, () =>
-      applyStep(system, { ...WARM_UP, holdMs: HOLD_MS, prefix: 'warm-' }),
-    );
+    await work.progress(`${name}, warming up`, 16, () => system.warmUp());
     const ladder = await climb(RATES, (rate, tries) =>
       measureRate(system, rate, `load${rate}-${tries}-`, contestant, work, rows),
     );
