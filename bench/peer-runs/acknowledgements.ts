@@ -1,10 +1,14 @@
 /** When the service's writes were acknowledged, as its Lambdas saw it: where its own clock before a write does not count. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { BroadcastChannel } from 'node:worker_threads';
 
 const HOOK = fileURLToPath(new URL('./acknowledgement-hook.cts', import.meta.url));
+/** A note there waits for no disk. */
+const MEMORY = '/dev/shm';
 
-/** What the hook sends: a request, and when its answer had been read. */
+/** What the hook notes: a request, and when its answer had been read. */
 interface Acknowledged {
   readonly atMs: number;
   readonly request: string;
@@ -24,21 +28,20 @@ interface Marking {
 
 export class Acknowledgements {
   /** What the Lambdas' environment must have. */
-  static readonly environment = { NODE_OPTIONS: `--require=${JSON.stringify(HOOK)}` };
-
-  readonly #channel = new BroadcastChannel('acknowledged-writes');
-  #seen: Acknowledged[] = [];
+  readonly environment: Record<string, string>;
+  readonly #directory: string;
+  readonly #file: string;
 
   constructor() {
-    this.#channel.onmessage = (event) => {
-      this.#seen.push((event as { data: Acknowledged }).data);
-    };
-    this.#channel.unref();
+    this.#directory = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'booking-expiry-acknowledged-'));
+    this.#file = join(this.#directory, 'writes.jsonl');
+    this.environment = { NODE_OPTIONS: `--require=${JSON.stringify(HOOK)}`, ACKNOWLEDGED_WRITES_FILE: this.#file };
+    this.reset();
   }
 
   /** Forgets what was acknowledged so far. */
   reset(): void {
-    this.#seen = [];
+    writeFileSync(this.#file, '');
   }
 
   /**
@@ -47,7 +50,8 @@ export class Acknowledgements {
    */
   finder(): (bookingId: string, expiredAtMs: number) => number {
     const atMsOf = new Map<string, number>();
-    for (const { atMs, request } of this.#seen) {
+    for (const line of readFileSync(this.#file, 'utf8').split('\n').slice(0, -1)) {
+      const { atMs, request } = JSON.parse(line) as Acknowledged;
       for (const values of markingsIn(JSON.parse(request) as Marking)) {
         const texts = values.flatMap(({ S }) => S ?? []);
         if (!texts.includes('EXPIRED')) continue;
@@ -58,7 +62,7 @@ export class Acknowledgements {
   }
 
   stop(): void {
-    this.#channel.close();
+    rmSync(this.#directory, { recursive: true, force: true });
   }
 }
 

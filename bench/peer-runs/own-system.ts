@@ -14,7 +14,7 @@ const LOOK_EVERY_MS = 250;
 
 export const startOwnSystem = async (assemblyDirectory: string): Promise<PeerSystem> => {
   const acknowledgements = new Acknowledgements();
-  const service = await startService({ assemblyDirectory, environment: Acknowledgements.environment });
+  const service = await startService({ assemblyDirectory, environment: acknowledgements.environment });
   return new OwnSystem(service, acknowledgements);
 };
 

@@ -106,7 +106,7 @@ describe('the acknowledgement of a write', () => {
         const sent = request({ host: '127.0.0.1', port: ${port}, method: 'POST', headers }, (response) => response.resume().on('end', resolve));
         sent.on('error', reject).end(JSON.stringify(body));
       })`,
-      { environment: Acknowledgements.environment },
+      { environment: acknowledgements.environment },
     );
     const Statements = [
       statement('one', 'EXPIRED', NOW_MS),
