@@ -37,6 +37,7 @@ export class Acknowledgements {
     this.#file = join(this.#directory, 'writes.jsonl');
     this.environment = { NODE_OPTIONS: `--require=${JSON.stringify(HOOK)}`, ACKNOWLEDGED_WRITES_FILE: this.#file };
     this.reset();
+    process.once('exit', () => this.stop());
   }
 
   /** Forgets what was acknowledged so far. */
