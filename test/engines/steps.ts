@@ -86,6 +86,7 @@ export const NO_ENGINE: readonly string[] = [
   'test/bench/assumptions.test.ts',
   'test/bench/hot-slots.test.ts',
   'test/bench/options.test.ts',
+  'test/bench/peers.test.ts',
   'test/bench/run-sections.test.ts',
   'test/bench/simulation.test.ts',
   'test/commands',
