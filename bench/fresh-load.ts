@@ -26,8 +26,7 @@ export const measureFresh = (
   progress(label, load.seconds + load.holdMs / 1_000 + 20, async () => {
     const running = await startWarmService({ assemblyDirectory, ...service }, Math.min(USUAL_RATE, load.perSecond));
     try {
-      if (load.perSecond > USUAL_RATE)
-        await warmUp(running, load.perSecond, (_label, _forSeconds, run) => run(() => {}));
+      if (load.perSecond > USUAL_RATE) await warmUp(running, load.perSecond);
       return await measureLag(running, load);
     } finally {
       await running.stop();

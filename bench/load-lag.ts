@@ -138,8 +138,16 @@ export const stepLoad = (perSecond: number, seconds = STEP_SECONDS): Omit<Load, 
   paidShare: 0,
 });
 
-/** Puts steps of load on a service until two in a row end with as many environments as they began with. */
-export const warmUp = async (service: Service, perSecond: number, progress: SectionWork['progress']): Promise<void> => {
+/**
+ * Puts steps of load on a service until two in a row end with as many environments as they began with.
+ *
+ * @param progress shows each of them. @default - nothing is shown
+ */
+export const warmUp = async (
+  service: Service,
+  perSecond: number,
+  progress: SectionWork['progress'] = (_label, _forSeconds, run) => run(() => {}),
+): Promise<void> => {
   for (let round = 0, stable = 0; round < MAX_WARMING_ROUNDS && stable < 2; round += 1) {
     const before = service.environments();
     await progress(`warming up at ${perSecond}/s, ${before} environments`, STEP_SECONDS + 5, () =>
@@ -147,6 +155,23 @@ export const warmUp = async (service: Service, perSecond: number, progress: Sect
     );
     stable = service.environments() === before ? stable + 1 : 0;
   }
+};
+
+/** Two steps of load, one after the other: what is usual, and what a warm service must keep up with. */
+export const USUAL_STEP_RATE = 50;
+export const HIGH_STEP_RATE = 600;
+export const measureUsualAndHigh = async (service: Service, progress: SectionWork['progress']) => {
+  const measure = (perSecond: number): Promise<LagResult> =>
+    progress(`${perSecond}/s`, STEP_SECONDS + 5, () => measureLag(service, stepLoad(perSecond)));
+  const [usual, high] = [await measure(USUAL_STEP_RATE), await measure(HIGH_STEP_RATE)];
+  return {
+    usual: percentilesOf(usual.lagsMs),
+    high: percentilesOf(high.lagsMs),
+    usualCpu: usual.cpu,
+    highCpu: high.cpu,
+    early: usual.early + high.early,
+    missed: usual.missed + high.missed,
+  };
 };
 
 /** A service that has seen some load already, as one that runs has. */

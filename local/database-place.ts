@@ -36,8 +36,7 @@ export const placeDatabase = (
     return { file: join(dataDir, 'dynamodb.sqlite') };
   }
   if (!hasSqlite()) return undefined;
-  const folders = freeBytesOf(memoryFolder) >= LEAST_FREE_BYTES ? [memoryFolder, tmpdir()] : [tmpdir()];
-  for (const folder of folders) {
+  for (const folder of temporaryFolders(memoryFolder, freeBytesOf)) {
     try {
       removeAbandoned(folder);
       // Only its owner can read what is in it.
@@ -49,6 +48,17 @@ export const placeDatabase = (
   }
   return undefined;
 };
+
+/**
+ * Folders for files that need not outlive the process, the fastest first: in memory, if there is room, then on a disk.
+ *
+ * @param memoryFolder where a file system in memory would be
+ * @param freeBytesOf how much room there is; 0 where there is no such folder
+ */
+export const temporaryFolders = (
+  memoryFolder: string = MEMORY_FOLDER,
+  freeBytesOf: (folder: string) => number = freeBytes,
+): [string, ...string[]] => (freeBytesOf(memoryFolder) >= LEAST_FREE_BYTES ? [memoryFolder, tmpdir()] : [tmpdir()]);
 
 const freeBytes = (folder: string): number => {
   try {

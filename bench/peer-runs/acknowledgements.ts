@@ -1,12 +1,10 @@
 /** When the service's writes were acknowledged, as its Lambdas saw it: where its own clock before a write does not count. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { temporaryFolders } from '../../local/database-place.ts';
 
 const HOOK = fileURLToPath(new URL('./acknowledgement-hook.cts', import.meta.url));
-/** A note there waits for no disk. */
-const MEMORY = '/dev/shm';
 
 /** What the hook notes: a request, and when its answer had been read. */
 interface Acknowledged {
@@ -33,7 +31,7 @@ export class Acknowledgements {
   readonly #file: string;
 
   constructor() {
-    this.#directory = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'booking-expiry-acknowledged-'));
+    this.#directory = mkdtempSync(join(temporaryFolders()[0], 'booking-expiry-acknowledged-'));
     this.#file = join(this.#directory, 'writes.jsonl');
     this.environment = { NODE_OPTIONS: `--require=${JSON.stringify(HOOK)}`, ACKNOWLEDGED_WRITES_FILE: this.#file };
     this.reset();

@@ -1,11 +1,12 @@
 /** What is left behind when that which runs the expiries dies in the middle of a load, and starts again. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { STEP_HOLD_MS } from '../load-lag.ts';
 import type { PeerLoad, PeerSystem, StoredBooking } from './system.ts';
 
-const LOAD: Omit<PeerLoad, 'prefix'> = { perSecond: 200, seconds: 10, holdMs: 3_000 };
+const LOAD: Omit<PeerLoad, 'prefix'> = { perSecond: 200, seconds: 10, holdMs: STEP_HOLD_MS };
 /** After the first booking was created: half of the deadlines have passed. */
 const KILLED_AFTER_MS = LOAD.holdMs + (LOAD.seconds * 1_000) / 2;
-export const DOWN_MS = 5_000;
+const DOWN_MS = 5_000;
 /** After the last deadline. */
 const LOOKED_AT_MS = 30_000;
 const LAST_LOOK_MS = 150_000;

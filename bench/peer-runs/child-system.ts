@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { treeCpuMs } from '../cpu-use.ts';
+import { STEP_HOLD_MS } from '../load-lag.ts';
 import { ended } from './guarded-server.ts';
 import { PEERS_DIRECTORY, VENV_PYTHON } from './installs.ts';
 import type { Found, Need } from './needs.ts';
@@ -17,7 +18,7 @@ export interface PeerProgram {
   readonly needs: readonly Need[];
 }
 
-const WARM_UP: PeerLoad = { perSecond: 100, seconds: 12, holdMs: 3_000, prefix: 'warm-' };
+const WARM_UP: PeerLoad = { perSecond: 100, seconds: 12, holdMs: STEP_HOLD_MS, prefix: 'warm-' };
 const READY_WITHIN_MS = 60_000;
 /** A kill waits so long for the next expiry, to come when the worker is at work. */
 const NEXT_EXPIRY_MS = 2_000;

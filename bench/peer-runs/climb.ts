@@ -5,7 +5,7 @@ export const SUSTAINED_P99_MS = 50;
 /** How often a rate is tried: a system that makes room for more load may have done so by the second time. */
 const TRIES = 2;
 /** A producer that is further behind than this did not put on the rate that is named. */
-export const PRODUCER_BEHIND_MS = 1_000;
+const PRODUCER_BEHIND_MS = 1_000;
 /** The same for every system. */
 export const RATES: readonly number[] = [50, 100, 200, 300, 400, 500, 600, 800, 1_000, 1_500, 2_000, 3_000];
 
@@ -29,7 +29,7 @@ export interface Climbed<R extends Rung> {
 
 export const keptUp = ({ producerBehindMs }: Rung): boolean => producerBehindMs <= PRODUCER_BEHIND_MS;
 
-export const isSustained = (rung: Rung): boolean => keptUp(rung) && rung.missed === 0 && rung.p99Ms <= SUSTAINED_P99_MS;
+const isSustained = (rung: Rung): boolean => keptUp(rung) && rung.missed === 0 && rung.p99Ms <= SUSTAINED_P99_MS;
 
 /** Measures rate after rate until one is not sustained twice, or the list ends. */
 export const climb = async <R extends Rung>(

@@ -31,7 +31,7 @@ class OwnSystem implements PeerSystem {
 
   /** Until there are as many environments as such a load has, and those have compiled what they run. */
   warmUp(): Promise<void> {
-    return warmUp(this.#service, WARM_UP_RATE, (_label, _forSeconds, run) => run(() => {}));
+    return warmUp(this.#service, WARM_UP_RATE);
   }
 
   async write(load: PeerLoad): Promise<number> {

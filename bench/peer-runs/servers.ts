@@ -1,10 +1,10 @@
 /** Redis and PostgreSQL for one peer: on free ports of loopback, with their data where the embedded DynamoDB has its own. */
 import { execFile, execFileSync } from 'node:child_process';
-import { chownSync, mkdirSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { temporaryFolders } from '../../local/database-place.ts';
 import { claimPort } from '../../local/engine.ts';
 import { type Server, type ServerCommand, startGuarded } from './guarded-server.ts';
 import type { Found, Need } from './needs.ts';
@@ -19,14 +19,11 @@ export interface Servers {
 }
 
 const run = promisify(execFile);
-/** The file system in memory: the embedded DynamoDB keeps its file there too, so no system waits for a disk. */
-const MEMORY_FOLDER = '/dev/shm';
-const LEAST_FREE_BYTES = 2 * 1024 ** 3;
 const START_TRIES = 200;
 
 /** @throws Error if one of them does not start; what was started before is stopped */
 export const startServers = async (needs: readonly Need[], found: Found): Promise<Servers> => {
-  const directory = mkdtempSync(join(freeMemory() >= LEAST_FREE_BYTES ? MEMORY_FOLDER : tmpdir(), 'bench-peers-'));
+  const directory = mkdtempSync(join(temporaryFolders()[0], 'bench-peers-'));
   // PostgreSQL refuses to run as root.
   const user = process.getuid?.() === 0 ? userNamed('postgres') : undefined;
   if (user) chownSync(directory, user.uid, user.gid);
@@ -63,15 +60,6 @@ export const startServers = async (needs: readonly Need[], found: Found): Promis
   } catch (error) {
     await stop();
     throw error;
-  }
-};
-
-const freeMemory = (): number => {
-  try {
-    const { bavail, bsize } = statfsSync(MEMORY_FOLDER);
-    return bavail * bsize;
-  } catch {
-    return 0;
   }
 };
 

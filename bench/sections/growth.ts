@@ -4,15 +4,12 @@ import pMap from 'p-map';
 import { DAY_MS } from '../../functions/core/hold-time.ts';
 import { shardOf } from '../../functions/core/pending-shard.ts';
 import { LOCAL_CREDENTIALS, REGION } from '../../local/engines.ts';
-import { percentile, percentilesOf } from '../../measure/lag-report.ts';
-import { measureLag, startWarmService, stepLoad, warmUp } from '../load-lag.ts';
+import { percentile } from '../../measure/lag-report.ts';
+import { HIGH_STEP_RATE, measureUsualAndHigh, startWarmService, USUAL_STEP_RATE, warmUp } from '../load-lag.ts';
 import type { SectionWork } from '../section.ts';
 import { type Service, SHARD_COUNT } from '../service.ts';
 
 const MARKS = [1_000, 10_000, 100_000];
-const PER_SECOND = 50;
-/** The rate that a warm service must keep up with, whatever it has done before. */
-const HIGH_RATE = 600;
 /** Writes that are timed at each mark, one after the other. */
 const TIMED_WRITES = 500;
 const BATCH = 25;
@@ -23,10 +20,10 @@ const HEADER = [
   'a write, p50 ms',
   'p99 ms',
   'DynamoDB, CPU ms',
-  `lag p50 ms at ${PER_SECOND}/s`,
+  `lag p50 ms at ${USUAL_STEP_RATE}/s`,
   'p99 ms',
   'max ms',
-  `lag p50 ms at ${HIGH_RATE}/s`,
+  `lag p50 ms at ${HIGH_STEP_RATE}/s`,
   'p99 ms',
   'max ms',
   'CPU ms a booking',
@@ -36,11 +33,11 @@ const HEADER = [
 
 export const growthSection = async (work: SectionWork): Promise<void> => {
   const service = await work.progress('starting a service', 20, () =>
-    startWarmService({ assemblyDirectory: work.assemblyDirectory }, PER_SECOND),
+    startWarmService({ assemblyDirectory: work.assemblyDirectory }, USUAL_STEP_RATE),
   );
   try {
-    await warmUp(service, HIGH_RATE, work.progress);
-    const title = `One run: ${TIMED_WRITES} writes one after the other, then ${PER_SECOND}/s and ${HIGH_RATE}/s spread for 8 s each`;
+    await warmUp(service, HIGH_STEP_RATE, work.progress);
+    const title = `One run: ${TIMED_WRITES} writes one after the other, then ${USUAL_STEP_RATE}/s and ${HIGH_STEP_RATE}/s spread for 8 s each`;
     const rows = work.table(HEADER, title);
     const marks: unknown[] = [];
     work.figures.marks = marks;
@@ -55,17 +52,13 @@ export const growthSection = async (work: SectionWork): Promise<void> => {
         writer.fillUpTo(mark, showShare),
       );
       const writesMs = await work.progress(`timing ${TIMED_WRITES} writes`, 2, () => writer.time(TIMED_WRITES));
-      const [usual, high] = [
-        await work.progress(`${PER_SECOND}/s`, 13, () => measureLag(service, stepLoad(PER_SECOND))),
-        await work.progress(`${HIGH_RATE}/s`, 13, () => measureLag(service, stepLoad(HIGH_RATE))),
-      ];
+      const { usual, high, ...found } = await measureUsualAndHigh(service, work.progress);
       const [writeP50, writeP99] = [percentile(writesMs, 0.5), percentile(writesMs, 0.99)];
-      const [early, missed] = [usual.early + high.early, usual.missed + high.missed];
-      const lags = [usual, high].map(({ lagsMs }) => percentilesOf(lagsMs));
-      const cells = lags.flatMap(({ p50, p99, max }) => [p50, p99, max]);
-      const cpuMs = high.cpu.processMs + high.cpu.dynamodbMs;
-      rows.push([mark, writeP50, writeP99, usual.cpu.dynamodbMs, ...cells, cpuMs, early, missed]);
-      marks.push({ bookings: mark, writeP50, writeP99, cpu: usual.cpu, highCpu: high.cpu, lags, early, missed });
+      const cells = [usual, high].flatMap(({ p50, p99, max }) => [p50, p99, max]);
+      const { usualCpu, highCpu, early, missed } = found;
+      const cpuMs = highCpu.processMs + highCpu.dynamodbMs;
+      rows.push([mark, writeP50, writeP99, usualCpu.dynamodbMs, ...cells, cpuMs, early, missed]);
+      marks.push({ bookings: mark, writeP50, writeP99, usual, high, ...found });
     }
     client.destroy();
   } finally {

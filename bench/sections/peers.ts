@@ -4,6 +4,7 @@
  */
 import { distribution } from '../../measure/distribution.ts';
 import { percentilesOf } from '../../measure/lag-report.ts';
+import { STEP_HOLD_MS, STEP_SECONDS } from '../load-lag.ts';
 import { type AfterKill, measureAfterKill } from '../peer-runs/after-kill.ts';
 import { CONTESTANTS, type Contestant } from '../peer-runs/catalogue.ts';
 import { type Climbed, climb, keptUp, RATES, SUSTAINED_P99_MS } from '../peer-runs/climb.ts';
@@ -15,8 +16,6 @@ import type { PeerSystem } from '../peer-runs/system.ts';
 import { type Series, textTable } from '../report.ts';
 import type { Rows, SectionWork } from '../section.ts';
 
-const HOLD_MS = 3_000;
-const STEP_SECONDS = 8;
 const CRON = 'cron every 5 minutes';
 
 const STEP_HEADER = [
@@ -59,7 +58,7 @@ interface Result {
 
 export const peersSection = async (work: SectionWork): Promise<void> => {
   const found = findPrograms();
-  const title = `The same deadlines through each system: ${work.options.seconds} s at ${RATES[0]}/s, then steps of ${STEP_SECONDS} s, holds of ${HOLD_MS / 1_000} s. Lag at the acknowledgement, CPU a booking with servers and producer`;
+  const title = `The same deadlines through each system: ${work.options.seconds} s at ${RATES[0]}/s, then steps of ${STEP_SECONDS} s, holds of ${STEP_HOLD_MS / 1_000} s. Lag at the acknowledgement, CPU a booking with servers and producer`;
   const rows = work.table(STEP_HEADER, title);
   const summary: (string | number)[][] = [];
   const series: Series[] = [];
@@ -133,7 +132,7 @@ const measureRate = async (
 ): Promise<Step> => {
   // The first rate is the one that lags are compared at.
   const seconds = perSecond === RATES[0] ? work.options.seconds : STEP_SECONDS;
-  const load = { perSecond, seconds, holdMs: HOLD_MS, prefix };
+  const load = { perSecond, seconds, holdMs: STEP_HOLD_MS, prefix };
   const step = await work.progress(`${name}, ${perSecond}/s`, seconds + 5, () => applyStep(system, load));
   const { acknowledged, beforeWrite, early, missed, cpuMs, producerBehindMs } = step;
   const { p50, p99, p999, max } = acknowledged;

@@ -5,41 +5,37 @@ import pMap from 'p-map';
 import { encodeTimer } from '../../functions/core/expiry-timer.ts';
 import { MAX_SQS_DELAY_SECONDS, MINUTE_MS } from '../../functions/core/hold-time.ts';
 import { AwsClient } from '../../local/aws-client.ts';
-import { percentilesOf } from '../../measure/lag-report.ts';
 import { cpuPerBooking, cpuUse } from '../cpu-use.ts';
-import { measureLag, startWarmService, stepLoad, warmUp } from '../load-lag.ts';
+import { HIGH_STEP_RATE, measureUsualAndHigh, startWarmService, USUAL_STEP_RATE, warmUp } from '../load-lag.ts';
 import type { SectionWork } from '../section.ts';
 import type { Service } from '../service.ts';
 
 /** 225,000 are what 250 bookings a second with holds of 15 minutes come to. */
 const WAITING = [0, 4_000, 225_000];
-const PER_SECOND = 50;
-/** The rate that a warm service must keep up with, however many timers wait. */
-const HIGH_RATE = 600;
 const IDLE_SECONDS = 5;
 const BATCH = 10;
 const AT_ONCE = 8;
 
 export const waitingSection = async (work: SectionWork): Promise<void> => {
   const service = await work.progress('starting a service', 20, () =>
-    startWarmService({ assemblyDirectory: work.assemblyDirectory }, PER_SECOND),
+    startWarmService({ assemblyDirectory: work.assemblyDirectory }, USUAL_STEP_RATE),
   );
   try {
     const header = [
       'timers waiting',
       'idle, CPU ms a second',
-      `lag p50 ms at ${PER_SECOND}/s`,
+      `lag p50 ms at ${USUAL_STEP_RATE}/s`,
       'p99 ms',
       'max ms',
       'main thread, CPU ms',
-      `lag p50 ms at ${HIGH_RATE}/s`,
+      `lag p50 ms at ${HIGH_STEP_RATE}/s`,
       'p99 ms',
       'max ms',
       'CPU ms a booking',
       'early',
       'missed',
     ];
-    await warmUp(service, HIGH_RATE, work.progress);
+    await warmUp(service, HIGH_STEP_RATE, work.progress);
     const rows = work.table(header, 'With timers in the queue');
     let sent = 0;
     for (const waiting of WAITING) {
@@ -50,23 +46,12 @@ export const waitingSection = async (work: SectionWork): Promise<void> => {
       const before = cpuUse();
       await sleep(IDLE_SECONDS * 1_000);
       const idle = cpuPerBooking(before, cpuUse(), IDLE_SECONDS);
-      const [usual, high] = [
-        await work.progress(`${PER_SECOND}/s`, 13, () => measureLag(service, stepLoad(PER_SECOND))),
-        await work.progress(`${HIGH_RATE}/s`, 13, () => measureLag(service, stepLoad(HIGH_RATE))),
-      ];
-      const [early, missed] = [usual.early + high.early, usual.missed + high.missed];
-      const lags = [usual, high].map(({ lagsMs }) => percentilesOf(lagsMs));
-      const [usualCells = [], highCells = []] = lags.map(({ p50, p99, max }) => [p50, p99, max]);
-      const cpuMs = high.cpu.processMs + high.cpu.dynamodbMs;
-      rows.push([waiting, idle.mainMs, ...usualCells, usual.cpu.mainMs, ...highCells, cpuMs, early, missed]);
-      work.figures[waiting] = {
-        idleMainMsPerSecond: idle.mainMs,
-        lags,
-        cpu: usual.cpu,
-        highCpu: high.cpu,
-        early,
-        missed,
-      };
+      const { usual, high, ...found } = await measureUsualAndHigh(service, work.progress);
+      const [usualCells = [], highCells = []] = [usual, high].map(({ p50, p99, max }) => [p50, p99, max]);
+      const { usualCpu, highCpu, early, missed } = found;
+      const cpuMs = highCpu.processMs + highCpu.dynamodbMs;
+      rows.push([waiting, idle.mainMs, ...usualCells, usualCpu.mainMs, ...highCells, cpuMs, early, missed]);
+      work.figures[waiting] = { idleMainMsPerSecond: idle.mainMs, usual, high, ...found };
     }
   } finally {
     await service.stop();
